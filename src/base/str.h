@@ -1,0 +1,61 @@
+/*
+ * Length-carrying strings. Bytes are UTF-8 unless a declaration says otherwise and are not
+ * NUL-terminated unless it says so: the terminator appears only at C-library borders
+ * (lk_arena_cstr). A null ptr goes with len 0 and means the empty string.
+ */
+#ifndef LK_BASE_STR_H
+#define LK_BASE_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+struct lk_str {
+    const char *ptr;
+    size_t len;
+};
+
+/* A string literal as lk_str, usable in expressions; LK_STR_INIT in static initialisers. */
+#define LK_STR(literal) ((struct lk_str){("" literal), sizeof(literal) - 1})
+#define LK_STR_INIT(literal)                                                                       \
+    {                                                                                              \
+        ("" literal), sizeof(literal) - 1                                                          \
+    }
+
+/* printf("%.*s", LK_STR_ARG(s)) */
+#define LK_STR_ARG(s) ((int)(s).len), ((s).ptr != NULL ? (s).ptr : "")
+
+static inline struct lk_str lk_str(const char *cstr)
+{
+    return (struct lk_str){cstr, cstr != NULL ? strlen(cstr) : 0};
+}
+
+static inline struct lk_str lk_str_n(const char *ptr, size_t len)
+{
+    return (struct lk_str){ptr, len};
+}
+
+static inline bool lk_str_eq(struct lk_str a, struct lk_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+/* ASCII case is ignored, as for HTTP field names (RFC 9110 section 5.1). */
+static inline bool lk_str_ieq(struct lk_str a, struct lk_str b)
+{
+    return a.len == b.len && (a.len == 0 || strncasecmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+static inline bool lk_str_starts(struct lk_str s, struct lk_str prefix)
+{
+    return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
+}
+
+/* Without leading and trailing spaces, tabs, CR and LF. */
+struct lk_str lk_str_trim(struct lk_str s);
+
+/* Whether every byte belongs to well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
+bool lk_str_is_utf8(struct lk_str s);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * How a tool that is one API call maps its arguments to the operation and the answer to its own:
+ * generated from the manifest, run by handlers/generic.c.
+ */
+#ifndef LK_HANDLERS_BINDING_H
+#define LK_HANDLERS_BINDING_H
+
+#include "api/operation.h"
+#include "mcp/tool.h"
+#include "json/project.h"
+
+enum lk_bind_target {
+    LK_BIND_PARAM,      /* field `field` of op->params */
+    LK_BIND_BODY_FIELD, /* field `field` of op->body.type */
+    LK_BIND_BODY,       /* the whole body */
+};
+
+enum lk_bind_convert {
+    LK_CONVERT_NONE,       /* same kind on both sides */
+    LK_CONVERT_JOIN_COMMA, /* a list of strings into one comma-separated string */
+    LK_CONVERT_TO_STRING,  /* an integer, number or boolean into its text */
+    LK_CONVERT_TO_STRINGS, /* a list of integers into a list of strings */
+};
+
+struct lk_bind {
+    int16_t arg;          /* index into tool->args->fields, or -1: the constant */
+    uint8_t target;       /* lk_bind_target */
+    uint8_t convert;      /* lk_bind_convert */
+    uint16_t field;       /* index into the target's fields */
+    const char *constant; /* JSON text when arg is -1 */
+};
+
+enum lk_answer_form {
+    LK_ANSWER_OBJECT, /* the object that Looker answered, projected */
+    LK_ANSWER_LIST,   /* {"count":n,"items":[…]} plus "total" and "next_offset" when paged */
+    LK_ANSWER_TEXT,   /* {"<text_name>": "…the text…"} */
+    LK_ANSWER_NONE,   /* {"ok":true} plus the path arguments, for operations that answer nothing */
+};
+
+struct lk_binding {
+    const struct lk_operation *op;
+    const struct lk_bind *binds;
+    uint16_t n_binds;
+    uint8_t form;             /* lk_answer_form */
+    const char *const *items; /* LIST: member names that lead from the answer to the list,
+                                 NULL-terminated; NULL: the answer is the list */
+    const char *text_name;    /* LK_ANSWER_TEXT */
+    const struct lk_projection *projection; /* of the object, or of each item; NULL: whole */
+    /* Arguments that the generic handler itself obeys, as indices into tool->args->fields, or -1:
+     */
+    int16_t keep_arg; /* boolean; unless true, `drop_if_true` items of the projection are dropped */
+    int16_t limit_arg;    /* integer: at most so many items */
+    int16_t offset_arg;   /* integer: items to skip */
+    bool paged_by_looker; /* limit and offset are bound to parameters too: do not slice again */
+};
+
+/* The handler of every row that names an operation instead of a handler of its own; the tool's
+ * binding is a struct lk_binding. */
+mcp_tool_fn lk_handler_generic;
+
+#endif

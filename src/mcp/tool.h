@@ -1,0 +1,75 @@
+/*
+ * A tool as the registry knows it: what is listed, how its arguments are checked, what runs it.
+ * The rows are generated (generated/looker_tools.c) or, in the conformance fixture, written by
+ * hand.
+ */
+#ifndef MCP_TOOL_H
+#define MCP_TOOL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "json/type.h"
+
+struct mcp_call;
+struct mcp_tool;
+
+/*
+ * Runs one tool call, on a coroutine; it may await. `args` is the decoded and validated struct that
+ * tool->args describes (defaults filled in), or NULL when the tool takes none. On success it has
+ * written exactly one JSON object to mcp_call_answer(call) and returns true; on failure it has set
+ * *err (the core turns that into an isError result) and returns false.
+ */
+typedef bool mcp_tool_fn(struct mcp_call *call, const void *args, struct lk_error *err);
+
+/* ToolAnnotations of MCP; all four are always stated. */
+enum mcp_tool_hint {
+    MCP_READ_ONLY = 1 << 0,
+    MCP_DESTRUCTIVE = 1 << 1,
+    MCP_IDEMPOTENT = 1 << 2,
+    MCP_OPEN_WORLD = 1 << 3,
+};
+
+struct mcp_group {
+    const char *name;
+    const char *description;
+    bool on_by_default;
+};
+
+struct mcp_tool {
+    const char *name;
+    const char *title;
+    const char *description;
+    const struct mcp_group *group;
+    const char *input_schema;   /* JSON text */
+    const char *output_schema;  /* JSON text, or NULL */
+    const struct lk_type *args; /* NULL: no arguments */
+    mcp_tool_fn *run;
+    const void *binding; /* what `run` needs to know of this row; opaque here */
+    uint8_t hints;       /* mcp_tool_hint */
+};
+
+/* ---- what a running tool may ask of its call ---- */
+
+const struct mcp_tool *mcp_call_tool(const struct mcp_call *call);
+
+/* Freed when the call has been answered. */
+struct lk_arena *mcp_call_arena(struct mcp_call *call);
+
+/* Where the answer object goes. Its maximum is the answer limit of the server. */
+struct lk_buf *mcp_call_answer(struct mcp_call *call);
+
+/* What the assembly gave the server for its tools (struct mcp_server_options.tool_context). */
+void *mcp_call_context(struct mcp_call *call);
+
+/* What the transport said of the caller: the value of an HTTP request header, or empty. */
+struct lk_str mcp_call_header(const struct mcp_call *call, struct lk_str name);
+
+/* Has the caller cancelled or gone? Awaiting functions check by themselves. */
+bool mcp_call_cancelled(const struct mcp_call *call);
+
+/* Sends notifications/progress if the caller asked for it (a progressToken) and the transport can;
+ * `progress` must grow from call to call; total 0: unknown; message may be empty. */
+void mcp_call_progress(struct mcp_call *call, double progress, double total, struct lk_str message);
+
+#endif
