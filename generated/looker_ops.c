@@ -1,0 +1,1 @@
+typedef int looker_ops_unused;

@@ -1,0 +1,1 @@
+typedef int looker_types_unused;

@@ -1,0 +1,65 @@
+/*
+ * Looker as its operations: a request in C values goes out as HTTP, under a session, and comes back
+ * as bytes. One `struct lk_api` a worker; it owns the session of the service account.
+ *
+ *     lk_api_call ── session ── login (once; renewed before expiry and once after a 401)
+ *               └── request (api/request.c: path, query, body from the tables)
+ *               └── rt/http
+ */
+#ifndef LK_API_API_H
+#define LK_API_API_H
+
+#include "api/operation.h"
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "rt/http.h"
+#include "rt/loop.h"
+
+struct lk_api;
+
+/* Borrowed: must outlive the lk_api. */
+struct lk_api_options {
+    struct lk_loop *loop;
+    struct lk_http *http;
+    const struct lk_log *log;
+    struct lk_str base_url;    /* "https://looker.example.com[:19999]", without a trailing slash */
+    struct lk_str api_version; /* "4.0" */
+    struct lk_str client_id;   /* empty: no service account; every call fails with LK_ERROR_AUTH */
+    struct lk_str client_secret;
+    uint64_t timeout_ms; /* for one exchange */
+    size_t max_answer_bytes;
+};
+
+struct lk_api *lk_api_new(const struct lk_api_options *options);
+/* NULL is legal. Does not log out: see lk_api_logout. */
+void lk_api_free(struct lk_api *api);
+
+struct lk_api_answer {
+    int status;
+    enum lk_media media; /* one bit; JSON bodies have passed lk_json_check */
+    struct lk_str body;  /* empty for 204 */
+};
+
+/*
+ * Awaits. Logs in when needed, sends, and answers 2xx answers only. The answer lives in the arena.
+ * Errors: those of lk_http_perform; LK_ERROR_AUTH (401 even with a new token, or login refused);
+ * LK_ERROR_UPSTREAM for any other status, with Looker's own message in `detail` (validation errors
+ * spelled out) and its bytes in `body`; LK_ERROR_PARSE when a JSON answer is not JSON;
+ * LK_ERROR_ARGUMENT when a value cannot be sent (an empty path segment, "." or "..").
+ */
+bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
+                 struct lk_api_answer *ret_answer, struct lk_error *err);
+
+/* The same with a time-out of its own for slow operations; 0: the API's. */
+bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
+                        uint64_t timeout_ms, struct lk_api_answer *ret_answer,
+                        struct lk_error *err);
+
+/* Awaits a login if there is no session that is still valid. For --check and /readyz. */
+bool lk_api_login(struct lk_api *api, struct lk_error *err);
+
+/* Awaits. Ends the session at Looker, if there is one, waiting at most timeout_ms. */
+void lk_api_logout(struct lk_api *api, uint64_t timeout_ms);
+
+#endif

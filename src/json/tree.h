@@ -1,0 +1,24 @@
+/*
+ * cJSON trees for what is taken apart piece by piece: JSON-RPC requests and tool arguments. cJSON
+ * recurses and stores numbers as doubles, so a text is checked first (json/scan.h): nesting is
+ * capped, \u0000 and integers that a double cannot hold are refused.
+ */
+#ifndef LK_JSON_TREE_H
+#define LK_JSON_TREE_H
+
+#include "base/arena.h"
+#include "base/error.h"
+
+#include <cjson/cJSON.h>
+
+/* Checks and parses; the tree is freed with the arena. Errors as lk_json_check with both refusals.
+ */
+bool lk_tree_parse(struct lk_arena *arena, struct lk_str text, cJSON **ret_tree,
+                   struct lk_error *err);
+
+/* The member, or NULL; case-sensitive; tree may be NULL or no object. */
+const cJSON *lk_tree_get(const cJSON *tree, const char *key);
+/* The string member's text, or empty. Borrowed from the tree. */
+struct lk_str lk_tree_string(const cJSON *tree, const char *key);
+
+#endif

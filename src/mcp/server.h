@@ -1,0 +1,83 @@
+/*
+ * The MCP core: a message comes in, an answer goes out. Knows JSON-RPC, both protocol eras and the
+ * registry of tools; knows neither transports nor Looker.
+ *
+ *     transport ── mcp_server_receive(message, headers, reply) ──> rpc: parse, exact id
+ *                        era: modern (_meta) or legacy ──> method ──> tools/call ──> coroutine
+ *     transport <── reply(http_status, body) exactly once ────────────────────────────┘
+ *
+ * Stateless: a request is answered from itself alone (stdio keeps the negotiated revision, in the
+ * transport's mcp_peer).
+ */
+#ifndef MCP_SERVER_H
+#define MCP_SERVER_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "mcp/tool.h"
+#include "rt/loop.h"
+
+struct mcp_server;
+
+/* Borrowed: must outlive the server. */
+struct mcp_server_options {
+    struct lk_loop *loop;
+    const struct lk_log *log;
+    const char *name, *title, *version;  /* serverInfo */
+    const char *instructions;            /* under 2,048 characters */
+    const struct mcp_tool *const *tools; /* the tools to serve, in the order to list them */
+    size_t n_tools;
+    void *tool_context;       /* what mcp_call_context answers */
+    size_t max_answer_bytes;  /* of one tool's answer object; 0: 8 MiB */
+    uint32_t max_in_flight;   /* tool calls at once; more are refused with an isError; 0: 1,024 */
+    uint64_t call_timeout_ms; /* a tool call is cancelled after it and answers so; 0: none */
+};
+
+/* Prepares the tools/list answer of each era, once. NULL on duplicate names (programmer mistake).
+ */
+struct mcp_server *mcp_server_new(const struct mcp_server_options *options);
+/* All calls must have ended (mcp_server_in_flight() == 0). NULL is legal. */
+void mcp_server_free(struct mcp_server *server);
+
+size_t mcp_server_in_flight(const struct mcp_server *server);
+/* Cancels all calls in flight; they answer as they unwind. */
+void mcp_server_cancel_all(struct mcp_server *server);
+
+/* One connection's worth of legacy state. HTTP has a zeroed one a request. */
+struct mcp_peer {
+    bool http;                /* false: stdio */
+    uint8_t legacy_revision_; /* what initialize settled on; stdio only */
+    struct mcp_call *calls_;  /* in flight, for notifications/cancelled; stdio only */
+};
+
+/* One message as a transport hands it over. The struct is copied; what it points to must live until
+ * `reply` was called, except `body`, which may go when mcp_server_receive returns. */
+struct mcp_inbound {
+    struct mcp_peer *peer;
+    struct lk_str body; /* the message, or the batch */
+    /* The value of an HTTP request header, or an empty string; NULL function: there are none. */
+    struct lk_str (*header)(void *arg, struct lk_str name);
+    /*
+     * Called exactly once, possibly before mcp_server_receive returns. http_status: 200 with a
+     * JSON body, 202 and an empty body for accepted notifications, 400/404 with a JSON-RPC error.
+     * On stdio an empty body means: write nothing. *body may be taken over by copying the struct
+     * and zeroing the original; otherwise it is freed afterwards.
+     */
+    void (*reply)(void *arg, int http_status, struct lk_buf *body);
+    /* Sends a notification that belongs to this request before its reply; NULL: cannot. */
+    void (*notify)(void *arg, struct lk_str message);
+    void *arg;
+};
+
+/*
+ * Takes one message. *ret_call (may be NULL) is the tool call that it started, for
+ * mcp_call_cancel, valid until `reply` was called; NULL when it was answered at once.
+ */
+void mcp_server_receive(struct mcp_server *server, const struct mcp_inbound *inbound,
+                        struct mcp_call **ret_call);
+
+/* The caller is gone or has cancelled. reply is still called, once the call has unwound. */
+void mcp_call_cancel(struct mcp_call *call);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * The HTTP client: requests over one curl multi handle a loop, with connection reuse. Only this
+ * module includes curl's header. Knows nothing of Looker.
+ */
+#ifndef LK_RT_HTTP_H
+#define LK_RT_HTTP_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "rt/loop.h"
+
+struct lk_http;
+
+struct lk_http_options {
+    bool verify_tls;     /* peer certificate and host name */
+    const char *ca_file; /* PEM bundle, or NULL: the system's */
+    const char *user_agent;
+    uint32_t connect_timeout_ms; /* 0: 10,000 */
+    uint32_t max_connections;    /* to one host; 0: 64; requests beyond it queue */
+    bool http1_only;             /* do not negotiate HTTP/2 */
+};
+
+/* curl itself is initialised on the first request, so that a start that makes none is quick. */
+struct lk_http *lk_http_new(struct lk_loop *loop, const struct lk_http_options *options);
+/* No request may be in flight. NULL is legal. */
+void lk_http_free(struct lk_http *http);
+
+struct lk_http_request {
+    const char *method;         /* "GET" … */
+    const char *url;            /* absolute; NUL-terminated; logged by nobody */
+    const char *const *headers; /* "Name: value", NULL-terminated; or NULL */
+    struct lk_str body;         /* borrowed until the call returns */
+    bool has_body;
+    uint64_t timeout_ms;     /* for the whole exchange; 0: none */
+    size_t max_answer_bytes; /* 0: 64 MiB; more is LK_ERROR_LIMIT */
+};
+
+struct lk_http_answer {
+    int status;
+    struct lk_str content_type; /* as sent, or empty; in the arena */
+    int64_t retry_after_s;      /* Retry-After in seconds, or -1 */
+    struct lk_str body;         /* in memory that the arena frees */
+};
+
+/*
+ * Awaits the answer, whatever its status. Redirects are not followed (credentials would travel).
+ * Errors: LK_ERROR_NETWORK (refused, unresolvable, cut off: message says how much had come),
+ * LK_ERROR_TIMEOUT, LK_ERROR_TLS, LK_ERROR_LIMIT, LK_ERROR_CANCELLED. Messages name host and
+ * port, never path, query or headers.
+ */
+bool lk_http_perform(struct lk_http *http, const struct lk_http_request *request,
+                     struct lk_arena *arena, struct lk_http_answer *ret_answer,
+                     struct lk_error *err);
+
+/* Percent-encodes all but RFC 3986 unreserved characters, `/` included. */
+void lk_http_encode(struct lk_buf *buf, struct lk_str s);
+
+#endif
