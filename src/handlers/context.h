@@ -1,0 +1,45 @@
+/*
+ * What the assembly hands to the tools, through mcp_call_context(). One a worker; read-only while
+ * calls run.
+ */
+#ifndef LK_HANDLERS_CONTEXT_H
+#define LK_HANDLERS_CONTEXT_H
+
+#include "api/api.h"
+#include "base/log.h"
+#include "mcp/tool.h"
+#include "rt/loop.h"
+
+#define LK_DEFAULT_MAX_ROWS 5000
+#define LK_DEFAULT_MAX_ANSWER_BYTES                                                                \
+    ((size_t)100 * 1000) /* about 25,000 tokens: clients cut there */
+#define LK_DEFAULT_PARALLEL 8
+
+struct lk_tool_context {
+    struct lk_loop *loop;
+    struct lk_api *api;
+    const struct lk_log *log;
+    int64_t max_rows;        /* LOOKER_MAX_ROWS: of one query; 0: LK_DEFAULT_MAX_ROWS */
+    size_t max_answer_bytes; /* LOOKER_MAX_ANSWER_BYTES: rows and list items stop there;
+                                0: LK_DEFAULT_MAX_ANSWER_BYTES */
+    uint32_t max_parallel;   /* Looker calls that one tool call makes at once; 0:
+                                LK_DEFAULT_PARALLEL */
+    bool sudo_as_user;       /* LOOKER_SUDO_AS_USER */
+};
+
+static inline const struct lk_tool_context *lk_tool_context(struct mcp_call *call)
+{
+    return mcp_call_context(call);
+}
+
+static inline int64_t lk_tool_max_rows(const struct lk_tool_context *context)
+{
+    return context->max_rows > 0 ? context->max_rows : LK_DEFAULT_MAX_ROWS;
+}
+
+static inline size_t lk_tool_max_answer_bytes(const struct lk_tool_context *context)
+{
+    return context->max_answer_bytes > 0 ? context->max_answer_bytes : LK_DEFAULT_MAX_ANSWER_BYTES;
+}
+
+#endif
