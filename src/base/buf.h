@@ -1,7 +1,8 @@
 /*
  * A growable byte buffer with a stated maximum. Overflow is sticky: the append that does not fit
  * and every later one change nothing and set `overflow`, so a writer appends in peace and checks
- * once at the end. The bytes are always followed by a NUL that len does not count.
+ * once at the end. The bytes are always followed by a NUL that neither len nor max_bytes counts.
+ * What is appended must not lie in the same buffer.
  */
 #ifndef LK_BASE_BUF_H
 #define LK_BASE_BUF_H
@@ -29,7 +30,8 @@ bool lk_buf_printf(struct lk_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 #define lk_buf_lit(buf, literal) lk_buf_append((buf), ("" literal), sizeof(literal) - 1)
 
-/* Room for len more bytes, or NULL on overflow; the caller writes there and then adds to len. */
+/* Room for len more bytes, or NULL on overflow; the caller writes there and then adds to len. Who
+ * adds fewer than len restores the NUL (lk_buf_truncate to the new length does). */
 char *lk_buf_reserve(struct lk_buf *buf, size_t len);
 /* Cuts back to len bytes (at most the present length) and keeps the memory; clears overflow. */
 void lk_buf_truncate(struct lk_buf *buf, size_t len);

@@ -43,7 +43,7 @@ struct lk_error {
 bool lk_fail(struct lk_error *err, enum lk_error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Sets the detail of an error that has none yet. */
+/* Sets the detail of an error that has none yet. Without an error (or NULL) nothing happens. */
 void lk_error_detail(struct lk_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

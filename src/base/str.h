@@ -58,4 +58,10 @@ struct lk_str lk_str_trim(struct lk_str s);
 /* Whether every byte belongs to well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool lk_str_is_utf8(struct lk_str s);
 
+/* How many bytes the well-formed UTF-8 character at `at` has: 1 to 4, or 0 when there is none. */
+size_t lk_utf8_length(const char *at, const char *end);
+
+/* The longest beginning of at most max_bytes that does not end inside a UTF-8 character. */
+struct lk_str lk_str_cut(struct lk_str s, size_t max_bytes);
+
 #endif
