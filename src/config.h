@@ -1,6 +1,10 @@
 /*
- * Settings: flags > environment > .env > looker.ini / LOOKERSDK_* > default. Loaded once, before
+ * Settings: flags > environment > .env > LOOKERSDK_* and looker.ini > default. Loaded once, before
  * anything else; read-only afterwards, shared by all workers.
+ *
+ * LOOKERSDK_* and looker.ini are what users of Looker's SDKs have. Address and credentials are
+ * taken from there only when neither is set anywhere else: a secret never travels to a host that
+ * another source named.
  */
 #ifndef LK_CONFIG_H
 #define LK_CONFIG_H
@@ -21,8 +25,6 @@ enum lk_command {
     LK_COMMAND_CALL,
 };
 
-enum lk_transport { LK_TRANSPORT_STDIO, LK_TRANSPORT_HTTP };
-
 struct lk_config {
     enum lk_command command;
     const char *call_tool;      /* LK_COMMAND_CALL */
@@ -32,42 +34,43 @@ struct lk_config {
     struct lk_str api_version;
     struct lk_str client_id;
     struct lk_str client_secret;
-    bool google_cloud_core; /* LOOKER_DEPLOYMENT_TYPE */
+    struct lk_str deployment_type;
     uint64_t timeout_ms;
     int64_t max_rows;
+    int64_t max_answer_bytes; /* of one tool's answer */
     bool verify_tls;
-    const char *ca_file; /* or NULL */
+    struct lk_str ca_file; /* NUL-terminated; empty: the system's */
 
-    enum lk_transport transport;
-    struct lk_str host; /* bind address */
-    bool host_given;
-    uint16_t port;
+    struct lk_str transport; /* "stdio" or "streamable-http" */
+    struct lk_str host;      /* bind address */
+    int64_t port;
     struct lk_str groups; /* comma-separated, or "all"; empty: the default ones */
+    int64_t max_request_bytes;
+    int64_t max_in_flight;
 
     bool sudo_as_user;
     bool sudo_associative;
     struct lk_str user_email_header;
     struct lk_str user_token_header;
+    struct lk_str mcp_mode;
     struct lk_str auth_token;      /* LOOKER_MCP_AUTH_TOKEN, or empty */
     struct lk_str allowed_origins; /* comma-separated; empty: loopback origins */
+    struct lk_str allowed_hosts;   /* comma-separated; empty: see transport/http.h */
 
     enum lk_log_level log_level;
 
-    /* Where each setting came from, for --check; and what to warn of once the log is up. */
-    const char *const *warnings; /* NULL-terminated */
+    struct lk_str sources;       /* for --check: "NAME=value (source)" lines, secrets masked */
+    const char *const *warnings; /* NULL-terminated; to be logged once the log is up */
 };
 
 /*
  * Reads everything. Errors: LK_ERROR_CONFIG with one line that names the setting, where it stands,
  * what is wrong and what would be right (exit status 2). Secrets are never quoted.
  */
-bool lk_config_load(struct lk_arena *arena, int argc, char *const *argv, char *const *environ_,
+bool lk_config_load(struct lk_arena *arena, int argc, char *const *argv, char *const *env,
                     struct lk_config *ret_config, struct lk_error *err);
 
 /* --help: usage, commands, every flag with its variable and default, exit statuses. */
 void lk_config_help(FILE *out);
-
-/* --check: each setting, its value (secrets as "set"), and where it came from. */
-void lk_config_print(const struct lk_config *config, FILE *out);
 
 #endif

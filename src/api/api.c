@@ -1,0 +1,125 @@
+/*
+ * Calls to Looker: a session for each exchange, one more try after a 401, and patience when Looker
+ * limits requests. The exchange itself is api/exchange.c, the token api/session.c.
+ */
+#include "api/api.h"
+
+#include "api/exchange.h"
+#include "api/session.h"
+#include "looker_ops.h"
+#include "rt/co.h"
+
+#include <stdlib.h>
+
+/* A 429 means that nothing was done, so any method may be sent again. Waiting is for short limits
+ * only; longer ones are the caller's to wait for. */
+#define RATE_LIMIT_RETRIES 2
+#define RATE_LIMIT_MAX_WAIT_S 3
+
+struct lk_api {
+    struct lk_api_options options;
+    struct lk_str root; /* "https://HOST/api/4.0" */
+    struct lk_arena *arena;
+    struct lk_session session;
+};
+
+struct lk_api *lk_api_new(const struct lk_api_options *options)
+{
+    struct lk_arena *arena = lk_arena_new();
+    struct lk_api *api = lk_arena_new_object(arena, struct lk_api);
+
+    api->arena = arena;
+    api->options = *options;
+    api->root = lk_arena_printf(arena, "%.*s/api/%.*s", LK_STR_ARG(options->base_url),
+                                LK_STR_ARG(options->api_version));
+    return api;
+}
+
+void lk_api_free(struct lk_api *api)
+{
+    if (api == NULL)
+        return;
+    lk_session_clear(&api->session);
+    lk_arena_free(api->arena);
+}
+
+static bool wait_for_limit(struct lk_api *api, int64_t retry_after_s, unsigned tries)
+{
+    int64_t wait_s = retry_after_s >= 0 ? retry_after_s : (int64_t)1 << tries;
+
+    return tries < RATE_LIMIT_RETRIES && wait_s <= RATE_LIMIT_MAX_WAIT_S &&
+           lk_co_sleep(api->options.loop, (uint64_t)wait_s * 1000, NULL);
+}
+
+bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
+                        uint64_t timeout_ms, struct lk_api_answer *ret_answer, struct lk_error *err)
+{
+    unsigned limited = 0, refused = 0;
+
+    for (;;) {
+        struct lk_error failure = {0};
+        struct lk_token token;
+        int64_t retry_after_s;
+
+        if (!lk_session_token(&api->session, &api->options, api->root, arena, &token, err))
+            return false;
+        if (lk_exchange_perform(&api->options, api->root, arena,
+                                &(struct lk_exchange){.request = request,
+                                                      .token = token.text,
+                                                      .timeout_ms = timeout_ms},
+                                ret_answer, &retry_after_s, &failure))
+            return true;
+        if (failure.status == 401) {
+            lk_session_drop(&api->session, token.generation);
+            if (refused++ == 0)
+                continue;
+            failure.kind = LK_ERROR_AUTH;
+        }
+        if (failure.status == 429 && wait_for_limit(api, retry_after_s, limited++))
+            continue;
+        lk_log_info(api->options.log, "looker.call_failed",
+                    lk_log_text("operation", request.op->id),
+                    lk_log_text("kind", lk_error_kind_name(failure.kind)),
+                    lk_log_int("status", failure.status));
+        if (err != NULL && err->kind == LK_ERROR_NONE)
+            *err = failure;
+        return false;
+    }
+}
+
+bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
+                 struct lk_api_answer *ret_answer, struct lk_error *err)
+{
+    return lk_api_call_within(api, arena, request, 0, ret_answer, err);
+}
+
+bool lk_api_login(struct lk_api *api, struct lk_error *err)
+{
+    struct lk_arena *arena = lk_arena_new();
+    struct lk_token token;
+    bool ok = lk_session_token(&api->session, &api->options, api->root, arena, &token, err);
+
+    lk_arena_free(arena);
+    return ok;
+}
+
+void lk_api_logout(struct lk_api *api, uint64_t timeout_ms)
+{
+    struct lk_arena *arena;
+    struct lk_api_answer answer;
+    struct lk_error error = {0};
+
+    if (api->session.token == NULL)
+        return;
+    arena = lk_arena_new();
+    if (!lk_exchange_perform(&api->options, api->root, arena,
+                             &(struct lk_exchange){.request = looker_logout(),
+                                                   .token = api->session.token,
+                                                   .timeout_ms = timeout_ms},
+                             &answer, NULL, &error))
+        lk_log_info(api->options.log, "looker.logout_failed",
+                    lk_log_text("kind", lk_error_kind_name(error.kind)),
+                    lk_log_int("status", error.status));
+    lk_session_clear(&api->session);
+    lk_arena_free(arena);
+}

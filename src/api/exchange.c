@@ -1,0 +1,200 @@
+/*
+ * One HTTP exchange with Looker: the request goes out with its headers, the answer is judged by
+ * status and media type, and a failing one becomes an error that says what Looker said. Does not
+ * know sessions (api/session.c) and never tries twice (api/call.c).
+ */
+#include "api/exchange.h"
+
+#include "api/request.h"
+#include "json/scan.h"
+
+#define MAX_FORWARDED_BODY_BYTES ((size_t)8 * 1024)
+
+static enum lk_media media_of(struct lk_str content_type)
+{
+    static const struct {
+        struct lk_str name;
+        enum lk_media media;
+    } types[] = {
+        {LK_STR_INIT("application/json"), LK_MEDIA_JSON},
+        {LK_STR_INIT("image/png"), LK_MEDIA_PNG},
+        {LK_STR_INIT("image/jpeg"), LK_MEDIA_JPEG},
+        {LK_STR_INIT("image/svg+xml"), LK_MEDIA_SVG},
+        {LK_STR_INIT("application/pdf"), LK_MEDIA_PDF},
+    };
+    const char *semicolon =
+        content_type.len > 0 ? memchr(content_type.ptr, ';', content_type.len) : NULL;
+    struct lk_str name = content_type;
+
+    if (semicolon != NULL)
+        name.len = (size_t)(semicolon - content_type.ptr);
+    name = lk_str_trim(name);
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (lk_str_ieq(name, types[i].name))
+            return types[i].media;
+    }
+    return LK_MEDIA_TEXT;
+}
+
+/* What the status means for whoever called, and what to do about it. */
+static const char *status_message(int status)
+{
+    static const struct {
+        int status;
+        const char *message;
+    } messages[] = {
+        {400, "Looker refused the request as malformed; see detail"},
+        {401, "Looker does not accept the session"},
+        {402, "Looker's licence does not allow this"},
+        {403, "permission denied: the Looker user lacks a permission or access for this"},
+        {404, "Looker has no such thing, or its user may not see it; check the id or name"},
+        {405, "Looker does not allow this here"},
+        {409, "conflict: it exists already, or something changed it meanwhile"},
+        {410, "Looker says that this is gone"},
+        {413, "the request is larger than Looker takes; send less at once"},
+        {415, "Looker does not take this type of content"},
+        {422, "Looker found the values invalid; detail says which"},
+        {429, "Looker is limiting requests; wait and call again"},
+        {501, "this Looker does not have that function"},
+        {502, "the gateway in front of Looker could not reach it; call again later"},
+        {503, "Looker is not available at the moment; call again later"},
+        {504, "the gateway in front of Looker waited too long; ask for less, or call again"},
+    };
+
+    for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
+        if (messages[i].status == status)
+            return messages[i].message;
+    }
+    if (status >= 300 && status < 400)
+        return "Looker redirects elsewhere; LOOKER_BASE_URL should be the address of its API";
+    return status >= 500 ? "Looker failed internally; call again later" : "Looker refused";
+}
+
+/* "message; field: message; …" of Looker's Error and ValidationError. */
+static void describe_failure(struct lk_arena *arena, struct lk_str body, struct lk_error *err)
+{
+    struct lk_str message = lk_json_get_string(arena, body, LK_STR("message"));
+    struct lk_str errors, item;
+    struct lk_buf text;
+
+    lk_buf_init(&text, 4096);
+    lk_buf_str(&text, message);
+    if (lk_json_get(body, LK_STR("errors"), &errors)) {
+        struct lk_json_iter it = lk_json_iter(errors);
+
+        while (lk_json_next(&it, NULL, &item)) {
+            struct lk_str field = lk_json_get_string(arena, item, LK_STR("field"));
+            struct lk_str what = lk_json_get_string(arena, item, LK_STR("message"));
+
+            if (what.len == 0)
+                what = lk_json_get_string(arena, item, LK_STR("code"));
+            if (text.len > 0)
+                lk_buf_lit(&text, "; ");
+            if (field.len > 0)
+                lk_buf_printf(&text, "%.*s: ", LK_STR_ARG(field));
+            lk_buf_str(&text, what);
+        }
+    }
+    if (text.len > 0)
+        lk_error_detail(err, "%.*s", LK_STR_ARG(lk_buf_view(&text)));
+    lk_buf_free(&text);
+}
+
+static bool fail_with_status(struct lk_arena *arena, const struct lk_http_answer *answer,
+                             struct lk_error *err)
+{
+    bool json = media_of(answer->content_type) == LK_MEDIA_JSON && answer->body.len > 0 &&
+                lk_json_check(answer->body, LK_JSON_MAX_DEPTH, 0, NULL);
+
+    if (answer->status == 429 && answer->retry_after_s >= 0)
+        lk_fail(err, LK_ERROR_UPSTREAM, "Looker is limiting requests; wait %lld s and call again",
+                (long long)answer->retry_after_s);
+    else
+        lk_fail(err, LK_ERROR_UPSTREAM, "%s", status_message(answer->status));
+    err->status = answer->status;
+    if (json)
+        describe_failure(arena, answer->body, err);
+    else if (answer->body.len > 0)
+        lk_error_detail(err, "the answer is %zu bytes of %.*s, not Looker's error format",
+                        answer->body.len,
+                        LK_STR_ARG(answer->content_type.len > 0 ? answer->content_type
+                                                                : LK_STR("no stated type")));
+    if (json && answer->body.len <= MAX_FORWARDED_BODY_BYTES)
+        err->body = answer->body;
+    return false;
+}
+
+/* A 2xx answer must be what the operation's row says. */
+static bool judge(const struct lk_operation *op, const struct lk_http_answer *http,
+                  struct lk_api_answer *ret_answer, struct lk_error *err)
+{
+    struct lk_api_answer answer = {.status = http->status, .body = http->body};
+    bool structured = (op->answer.flags & LK_FIELD_LIST) || op->answer.kind == LK_KIND_OBJECT;
+
+    if (http->body.len == 0) {
+        if (structured && http->status != 204)
+            return lk_fail(err, LK_ERROR_PARSE, "Looker answered %s with nothing", op->id);
+        *ret_answer = answer;
+        return true;
+    }
+    answer.media = media_of(http->content_type);
+    if (op->answer_media == LK_MEDIA_JSON && answer.media != LK_MEDIA_JSON)
+        return lk_fail(err, LK_ERROR_PARSE,
+                       "expected JSON from Looker, got %.*s; is LOOKER_BASE_URL the address of "
+                       "Looker's API (self-hosted: often port 19999)?",
+                       LK_STR_ARG(http->content_type.len > 0 ? http->content_type
+                                                             : LK_STR("an answer without a type")));
+    if (answer.media == LK_MEDIA_JSON) {
+        struct lk_error json_error = {0};
+
+        if (!lk_json_check(http->body, LK_JSON_MAX_DEPTH, 0, &json_error)) {
+            lk_fail(err, LK_ERROR_PARSE, "Looker's answer to %s is not valid JSON", op->id);
+            lk_error_detail(err, "%s", json_error.message);
+            return false;
+        }
+    }
+    *ret_answer = answer;
+    return true;
+}
+
+bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str root,
+                         struct lk_arena *arena, const struct lk_exchange *exchange,
+                         struct lk_api_answer *ret_answer, int64_t *ret_retry_after_s,
+                         struct lk_error *err)
+{
+    const struct lk_operation *op = exchange->request.op;
+    const char *headers[4];
+    struct lk_wire_request wire;
+    struct lk_http_answer answer;
+    size_t n = 0;
+
+    if (ret_retry_after_s != NULL)
+        *ret_retry_after_s = -1;
+    if (!lk_request_build(arena, root, exchange->request, &wire, err))
+        return false;
+    /* As Looker's own SDKs do, so that System Activity shows who asked. */
+    headers[n++] = "x-looker-appid: looker-mcp-server " LK_VERSION;
+    if (exchange->token != NULL)
+        headers[n++] = lk_arena_printf(arena, "Authorization: token %s", exchange->token).ptr;
+    if (wire.content_type != NULL)
+        headers[n++] = lk_arena_printf(arena, "Content-Type: %s", wire.content_type).ptr;
+    headers[n] = NULL;
+    if (!lk_http_perform(options->http,
+                         &(struct lk_http_request){
+                             .method = lk_method_name((enum lk_method)op->method),
+                             .url = wire.url,
+                             .headers = headers,
+                             .body = wire.body,
+                             .has_body = wire.content_type != NULL,
+                             .timeout_ms = exchange->timeout_ms != 0 ? exchange->timeout_ms
+                                                                     : options->timeout_ms,
+                             .max_answer_bytes = options->max_answer_bytes,
+                         },
+                         arena, &answer, err))
+        return false;
+    if (ret_retry_after_s != NULL)
+        *ret_retry_after_s = answer.retry_after_s;
+    if (answer.status < 200 || answer.status > 299)
+        return fail_with_status(arena, &answer, err);
+    return judge(op, &answer, ret_answer, err);
+}

@@ -1,0 +1,81 @@
+/*
+ * The rows of the settings table; see settings.h.
+ */
+#include "settings.h"
+
+#include <stddef.h>
+
+#define AT(member) offsetof(struct lk_config, member)
+#define MIB (1024.0 * 1024.0)
+
+const struct lk_setting lk_settings[] = {
+    {"LOOKER_BASE_URL", "base-url", LK_SETTING_URL, AT(base_url), NULL, "base_url", NULL, 0, 0,
+     "address of Looker, such as https://mycompany.looker.com (required)"},
+    {"LOOKER_CLIENT_ID", "client-id", LK_SETTING_TEXT, AT(client_id), NULL, "client_id", NULL, 0, 0,
+     "API3 client id of the service account"},
+    {"LOOKER_CLIENT_SECRET", NULL, LK_SETTING_SECRET, AT(client_secret), NULL, "client_secret",
+     NULL, 0, 0, "API3 client secret (no flag: command lines are public)"},
+    {"LOOKER_CLIENT_SECRET_FILE", "client-secret-file", LK_SETTING_FILE, LK_NO_OFFSET, NULL, NULL,
+     NULL, 0, 0, "file that holds the client secret"},
+    {"LOOKER_API_VERSION", "api-version", LK_SETTING_CHOICE, AT(api_version), "4.0", NULL, "4.0", 0,
+     0, "version of Looker's API"},
+    {"LOOKER_DEPLOYMENT_TYPE", "deployment-type", LK_SETTING_CHOICE, AT(deployment_type),
+     "self_hosted", NULL, "self_hosted|google_cloud_core", 0, 0, "kind of Looker instance"},
+    {"LOOKER_TRANSPORT", "transport", LK_SETTING_CHOICE, AT(transport), "stdio", NULL,
+     "stdio|streamable-http", 0, 0, "how MCP clients reach this server"},
+    {"LOOKER_HOST", "host", LK_SETTING_TEXT, AT(host), "127.0.0.1", NULL, NULL, 0, 0,
+     "address to bind for HTTP"},
+    {"LOOKER_PORT", "port", LK_SETTING_INTEGER, AT(port), "8080", NULL, NULL, 0, 65535,
+     "port to bind for HTTP; 0: any free one"},
+    {"LOOKER_GROUPS", "groups", LK_SETTING_TEXT, AT(groups), NULL, NULL, NULL, 0, 0,
+     "tool groups to serve, comma-separated, or all (default: those on by default)"},
+    {"LOOKER_SUDO_AS_USER", "sudo-as-user", LK_SETTING_BOOLEAN, AT(sudo_as_user), "true", NULL,
+     NULL, 0, 0, "honour identity headers (refused until impersonation is available)"},
+    {"LOOKER_SUDO_ASSOCIATIVE", "sudo-associative", LK_SETTING_BOOLEAN, AT(sudo_associative),
+     "false", NULL, NULL, 0, 0, "attribute sudo activity to the admin"},
+    {"LOOKER_USER_EMAIL_HEADER", "user-email-header", LK_SETTING_TEXT, AT(user_email_header),
+     "X-User-Email", NULL, NULL, 0, 0, "HTTP header with the user's e-mail address"},
+    {"LOOKER_USER_TOKEN_HEADER", "user-token-header", LK_SETTING_TEXT, AT(user_token_header),
+     "X-User-Token", NULL, NULL, 0, 0, "HTTP header with the user's own Looker token"},
+    {"LOOKER_TIMEOUT", "timeout", LK_SETTING_SECONDS, AT(timeout_ms), "60", "timeout", NULL, 0.1,
+     86400, "seconds to wait for one answer of Looker's"},
+    {"LOOKER_MAX_ROWS", "max-rows", LK_SETTING_INTEGER, AT(max_rows), "5000", NULL, NULL, 1,
+     1000000, "most rows that a query tool asks for"},
+    {"LOOKER_MAX_ANSWER_BYTES", "max-answer-bytes", LK_SETTING_INTEGER, AT(max_answer_bytes),
+     "100000", NULL, NULL, 1000, 64 * MIB, "most bytes of rows or items in one tool's answer"},
+    {"LOOKER_VERIFY_SSL", "verify-ssl", LK_SETTING_BOOLEAN, AT(verify_tls), "true", "verify_ssl",
+     NULL, 0, 0, "verify Looker's TLS certificate"},
+    {"LOOKER_CA_FILE", "ca-file", LK_SETTING_FILE, AT(ca_file), NULL, NULL, NULL, 0, 0,
+     "PEM bundle to verify it with (default: the system's)"},
+    {"LOOKER_LOG_LEVEL", "log-level", LK_SETTING_LOG_LEVEL, AT(log_level), "INFO", NULL, NULL, 0, 0,
+     "DEBUG, INFO, WARNING or ERROR"},
+    {"LOOKER_MAX_REQUEST_BYTES", "max-request-bytes", LK_SETTING_INTEGER, AT(max_request_bytes),
+     "4194304", NULL, NULL, 1024, 64 * MIB, "largest MCP message that is accepted"},
+    {"LOOKER_MAX_IN_FLIGHT", "max-in-flight", LK_SETTING_INTEGER, AT(max_in_flight), "512", NULL,
+     NULL, 1, 2048, "most tool calls at once"},
+    {"LOOKER_ALLOWED_ORIGINS", "allowed-origins", LK_SETTING_TEXT, AT(allowed_origins), NULL, NULL,
+     NULL, 0, 0, "browser origins that may call over HTTP (default: loopback ones)"},
+    {"LOOKER_ALLOWED_HOSTS", "allowed-hosts", LK_SETTING_TEXT, AT(allowed_hosts), NULL, NULL, NULL,
+     0, 0, "Host headers that are accepted (default: loopback names when bound to loopback)"},
+    {"LOOKER_MCP_MODE", "mcp-mode", LK_SETTING_CHOICE, AT(mcp_mode), "dev", NULL,
+     "dev|public|looker_oauth", 0, 0, "who may connect; only dev in this version"},
+    {"LOOKER_MCP_JWKS_URI", "mcp-jwks-uri", LK_SETTING_URL, LK_NO_OFFSET, NULL, NULL, NULL, 0, 0,
+     "JWK Set of the authorization server (mode public)"},
+    {"LOOKER_MCP_ISSUER_URL", "mcp-issuer-url", LK_SETTING_URL, LK_NO_OFFSET, NULL, NULL, NULL, 0,
+     0, "expected issuer of tokens (mode public)"},
+    {"LOOKER_MCP_RESOURCE_URI", "mcp-resource-uri", LK_SETTING_URL, LK_NO_OFFSET, NULL, NULL, NULL,
+     0, 0, "this server's own canonical URI (modes public, looker_oauth)"},
+    {"LOOKER_MCP_AUTH_TOKEN", NULL, LK_SETTING_SECRET, AT(auth_token), NULL, NULL, NULL, 0, 0,
+     "static bearer token that HTTP clients must send (deprecated; no flag)"},
+};
+
+const size_t lk_n_settings = sizeof(lk_settings) / sizeof(lk_settings[0]);
+
+int lk_setting_index(struct lk_str variable)
+{
+    for (size_t i = 0; i < lk_n_settings; i++) {
+        if (lk_str_eq(lk_str(lk_settings[i].variable), variable))
+            return (int)i;
+    }
+    return -1;
+}

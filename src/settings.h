@@ -1,0 +1,65 @@
+/*
+ * The table of settings, one row each: its variable, its flag, how its text is read and where the
+ * value goes. src/config.c walks it to load, src/help.c to print --help; README's table is checked
+ * against it by a test.
+ */
+#ifndef LK_SETTINGS_H
+#define LK_SETTINGS_H
+
+#include "config.h"
+
+enum lk_setting_kind {
+    LK_SETTING_TEXT,
+    LK_SETTING_SECRET, /* text that is never printed; no flag, since command lines are public */
+    LK_SETTING_FILE,   /* text; the file must be readable */
+    LK_SETTING_URL,    /* http(s)://host[:port][/path] */
+    LK_SETTING_CHOICE, /* one of `choices` */
+    LK_SETTING_BOOLEAN,
+    LK_SETTING_INTEGER, /* min..max */
+    LK_SETTING_SECONDS, /* min..max, fractions allowed; stored as milliseconds */
+    LK_SETTING_LOG_LEVEL,
+};
+
+#define LK_NO_OFFSET ((size_t)-1)
+
+struct lk_setting {
+    const char *variable; /* LOOKER_… */
+    const char *flag;     /* without the dashes; NULL: none */
+    enum lk_setting_kind kind;
+    size_t offset;            /* in struct lk_config; LK_NO_OFFSET: used by the loader only */
+    const char *default_text; /* NULL: empty */
+    const char *sdk_name; /* what LOOKERSDK_… and looker.ini call it; NULL: they do not have it */
+    const char *choices;  /* "a|b", for LK_SETTING_CHOICE */
+    double min, max;
+    const char *help;
+};
+
+extern const struct lk_setting lk_settings[];
+extern const size_t lk_n_settings;
+
+/* A row's index by variable, or -1. */
+int lk_setting_index(struct lk_str variable);
+
+/* Where a text came from, for messages. */
+struct lk_setting_text {
+    struct lk_str text;
+    const char *source; /* "environment", ".env line 3", "--port", NULL: not given */
+};
+
+/*
+ * Calls found(arg, name, value, source) for each KEY=VALUE of a .env file (comments, `export`, and
+ * quotes as shells and dotenv have them) or each key of the [Looker] section of a looker.ini.
+ * A missing file is no error unless `required`. LK_ERROR_CONFIG names file and line.
+ */
+typedef bool lk_setting_found(void *arg, struct lk_str name, struct lk_str value,
+                              const char *source, struct lk_error *err);
+bool lk_settings_read_env_file(struct lk_arena *arena, const char *path, bool required,
+                               lk_setting_found *found, void *arg, struct lk_error *err);
+bool lk_settings_read_ini_file(struct lk_arena *arena, const char *path, lk_setting_found *found,
+                               void *arg, struct lk_error *err);
+
+/* A whole small file; LK_ERROR_CONFIG when it cannot be read or is larger than max_bytes. */
+bool lk_settings_read_file(struct lk_arena *arena, const char *path, size_t max_bytes,
+                           struct lk_str *ret_text, struct lk_error *err);
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * Reads the two kinds of settings files: .env, and the looker.ini of Looker's SDKs. What a key
+ * means is up to the caller (src/config.c).
+ */
+#include "settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_FILE_BYTES ((size_t)64 * 1024)
+
+bool lk_settings_read_file(struct lk_arena *arena, const char *path, size_t max_bytes,
+                           struct lk_str *ret_text, struct lk_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    char *text;
+    size_t len = 0;
+    ssize_t n = 0;
+
+    if (fd < 0)
+        return lk_fail(err, LK_ERROR_CONFIG, "cannot read %s: %s", path, strerror(errno));
+    text = lk_arena_alloc(arena, max_bytes + 1);
+    while (len <= max_bytes && (n = read(fd, text + len, max_bytes + 1 - len)) > 0)
+        len += (size_t)n;
+    if (n < 0)
+        lk_fail(err, LK_ERROR_CONFIG, "cannot read %s: %s", path, strerror(errno));
+    close(fd);
+    if (n < 0)
+        return false;
+    if (len > max_bytes)
+        return lk_fail(err, LK_ERROR_CONFIG, "%s is larger than %zu bytes", path, max_bytes);
+    *ret_text = lk_str_n(text, len);
+    return true;
+}
+
+/* Cuts the next line off *text. False at the end. */
+static bool next_line(struct lk_str *text, struct lk_str *ret_line)
+{
+    const char *newline;
+
+    if (text->len == 0)
+        return false;
+    newline = memchr(text->ptr, '\n', text->len);
+    *ret_line = lk_str_n(text->ptr, newline != NULL ? (size_t)(newline - text->ptr) : text->len);
+    text->ptr += ret_line->len + (newline != NULL);
+    text->len -= ret_line->len + (newline != NULL);
+    *ret_line = lk_str_trim(*ret_line);
+    return true;
+}
+
+static bool split(struct lk_str line, char separator, struct lk_str *ret_name,
+                  struct lk_str *ret_value)
+{
+    const char *at = memchr(line.ptr, separator, line.len);
+
+    if (at == NULL)
+        return false;
+    *ret_name = lk_str_trim(lk_str_n(line.ptr, (size_t)(at - line.ptr)));
+    *ret_value = lk_str_trim(lk_str_n(at + 1, line.len - (size_t)(at + 1 - line.ptr)));
+    return ret_name->len > 0;
+}
+
+/* 'as it is', "with \" \\ \n escapes", or bare up to " #". False when a quote stays open. */
+static bool unquote(struct lk_arena *arena, struct lk_str *value)
+{
+    char quote = value->len > 0 ? value->ptr[0] : '\0';
+    char *out;
+    size_t n = 0, i;
+
+    if (quote != '"' && quote != '\'') {
+        for (i = 1; i < value->len; i++) {
+            if (value->ptr[i] == '#' && (value->ptr[i - 1] == ' ' || value->ptr[i - 1] == '\t'))
+                value->len = i;
+        }
+        if (quote == '#')
+            value->len = 0;
+        *value = lk_str_trim(*value);
+        return true;
+    }
+    out = lk_arena_alloc(arena, value->len + 1);
+    for (i = 1; i < value->len && value->ptr[i] != quote; i++) {
+        char c = value->ptr[i];
+
+        if (quote == '"' && c == '\\' && i + 1 < value->len) {
+            c = value->ptr[++i];
+            c = c == 'n' ? '\n' : c == 't' ? '\t' : c;
+        }
+        out[n++] = c;
+    }
+    if (i == value->len)
+        return false;
+    *value = lk_str_n(out, n);
+    return true;
+}
+
+static const char *place(struct lk_arena *arena, const char *path, unsigned line)
+{
+    return lk_arena_printf(arena, "%s line %u", path, line).ptr;
+}
+
+bool lk_settings_read_env_file(struct lk_arena *arena, const char *path, bool required,
+                               lk_setting_found *found, void *arg, struct lk_error *err)
+{
+    struct lk_str text, line, name, value;
+
+    if (!required && access(path, F_OK) != 0)
+        return true;
+    if (!lk_settings_read_file(arena, path, MAX_FILE_BYTES, &text, err))
+        return false;
+    for (unsigned n = 1; next_line(&text, &line); n++) {
+        if (line.len == 0 || line.ptr[0] == '#')
+            continue;
+        if (lk_str_starts(line, LK_STR("export ")))
+            line = lk_str_trim(lk_str_n(line.ptr + 7, line.len - 7));
+        if (!split(line, '=', &name, &value))
+            return lk_fail(err, LK_ERROR_CONFIG, "%s: expected NAME=value", place(arena, path, n));
+        if (!unquote(arena, &value))
+            return lk_fail(err, LK_ERROR_CONFIG, "%s: the quote after %.*s= is not closed",
+                           place(arena, path, n), LK_STR_ARG(name));
+        if (!found(arg, name, value, place(arena, path, n), err))
+            return false;
+    }
+    return true;
+}
+
+bool lk_settings_read_ini_file(struct lk_arena *arena, const char *path, lk_setting_found *found,
+                               void *arg, struct lk_error *err)
+{
+    struct lk_str text, line, name, value;
+    bool ours = false;
+
+    if (access(path, F_OK) != 0)
+        return true;
+    if (!lk_settings_read_file(arena, path, MAX_FILE_BYTES, &text, err))
+        return false;
+    for (unsigned n = 1; next_line(&text, &line); n++) {
+        if (line.len == 0 || line.ptr[0] == '#' || line.ptr[0] == ';')
+            continue;
+        if (line.ptr[0] == '[') {
+            ours = lk_str_ieq(line, LK_STR("[Looker]"));
+            continue;
+        }
+        if (!ours)
+            continue;
+        if (!split(line, '=', &name, &value) && !split(line, ':', &name, &value))
+            return lk_fail(err, LK_ERROR_CONFIG, "%s: expected name=value", place(arena, path, n));
+        if (!unquote(arena, &value))
+            return lk_fail(err, LK_ERROR_CONFIG, "%s: the quote after %.*s= is not closed",
+                           place(arena, path, n), LK_STR_ARG(name));
+        if (!found(arg, name, value, place(arena, path, n), err))
+            return false;
+    }
+    return true;
+}
