@@ -36,7 +36,7 @@ static void escape_byte(struct lk_buf *buf, unsigned char c)
 void lk_escape_json(struct lk_buf *buf, struct lk_str bytes)
 {
     const char *at = bytes.ptr;
-    const char *end = bytes.len > 0 ? bytes.ptr + bytes.len : bytes.ptr;
+    const char *end = lk_str_end(bytes);
     const char *run = at; /* what is not appended yet and needs no escape */
 
     while (at < end) {

@@ -48,7 +48,7 @@ size_t lk_utf8_length(const char *at, const char *end)
 bool lk_str_is_utf8(struct lk_str s)
 {
     const char *at = s.ptr;
-    const char *end = s.len > 0 ? s.ptr + s.len : s.ptr;
+    const char *end = lk_str_end(s);
 
     while (at < end) {
         at = lk_ascii_run(at, end);

@@ -36,6 +36,12 @@ static inline struct lk_str lk_str_n(const char *ptr, size_t len)
     return (struct lk_str){ptr, len};
 }
 
+/* Behind the last byte; NULL for a null string. */
+static inline const char *lk_str_end(struct lk_str s)
+{
+    return s.len > 0 ? s.ptr + s.len : s.ptr;
+}
+
 static inline bool lk_str_eq(struct lk_str a, struct lk_str b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);

@@ -27,9 +27,9 @@ enum lk_json_type {
 };
 
 enum lk_json_check_flag {
-    LK_JSON_REFUSE_NUL = 1 << 0, /* the escape \u0000, which C strings would cut at */
-    LK_JSON_REFUSE_INEXACT =
-        1 << 1, /* integers beyond +-2^53, which cJSON's doubles would change */
+    LK_JSON_REFUSE_NUL = 1 << 0,     /* the escape \u0000, which C strings would cut at */
+    LK_JSON_REFUSE_INEXACT = 1 << 1, /* what cJSON would change: integers beyond +-2^53, numbers
+                                        that are infinite as doubles or longer than 63 characters */
 };
 
 /*
@@ -69,6 +69,10 @@ size_t lk_json_count(struct lk_str value);
 
 /* Decodes a string value (with its quotes). Without escapes the result points into the text. */
 struct lk_str lk_json_decode_string(struct lk_arena *arena, struct lk_str value);
+/* Whether a string value, decoded, is `text`; and how many bytes it has decoded (0 when it is no
+ * string). Neither allocates. */
+bool lk_json_string_eq(struct lk_str value, struct lk_str text);
+size_t lk_json_string_length(struct lk_str value);
 /* get + decode; empty when absent or no string. */
 struct lk_str lk_json_get_string(struct lk_arena *arena, struct lk_str object, struct lk_str key);
 /* Whether the value is the literal true. */
