@@ -8,12 +8,14 @@ from pathlib import Path
 
 import jinja2
 
-from . import facts as facts_module
-from . import overlay as overlay_module
+from . import check, facts, manifest, overlay, tool_tables
 from .errors import InputError
+from .facts import Facts
 from .tables import Tables
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+API_FILES = ("looker_types.h", "looker_types.c", "looker_ops.h", "looker_ops.c")
+TOOL_FILES = ("looker_tools.h", "looker_tools.c")
 
 
 class ManyErrors(Exception):
@@ -25,8 +27,8 @@ class ManyErrors(Exception):
 
 
 def shown(path: Path, output: Path) -> str:
-    """A path as banners and errors write it: from the folder that holds the output folder, so that
-    it is the same wherever the repository lies."""
+    """A path as banners and errors write it: seen from the folder that holds the output folder, so
+    that it is the same wherever the repository lies."""
     return os.path.relpath(path.resolve(), output.resolve().parent)
 
 
@@ -37,7 +39,37 @@ def digest(path: Path) -> str:
         return ""
 
 
-def render(template: str, **values: object) -> str:
+def manifest_files(folder: Path, output: Path) -> list[tuple[Path, str]]:
+    if not folder.is_dir():
+        raise InputError(shown(folder, output), "", "is no folder", "create it, or give another with --tools")
+    return [(path, shown(path, output)) for path in sorted(folder.glob("*.yaml"))]
+
+
+def tool_rows(files: list[tuple[Path, str]], api: Facts, tables: Tables) -> tool_tables.ToolTables:
+    groups, errors = manifest.load(files)
+    bindings: dict[str, check.Binding | None] = {}
+    for tool in (t for g in groups for t in g.tools):
+        bindings[tool.name], error = check.check(tool, api)
+        if error:
+            errors.append(error)
+    if errors:
+        raise ManyErrors(errors)
+    return tool_tables.build(groups, bindings, tables)
+
+
+def generate(facts_path: Path, overlay_path: Path | None, tools: Path, output: Path) -> dict[str, str]:
+    """File name to text. Raises InputError or ManyErrors."""
+    facts_shown = shown(facts_path, output)
+    overlay_shown = shown(overlay_path, output) if overlay_path else facts_shown
+    api = overlay.apply(facts.load(facts_path, facts_shown), overlay_path, overlay_shown, facts_shown)
+    tables = Tables(api, facts_shown)
+    files = manifest_files(tools, output)
+    rows = tool_rows(files, api, tables)
+
+    inputs = [(facts_shown, digest(facts_path))]
+    if overlay_path:
+        inputs.append((overlay_shown, digest(overlay_path)))
+    manifests = [(name, digest(path)) for path, name in files]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         trim_blocks=True,
@@ -45,20 +77,8 @@ def render(template: str, **values: object) -> str:
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template(template).render(**values)
-
-
-def generate(facts_path: Path, overlay_path: Path | None, tools: Path, output: Path) -> dict[str, str]:
-    """File name to text. Raises InputError or ManyErrors."""
-    facts_shown = shown(facts_path, output)
-    overlay_shown = shown(overlay_path, output) if overlay_path else facts_shown
-    facts = facts_module.load(facts_path, facts_shown)
-    facts = overlay_module.apply(facts, overlay_path, overlay_shown, facts_shown)
-    tables = Tables(facts, facts_shown)
-    inputs = [(facts_shown, digest(facts_path))]
-    if overlay_path:
-        inputs.append((overlay_shown, digest(overlay_path)))
-    return {
-        name: render(f"{name}.j2", tables=tables, inputs=inputs)
-        for name in ("looker_types.h", "looker_types.c", "looker_ops.h", "looker_ops.c")
-    }
+    texts = {}
+    for name in API_FILES + TOOL_FILES:
+        listed = inputs + (manifests if name in TOOL_FILES else [])
+        texts[name] = environment.get_template(f"{name}.j2").render(tables=tables, tools=rows, inputs=listed)
+    return texts

@@ -1,0 +1,108 @@
+"""The JSON Schema of a tool's arguments, as clients and models see it, and the check that it has
+no form that model providers refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from .manifest import Argument, Tool
+
+_LIMIT_NAMES = {
+    "minimum": "minimum",
+    "maximum": "maximum",
+    "min_length": "minLength",
+    "max_length": "maxLength",
+    "min_items": "minItems",
+    "max_items": "maxItems",
+}
+_MAP_LIMIT_NAMES = {"min_items": "minProperties", "max_items": "maxProperties"}
+
+
+def compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _one(arg: Argument) -> dict[str, Any]:
+    """The schema of one value, or of one item of a list, without its description."""
+    kind = arg.type
+    if kind.kind == "map":
+        extra: Any = True if kind.values == "any" else {"type": kind.values}
+        one: dict[str, Any] = {"type": "object", "additionalProperties": extra}
+    else:
+        one = {"type": kind.kind}
+    if arg.enum:
+        one["enum"] = list(arg.enum)
+    for key, value in arg.limits.items():
+        if not key.endswith("_items"):
+            one[_LIMIT_NAMES[key]] = value
+    return one
+
+
+def _argument(arg: Argument) -> dict[str, Any]:
+    one = _one(arg)
+    items = {k: v for k, v in arg.limits.items() if k.endswith("_items")}
+    if arg.type.is_list:
+        full = {"type": "array", "description": arg.description, "items": one}
+        full.update({_LIMIT_NAMES[k]: v for k, v in items.items()})
+    else:
+        full = {"type": one.pop("type"), "description": arg.description, **one}
+        full.update({_MAP_LIMIT_NAMES[k]: v for k, v in items.items()})
+    if arg.default is not None:
+        full["default"] = arg.default
+    return full
+
+
+def input_schema(tool: Tool) -> dict[str, Any]:
+    if not tool.args:
+        return {"type": "object", "additionalProperties": False}
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {name: _argument(arg) for name, arg in tool.args.items()},
+    }
+    required = [name for name, arg in tool.args.items() if arg.required]
+    if required:
+        schema["required"] = required
+    schema["additionalProperties"] = False
+    return schema
+
+
+def pieces(schema: dict[str, Any]) -> list[str]:
+    """The compact text of a schema in pieces, one a property, so that it reads as a diff."""
+    rest = dict(schema)
+    properties = rest.pop("properties", None)
+    if not properties:
+        return [compact(schema)]
+    texts = [f"{compact(name)}:{compact(row)}," for name, row in properties.items()]
+    texts[-1] = texts[-1][:-1]
+    rest.pop("type")
+    return ['{"type":"object","properties":{', *texts, "}," + compact(rest)[1:]]
+
+
+def refused(schema: Any, place: str = "inputSchema") -> str | None:
+    """What about this schema a provider would refuse, or None."""
+    if not isinstance(schema, dict):
+        return f"{place} is not an object"
+    for key in ("oneOf", "anyOf", "allOf", "not", "$ref", "if"):
+        if key in schema:
+            return f"{place} has {key}"
+    kind = schema.get("type")
+    if not isinstance(kind, str):
+        return f"{place} has a type that is not one text"
+    if "enum" in schema and (kind != "string" or not schema["enum"]):
+        return f"{place} has an enum that is empty or not of strings"
+    if kind == "array":
+        return refused(schema["items"], f"{place}[]") if "items" in schema else f"{place} is an array without items"
+    if kind == "object":
+        if not schema.get("properties") and "additionalProperties" not in schema:
+            return f"{place} is an object without properties"
+        for name, row in schema.get("properties", {}).items():
+            if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,64}", name):
+                return f"{place}.{name} is not a name of 1 to 64 letters, digits, _, . and -"
+            inner = refused(row, f"{place}.{name}")
+            if inner:
+                return inner
+    elif kind not in ("string", "integer", "number", "boolean"):
+        return f"{place} has the unknown type {kind}"
+    return None
