@@ -42,10 +42,34 @@ static const char *flag_name(const void *arg, size_t i)
     return i == lk_n_settings ? more[0] : NULL;
 }
 
+/* "client-secret" for "LOOKER_CLIENT_SECRET". */
+static bool names_variable(struct lk_str flag, const char *variable)
+{
+    const char *at = variable + strlen("LOOKER_");
+
+    if (strlen(at) != flag.len)
+        return false;
+    for (size_t i = 0; i < flag.len; i++) {
+        char c = flag.ptr[i] == '-' ? '_' : flag.ptr[i];
+
+        if ((c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c) != at[i])
+            return false;
+    }
+    return true;
+}
+
 static bool fail_flag(struct lk_str flag, struct lk_error *err)
 {
-    const char *near = lk_nearest(flag, flag_name, NULL);
+    const char *near;
 
+    for (size_t i = 0; i < lk_n_settings; i++) {
+        if (lk_settings[i].flag == NULL && names_variable(flag, lk_settings[i].variable))
+            return lk_fail(err, LK_ERROR_CONFIG,
+                           "--%.*s is no flag, since command lines are public: set %s in the "
+                           "environment or a file",
+                           LK_STR_ARG(flag), lk_settings[i].variable);
+    }
+    near = lk_nearest(flag, flag_name, NULL);
     if (near != NULL && near[0] != '\0')
         return lk_fail(err, LK_ERROR_CONFIG, "unknown flag --%.*s; did you mean --%s?",
                        LK_STR_ARG(flag), near);

@@ -1,0 +1,256 @@
+/*
+ * --list-tools, --check and call. `call` goes through the MCP core like any client's call, so what
+ * is seen in a shell is what a model sees.
+ */
+#include "commands.h"
+
+#include "base/nearest.h"
+#include "looker_ops.h"
+#include "rt/co.h"
+#include "json/codec.h"
+#include "json/scan.h"
+#include "json/write.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define LOGOUT_MS 2000
+
+int lk_command_list_tools(const struct lk_toolset *toolset)
+{
+    for (size_t i = 0; i < toolset->n_tools; i++)
+        printf("%-12s %-24s %s\n", toolset->tools[i]->group->name, toolset->tools[i]->name,
+               toolset->tools[i]->title);
+    return fflush(stdout) == 0 ? LK_EXIT_OK : LK_EXIT_FAILURE;
+}
+
+/* ---- --check ---- */
+
+struct check {
+    struct lk_worker *worker;
+    bool ok;
+};
+
+static void print_failure(const char *what, const struct lk_error *error)
+{
+    printf("%-14s FAILED  %s%s%s%s\n", what, error->message, error->detail[0] != '\0' ? " (" : "",
+           error->detail, error->detail[0] != '\0' ? ")" : "");
+}
+
+/* Any HTTP answer shows that somebody is there; the credentials' verdict shows that it is Looker.
+ */
+static bool check_reachability(struct lk_worker *worker, struct lk_arena *arena)
+{
+    const struct lk_config *config = worker->config;
+    uint64_t start_ms = lk_loop_now_ms(worker->loop);
+    struct lk_error error = {0};
+    struct lk_http_answer answer;
+
+    if (!lk_http_perform(
+            worker->http,
+            &(struct lk_http_request){.method = "GET",
+                                      .url = lk_arena_printf(arena, "%.*s/api/%.*s/versions",
+                                                             LK_STR_ARG(config->base_url),
+                                                             LK_STR_ARG(config->api_version))
+                                                 .ptr,
+                                      .timeout_ms = config->timeout_ms},
+            arena, &answer, &error)) {
+        print_failure("reachability", &error);
+        return false;
+    }
+    printf("%-14s ok      %.*s answered HTTP %d in %" PRIu64 " ms\n", "reachability",
+           LK_STR_ARG(config->base_url), answer.status, lk_loop_now_ms(worker->loop) - start_ms);
+    return true;
+}
+
+static bool check_credentials(struct lk_worker *worker, struct lk_arena *arena)
+{
+    struct looker_me_params params = {.fields = lk_string(LK_STR("id,display_name,email"))};
+    struct looker_user user = {0};
+    struct lk_api_answer answer;
+    struct lk_error error = {0};
+
+    if (!lk_api_call(worker->api, arena, looker_me(&params), &answer, &error) ||
+        !lk_decode_answer(arena, &looker_user_type, answer.body, &user, &error)) {
+        print_failure("credentials", &error);
+        return false;
+    }
+    printf("%-14s ok      logged in as %.*s, user id %.*s\n", "credentials",
+           LK_STR_ARG(user.display_name.value), LK_STR_ARG(user.id.value));
+    return true;
+}
+
+static void check(void *arg)
+{
+    struct check *self = arg;
+    struct lk_arena *arena = lk_arena_new();
+
+    self->ok = check_reachability(self->worker, arena);
+    if (self->ok)
+        self->ok = check_credentials(self->worker, arena);
+    else
+        printf("%-14s FAILED  not tried, since Looker was not reached\n", "credentials");
+    lk_api_logout(self->worker->api, LOGOUT_MS);
+    lk_arena_free(arena);
+}
+
+int lk_command_check(struct lk_worker *worker)
+{
+    struct check self = {.worker = worker};
+    struct lk_error error = {0};
+
+    fwrite(worker->config->sources.ptr, 1, worker->config->sources.len, stdout);
+    for (const char *const *warning = worker->config->warnings; *warning != NULL; warning++)
+        printf("%-14s %s\n", "warning", *warning);
+    printf("%-14s ok      every setting is known and has a legal value\n", "settings");
+    fflush(stdout);
+    if (!lk_worker_run(worker, check, &self, &error))
+        print_failure("check", &error);
+    return self.ok ? LK_EXIT_OK : LK_EXIT_FAILURE;
+}
+
+/* ---- call ---- */
+
+struct one_call {
+    struct lk_worker *worker;
+    struct lk_arena *arena;
+    int status;
+};
+
+static void log_out_and_stop(void *arg)
+{
+    struct lk_worker *worker = arg;
+
+    lk_api_logout(worker->api, LOGOUT_MS);
+    lk_loop_stop(worker->loop);
+}
+
+/* Prints result.content[0].text, or the protocol error. */
+static void print_reply(void *arg, int http_status, struct lk_buf *body)
+{
+    struct one_call *call = arg;
+    struct lk_str reply = lk_buf_view(body), result, content, item, failed, error;
+    struct lk_json_iter it;
+
+    (void)http_status;
+    if (lk_json_get(reply, LK_STR("result"), &result) &&
+        lk_json_get(result, LK_STR("content"), &content)) {
+        it = lk_json_iter(content);
+        while (lk_json_next(&it, NULL, &item)) {
+            struct lk_str text = lk_json_get_string(call->arena, item, LK_STR("text"));
+
+            printf("%.*s\n", LK_STR_ARG(text));
+        }
+        call->status = lk_json_get(result, LK_STR("isError"), &failed) && lk_json_is_true(failed)
+                           ? LK_EXIT_FAILURE
+                           : LK_EXIT_OK;
+    } else if (lk_json_get(reply, LK_STR("error"), &error)) {
+        struct lk_str message = lk_json_get_string(call->arena, error, LK_STR("message"));
+
+        fprintf(stderr, "looker-mcp-server: %.*s\n", LK_STR_ARG(message));
+    }
+    if (!lk_co_start(call->worker->loop, log_out_and_stop, call->worker, NULL, NULL))
+        lk_loop_stop(call->worker->loop);
+}
+
+static bool read_input(struct lk_buf *text, struct lk_error *err)
+{
+    ssize_t n = 1;
+
+    while (n > 0) {
+        char *room = lk_buf_reserve(text, 4096);
+
+        if (room == NULL)
+            return lk_fail(err, LK_ERROR_LIMIT,
+                           "standard input is larger than %zu bytes (LOOKER_MAX_REQUEST_BYTES)",
+                           text->max_bytes);
+        n = read(STDIN_FILENO, room, 4096);
+        if (n < 0)
+            return lk_fail(err, LK_ERROR_ARGUMENT, "cannot read standard input: %s",
+                           strerror(errno));
+        text->len += (size_t)n;
+    }
+    return true;
+}
+
+static const char *tool_name(const void *arg, size_t i)
+{
+    const struct lk_toolset *toolset = arg;
+
+    return i < toolset->n_tools ? toolset->tools[i]->name : NULL;
+}
+
+static bool check_tool(const struct lk_toolset *toolset, const char *name, struct lk_error *err)
+{
+    const char *near;
+
+    for (size_t i = 0; i < toolset->n_tools; i++) {
+        if (strcmp(toolset->tools[i]->name, name) == 0)
+            return true;
+    }
+    near = lk_nearest(lk_str(name), tool_name, toolset);
+    return lk_fail(err, LK_ERROR_CONFIG, "unknown tool \"%s\"%s%s%s; --list-tools lists them", name,
+                   near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+                   near != NULL ? "\"?" : "");
+}
+
+/* {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":…,"arguments":…}} */
+static bool write_message(const struct lk_config *config, struct lk_buf *message,
+                          struct lk_error *err)
+{
+    struct lk_json_writer w = lk_json_writer(message);
+    struct lk_error json_error = {0};
+    struct lk_buf input;
+    struct lk_str arguments = LK_STR("{}");
+    bool ok = true;
+
+    lk_buf_init(&input, (size_t)config->max_request_bytes);
+    if (config->call_arguments != NULL && strcmp(config->call_arguments, "-") == 0)
+        ok = read_input(&input, err), arguments = lk_buf_view(&input);
+    else if (config->call_arguments != NULL)
+        arguments = lk_str(config->call_arguments);
+    if (ok && !lk_json_check(arguments, LK_JSON_MAX_DEPTH - 4, 0, &json_error))
+        ok = lk_fail(err, LK_ERROR_CONFIG, "the arguments are not JSON: %s", json_error.message);
+    if (ok && lk_json_type(arguments) != LK_JSON_OBJECT)
+        ok = lk_fail(err, LK_ERROR_CONFIG,
+                     "the arguments must be a JSON object, such as '{\"limit\":10}'");
+    lk_json_begin_object(&w);
+    lk_json_member_string(&w, "jsonrpc", LK_STR("2.0"));
+    lk_json_member_integer(&w, "id", 1);
+    lk_json_member_string(&w, "method", LK_STR("tools/call"));
+    lk_json_key(&w, "params");
+    lk_json_begin_object(&w);
+    lk_json_member_string(&w, "name", lk_str(config->call_tool));
+    lk_json_member_raw(&w, "arguments", lk_str_trim(arguments));
+    lk_json_end_object(&w);
+    lk_json_end_object(&w);
+    lk_buf_free(&input);
+    return ok;
+}
+
+int lk_command_call(struct lk_worker *worker, const struct lk_toolset *toolset)
+{
+    const struct lk_config *config = worker->config;
+    struct one_call call = {.worker = worker, .arena = lk_arena_new(), .status = LK_EXIT_FAILURE};
+    struct mcp_peer peer = {0};
+    struct lk_error error = {0};
+    struct lk_buf message;
+
+    lk_buf_init(&message, (size_t)config->max_request_bytes + 1024);
+    if (check_tool(toolset, config->call_tool, &error) && write_message(config, &message, &error)) {
+        mcp_server_receive(
+            worker->mcp,
+            &(struct mcp_inbound){
+                .peer = &peer, .body = lk_buf_view(&message), .reply = print_reply, .arg = &call},
+            NULL);
+        lk_loop_run(worker->loop);
+    } else {
+        fprintf(stderr, "looker-mcp-server: %s\n", error.message);
+        call.status = error.kind == LK_ERROR_CONFIG ? LK_EXIT_USAGE : LK_EXIT_FAILURE;
+    }
+    lk_buf_free(&message);
+    lk_arena_free(call.arena);
+    return fflush(stdout) == 0 ? call.status : LK_EXIT_FAILURE;
+}

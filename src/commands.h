@@ -1,0 +1,21 @@
+/*
+ * What the binary does besides serving. Each prints to standard output and answers an exit status.
+ */
+#ifndef LK_COMMANDS_H
+#define LK_COMMANDS_H
+
+#include "toolset.h"
+#include "worker.h"
+
+enum { LK_EXIT_OK = 0, LK_EXIT_FAILURE = 1, LK_EXIT_USAGE = 2 };
+
+/* --list-tools: "group<TAB>name<TAB>title", one a line. */
+int lk_command_list_tools(const struct lk_toolset *toolset);
+
+/* --check: settings, reachability, credentials, each with a verdict. */
+int lk_command_check(struct lk_worker *worker);
+
+/* call TOOL 'JSON': the answer of one tool, as it would be the text of an MCP result. */
+int lk_command_call(struct lk_worker *worker, const struct lk_toolset *toolset);
+
+#endif

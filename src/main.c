@@ -1,0 +1,73 @@
+/*
+ * looker-mcp-server: reads the settings, puts a worker together and does what was asked for.
+ */
+#include "commands.h"
+#include "config.h"
+#include "toolset.h"
+#include "worker.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static int fail(const struct lk_error *error)
+{
+    fprintf(stderr, "looker-mcp-server: %s%s%s\n", error->message,
+            error->detail[0] != '\0' ? ": " : "", error->detail);
+    return error->kind == LK_ERROR_CONFIG ? LK_EXIT_USAGE : LK_EXIT_FAILURE;
+}
+
+static int serve(struct lk_worker *worker)
+{
+    struct lk_error error = {0};
+
+    for (const char *const *warning = worker->config->warnings; *warning != NULL; warning++)
+        lk_log_warning(&worker->log, "config.warning", lk_log_text("message", *warning));
+    return lk_worker_serve(worker, &error) ? LK_EXIT_OK : fail(&error);
+}
+
+static int run(struct lk_arena *arena, const struct lk_config *config)
+{
+    bool call = config->command == LK_COMMAND_CALL;
+    struct lk_str groups = call && config->groups.len == 0 ? LK_STR("all") : config->groups;
+    struct lk_toolset toolset;
+    struct lk_worker worker;
+    struct lk_error error = {0};
+    int status;
+
+    if (!lk_toolset_select(arena, groups, &toolset, &error))
+        return fail(&error);
+    if (config->command == LK_COMMAND_LIST_TOOLS)
+        return lk_command_list_tools(&toolset);
+    signal(SIGPIPE, SIG_IGN);
+    if (!lk_worker_init(&worker, config, &toolset, &error))
+        return fail(&error);
+    if (call)
+        status = lk_command_call(&worker, &toolset);
+    else if (config->command == LK_COMMAND_CHECK)
+        status = lk_command_check(&worker);
+    else
+        status = serve(&worker);
+    lk_worker_clean_up(&worker);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct lk_arena *arena = lk_arena_new();
+    struct lk_config config;
+    struct lk_error error = {0};
+    int status = LK_EXIT_OK;
+
+    if (!lk_config_load(arena, argc, argv, environ, &config, &error)) {
+        status = fail(&error);
+    } else if (config.command == LK_COMMAND_HELP) {
+        lk_config_help(stdout);
+    } else if (config.command == LK_COMMAND_VERSION) {
+        printf("looker-mcp-server %s\n", LK_VERSION);
+    } else {
+        status = run(arena, &config);
+    }
+    lk_arena_free(arena);
+    return status;
+}

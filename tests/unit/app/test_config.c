@@ -1,0 +1,331 @@
+/*
+ * Settings: where they may stand, which wins, and what is refused with which words.
+ */
+#include "../test.h"
+
+#include "config.h"
+#include "settings.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#define URL "LOOKER_BASE_URL=https://looker.example.com"
+
+static struct lk_arena *arena;
+static char directory[64];
+
+/* Each test starts in an empty directory, where .env and looker.ini are looked for. */
+static int set_up(void **state)
+{
+    (void)state;
+    arena = lk_arena_new();
+    snprintf(directory, sizeof(directory), "/tmp/lk-config-XXXXXX");
+    return mkdtemp(directory) == NULL || chdir(directory) != 0;
+}
+
+static int tear_down(void **state)
+{
+    static const char *const files[] = {".env", "looker.ini", "secret", "other.env"};
+
+    (void)state;
+    lk_arena_free(arena);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        unlink(files[i]);
+    return chdir("/") != 0 || rmdir(directory) != 0;
+}
+
+static void put(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+#define LIST(...)                                                                                  \
+    (char *const[])                                                                                \
+    {                                                                                              \
+        __VA_ARGS__, NULL                                                                          \
+    }
+
+static bool load(char *const *argv, char *const *env, struct lk_config *config,
+                 struct lk_error *error)
+{
+    int argc = 0;
+
+    while (argv[argc] != NULL)
+        argc++;
+    *error = (struct lk_error){0};
+    return lk_config_load(arena, argc, argv, env, config, error);
+}
+
+static struct lk_config accept(char *const *argv, char *const *env)
+{
+    struct lk_config config;
+    struct lk_error error;
+
+    if (!load(argv, env, &config, &error))
+        fail_msg("%s", error.message);
+    return config;
+}
+
+/* The error must be one line that has every given part. */
+static void refuse(char *const *argv, char *const *env, char *const *parts)
+{
+    struct lk_config config;
+    struct lk_error error;
+
+    assert_false(load(argv, env, &config, &error));
+    assert_int_equal(error.kind, LK_ERROR_CONFIG);
+    assert_null(strchr(error.message, '\n'));
+    for (; *parts != NULL; parts++) {
+        if (strstr(error.message, *parts) == NULL)
+            fail_msg("\"%s\" is not in \"%s\"", *parts, error.message);
+    }
+}
+
+#define NO_ARGS LIST("server")
+
+static void test_defaults(void **state)
+{
+    struct lk_config config = accept(NO_ARGS, LIST(URL));
+
+    (void)state;
+    assert_str(config.base_url, "https://looker.example.com");
+    assert_str(config.transport, "stdio");
+    assert_str(config.host, "127.0.0.1");
+    assert_int_equal(config.port, 8080);
+    assert_int_equal(config.timeout_ms, 60000);
+    assert_int_equal(config.max_rows, 5000);
+    assert_true(config.verify_tls);
+    assert_true(config.sudo_as_user);
+    assert_int_equal(config.log_level, LK_LOG_INFO);
+    assert_int_equal(config.command, LK_COMMAND_SERVE);
+}
+
+static void test_precedence(void **state)
+{
+    struct lk_config config;
+
+    (void)state;
+    put(".env", "LOOKER_BASE_URL=https://dotenv.example.com\nLOOKER_PORT=1\nLOOKER_MAX_ROWS=1\n"
+                "LOOKER_TIMEOUT=1\n");
+    put("looker.ini", "[Looker]\nbase_url=https://ini.example.com\nverify_ssl=false\ntimeout=9\n");
+    config = accept(LIST("server", "--port", "3"),
+                    LIST("LOOKER_PORT=2", "LOOKER_MAX_ROWS=2", "LOOKERSDK_TIMEOUT=8"));
+    assert_int_equal(config.port, 3);
+    assert_int_equal(config.max_rows, 2);
+    assert_int_equal(config.timeout_ms, 1000);
+    assert_str(config.base_url, "https://dotenv.example.com");
+    assert_true(config.verify_tls);
+}
+
+static void test_sdk_settings(void **state)
+{
+    struct lk_config config;
+
+    (void)state;
+    put("looker.ini", "; comment\n[Other]\nbase_url=https://no.example.com\n[Looker]\n"
+                      "base_url = \"https://ini.example.com:19999\"\nclient_id=a\n"
+                      "client_secret=b\nverify_ssl=false\nunknown=1\n");
+    config = accept(NO_ARGS, LIST("LOOKERSDK_CLIENT_SECRET=c", "LOOKERSDK_OTHER=1"));
+    assert_str(config.base_url, "https://ini.example.com:19999");
+    assert_str(config.client_id, "a");
+    assert_str(config.client_secret, "c");
+    assert_false(config.verify_tls);
+}
+
+/* The ini's secret must not be sent to a host that somebody else named. */
+static void test_sdk_credentials_stay_with_their_host(void **state)
+{
+    struct lk_config config;
+
+    (void)state;
+    put("looker.ini", "[Looker]\nbase_url=https://ini.example.com\nclient_id=a\nclient_secret=b\n");
+    config = accept(NO_ARGS, LIST(URL));
+    assert_str(config.base_url, "https://looker.example.com");
+    assert_int_equal(config.client_id.len, 0);
+    assert_int_equal(config.client_secret.len, 0);
+}
+
+static void test_env_file_syntax(void **state)
+{
+    struct lk_config config;
+
+    (void)state;
+    put("other.env", "# comment\n\nexport LOOKER_BASE_URL='https://q.example.com'\r\n"
+                     "LOOKER_CLIENT_ID=\"a \\\"b\\\"\" # quoted\nLOOKER_CLIENT_SECRET=p#q # bare\n"
+                     "OTHER_PROGRAM=1\nLOOKER_PORT=\n");
+    config = accept(LIST("server", "--env-file", "other.env"), LIST("A=b"));
+    assert_str(config.base_url, "https://q.example.com");
+    assert_str(config.client_id, "a \"b\"");
+    assert_str(config.client_secret, "p#q");
+    assert_int_equal(config.port, 8080);
+}
+
+static void test_bad_env_files(void **state)
+{
+    (void)state;
+    put(".env", "LOOKER_PORT=1\nnonsense\n");
+    refuse(NO_ARGS, LIST(URL), LIST(".env line 2", "NAME=value"));
+    put(".env", "LOOKER_CLIENT_ID='open\n");
+    refuse(NO_ARGS, LIST(URL), LIST(".env line 1", "LOOKER_CLIENT_ID", "quote"));
+    put(".env", "\nLOOKER_PORTT=1\n");
+    refuse(NO_ARGS, LIST(URL), LIST(".env line 2", "LOOKER_PORTT", "LOOKER_PORT?"));
+    unlink(".env");
+    refuse(LIST("server", "--env-file", "none.env"), LIST(URL), LIST("none.env", "No such file"));
+}
+
+static void test_bad_values(void **state)
+{
+    static const struct {
+        char *variable;
+        char *expected;
+    } cases[] = {
+        {"LOOKER_PORT=abc", "a whole number from 0 to 65535"},
+        {"LOOKER_PORT=65536", "a whole number from 0 to 65535"},
+        {"LOOKER_PORT=-1", "a whole number"},
+        {"LOOKER_PORT=1.5", "a whole number"},
+        {"LOOKER_TIMEOUT=0", "seconds from 0.1"},
+        {"LOOKER_TIMEOUT=1e9", "seconds"},
+        {"LOOKER_TIMEOUT=nan", "seconds"},
+        {"LOOKER_VERIFY_SSL=maybe", "true or false"},
+        {"LOOKER_TRANSPORT=sse", "stdio|streamable-http"},
+        {"LOOKER_LOG_LEVEL=loud", "DEBUG, INFO, WARNING or ERROR"},
+        {"LOOKER_API_VERSION=3.1", "4.0"},
+        {"LOOKER_BASE_URL=looker.example.com", "a URL"},
+        {"LOOKER_BASE_URL=ftp://looker.example.com", "a URL"},
+        {"LOOKER_BASE_URL=https://user:pw@looker.example.com", "a URL"},
+        {"LOOKER_BASE_URL=https://", "a URL"},
+        {"LOOKER_CA_FILE=/does/not/exist", "a file that can be read"},
+        {"LOOKER_MCP_MODE=public", "not available in this version"},
+        {"LOOKER_MCP_MODE=open", "dev|public|looker_oauth"},
+        {"LOOKER_MAX_ROW=5", "did you mean LOOKER_MAX_ROWS?"},
+        {"LOOKER_CLINET_ID=5", "did you mean LOOKER_CLIENT_ID?"},
+        {"LOOKER_CLIENT_ID=alone", "LOOKER_CLIENT_SECRET is not"},
+        {"LOOKER_CLIENT_SECRET=alone", "LOOKER_CLIENT_ID is not"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        refuse(NO_ARGS, LIST(URL, cases[i].variable), LIST(cases[i].expected));
+    refuse(NO_ARGS, LIST("A=b"), LIST("LOOKER_BASE_URL is not set"));
+}
+
+static void test_bad_flags(void **state)
+{
+    (void)state;
+    refuse(LIST("server", "--prot", "1"), LIST(URL), LIST("--prot", "did you mean --port?"));
+    refuse(LIST("server", "--zzzzzz"), LIST(URL), LIST("unknown flag --zzzzzz", "--help"));
+    refuse(LIST("server", "--port"), LIST(URL), LIST("--port needs a value"));
+    refuse(LIST("server", "--port", "x"), LIST(URL), LIST("LOOKER_PORT", "command line"));
+    refuse(LIST("server", "serve"), LIST(URL), LIST("unexpected word \"serve\""));
+    refuse(LIST("server", "call"), LIST(URL), LIST("call needs a tool"));
+    refuse(LIST("server", "--client-secret", "x"), LIST(URL),
+           LIST("public", "set LOOKER_CLIENT_SECRET"));
+}
+
+static void test_secrets_are_never_shown(void **state)
+{
+    struct lk_config config =
+        accept(NO_ARGS, LIST(URL, "LOOKER_CLIENT_ID=i", "LOOKER_CLIENT_SECRET=hunter2",
+                             "LOOKER_MCP_AUTH_TOKEN=tok3n"));
+
+    (void)state;
+    config.sources = lk_arena_str(arena, config.sources);
+    assert_null(strstr(config.sources.ptr, "hunter2"));
+    assert_null(strstr(config.sources.ptr, "tok3n"));
+    assert_non_null(strstr(config.sources.ptr, "LOOKER_CLIENT_SECRET=*** (environment)"));
+}
+
+static void test_secret_file(void **state)
+{
+    struct lk_config config;
+
+    (void)state;
+    put("secret", "s3cret\n");
+    config = accept(LIST("server", "--client-secret-file=secret"), LIST(URL, "LOOKER_CLIENT_ID=i"));
+    assert_str(config.client_secret, "s3cret");
+    refuse(LIST("server", "--client-secret-file=secret"),
+           LIST(URL, "LOOKER_CLIENT_ID=i", "LOOKER_CLIENT_SECRET=x"), LIST("both set"));
+    put("secret", "\n");
+    refuse(LIST("server", "--client-secret-file=secret"), LIST(URL, "LOOKER_CLIENT_ID=i"),
+           LIST("empty"));
+    refuse(LIST("server", "--client-secret-file=none"), LIST(URL), LIST("a file that can be read"));
+}
+
+/* Kubernetes adds these to every pod when a Service is named "looker". */
+static void test_service_links_are_no_settings(void **state)
+{
+    struct lk_config config =
+        accept(NO_ARGS, LIST(URL, "LOOKER_PORT=tcp://10.0.0.1:80", "LOOKER_SERVICE_HOST=10.0.0.1",
+                             "LOOKER_PORT_80_TCP_ADDR=10.0.0.1"));
+
+    (void)state;
+    assert_int_equal(config.port, 8080);
+    assert_null(config.warnings[1]);
+}
+
+static void test_base_url_is_trimmed(void **state)
+{
+    static char *const urls[] = {
+        "LOOKER_BASE_URL=https://l.example.com/", "LOOKER_BASE_URL=https://l.example.com/api/4.0/",
+        "LOOKER_BASE_URL=https://l.example.com/api/4.0", "LOOKER_BASE_URL=https://l.example.com//"};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        assert_str(accept(NO_ARGS, LIST(urls[i])).base_url, "https://l.example.com");
+}
+
+static void test_warnings(void **state)
+{
+    struct lk_config config = accept(
+        LIST("server", "--transport", "streamable-http", "--host", "0.0.0.0", "--verify-ssl=no"),
+        LIST("LOOKER_BASE_URL=http://l.example.com", "LOOKER_UNHEARD_OF=1", "LOOKER_CLIENT_ID=i",
+             "LOOKER_CLIENT_SECRET=s"));
+    static const char *const parts[] = {"LOOKER_UNHEARD_OF", "unencrypted", "LOOKER_VERIFY_SSL",
+                                        "not loopback"};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        assert_non_null(config.warnings[i]);
+        assert_non_null(strstr(config.warnings[i], parts[i]));
+    }
+    assert_null(config.warnings[4]);
+}
+
+static void test_commands(void **state)
+{
+    struct lk_config config = accept(LIST("server", "call", "query", "{\"a\":1}"), LIST(URL));
+
+    (void)state;
+    assert_int_equal(config.command, LK_COMMAND_CALL);
+    assert_string_equal(config.call_tool, "query");
+    assert_string_equal(config.call_arguments, "{\"a\":1}");
+    assert_int_equal(accept(LIST("s", "--help"), LIST("LOOKER_PORT=x")).command, LK_COMMAND_HELP);
+    assert_int_equal(accept(LIST("s", "--list-tools"), LIST("A=b")).command, LK_COMMAND_LIST_TOOLS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_defaults, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_precedence, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sdk_settings, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sdk_credentials_stay_with_their_host, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_env_file_syntax, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bad_env_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bad_values, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_bad_flags, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_secrets_are_never_shown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_secret_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_service_links_are_no_settings, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_base_url_is_trimmed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_warnings, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_commands, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
