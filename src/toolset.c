@@ -10,9 +10,9 @@
 static const char *group_name(const void *arg, size_t i)
 {
     (void)arg;
-    if (i < looker_n_groups)
+    if (i < LOOKER_GROUP_COUNT)
         return looker_groups[i].name;
-    return i == looker_n_groups ? "all" : NULL;
+    return i == LOOKER_GROUP_COUNT ? "all" : NULL;
 }
 
 static bool fail_group(struct lk_str name, struct lk_error *err)
@@ -39,7 +39,7 @@ static bool mark_groups(struct lk_str list, bool *chosen, struct lk_error *err)
         struct lk_str name = lk_str_trim(lk_str_n(list.ptr, len));
         bool all = lk_str_eq(name, LK_STR("all")), known = all || name.len == 0;
 
-        for (size_t i = 0; i < looker_n_groups; i++) {
+        for (size_t i = 0; i < LOOKER_GROUP_COUNT; i++) {
             if (all || lk_str_eq(name, lk_str(looker_groups[i].name)))
                 known = chosen[i] = true;
         }
@@ -54,16 +54,16 @@ static bool mark_groups(struct lk_str list, bool *chosen, struct lk_error *err)
 bool lk_toolset_select(struct lk_arena *arena, struct lk_str groups, struct lk_toolset *ret_toolset,
                        struct lk_error *err)
 {
-    bool *chosen = lk_arena_array(arena, looker_n_groups + 1, sizeof(bool));
+    bool *chosen = lk_arena_array(arena, LOOKER_GROUP_COUNT + 1, sizeof(bool));
     struct lk_toolset set = {
-        .tools = lk_arena_array(arena, looker_n_tools + 1, sizeof(*set.tools)),
+        .tools = lk_arena_array(arena, LOOKER_TOOL_COUNT + 1, sizeof(*set.tools)),
     };
 
-    for (size_t i = 0; groups.len == 0 && i < looker_n_groups; i++)
+    for (size_t i = 0; groups.len == 0 && i < LOOKER_GROUP_COUNT; i++)
         chosen[i] = looker_groups[i].on_by_default;
     if (!mark_groups(groups, chosen, err))
         return false;
-    for (size_t i = 0; i < looker_n_tools; i++) {
+    for (size_t i = 0; i < LOOKER_TOOL_COUNT; i++) {
         if (chosen[looker_tools[i].group - looker_groups])
             set.tools[set.n_tools++] = &looker_tools[i];
     }
