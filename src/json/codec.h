@@ -15,6 +15,11 @@
  * Decodes tool arguments: strict. `tree` (NULL counts as {}) must be an object that has only fields
  * of `type`, all required ones, of the right kind and within their rules; defaults are filled in.
  * A null counts as absent. Strings are borrowed from the tree; the rest lives in the arena.
+ * A NULL type takes no arguments (ret_object may be NULL then).
+ *
+ * Nothing is converted, with two exceptions: 5.0 is an integer, and where a string is expected
+ * (also in lists and in maps of strings) an integer is taken as its decimal text, since ids are
+ * strings to Looker and often numbers to a model. A member that comes twice is an error.
  *
  * On failure err is LK_ERROR_ARGUMENT and its message names the argument, what was expected and
  * what came, with the nearest known name for an unknown one:
@@ -27,7 +32,9 @@ bool lk_decode_arguments(struct lk_arena *arena, const struct lk_type *type, con
 
 /*
  * Decodes an answer of Looker's into the struct of `type`: lenient. Unknown fields are skipped, a
- * field of another kind than the spec says is an LK_ERROR_PARSE that names it. `text` is JSON that
+ * null is LK_NULL (as an item of a list: a zeroed payload), a number where a string is expected is
+ * taken as it is written, of a member that comes twice the first counts; a field of another kind
+ * than the spec says is an LK_ERROR_PARSE that names it. `text` is JSON that
  * passed lk_json_check; strings without escapes and raw JSON are borrowed from it, all else lives
  * in the arena. Does not recurse deeper than LK_JSON_MAX_DEPTH.
  */
@@ -48,8 +55,11 @@ void lk_encode_value(const struct lk_field *field, const void *value, struct lk_
 
 /*
  * Checks JSON text against a table without building anything: unknown fields, kinds, required
- * fields, values. Used where a peer's input must be exactly what the spec says (the sandbox).
- * Errors as lk_decode_arguments, with a path (`query.fields[3]`).
+ * fields, values. A null is accepted for every field, as Looker does, and counts as there; whether
+ * a field may be written (LK_FIELD_READ_ONLY) is the caller's to check. `text` has passed
+ * lk_json_check; field->name may be NULL (a request body). Used where a peer's input must be
+ * exactly what the spec says (the sandbox). Errors as lk_decode_arguments, with a path
+ * (`query.fields[3]`).
  */
 bool lk_check_value(const struct lk_field *field, struct lk_str text, struct lk_error *err);
 

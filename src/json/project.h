@@ -26,8 +26,8 @@ struct lk_projection {
 
 /*
  * Appends the projected text to *out. `text` is checked JSON (json/scan.h). Members appear in the
- * order in which they came. Fails with LK_ERROR_LIMIT when *out overflows. A NULL projection
- * copies the text.
+ * order in which they came. A text that is itself an object to leave out becomes null. Fails with
+ * LK_ERROR_LIMIT when *out overflows. A NULL projection copies the text.
  */
 bool lk_project(struct lk_str text, const struct lk_projection *projection, bool drop,
                 struct lk_buf *out, struct lk_error *err);
