@@ -4,6 +4,7 @@
  *   spec/overlay.yaml sha256 87ca672837a8d4d47b2695c273f0cd72cd73f8080c3deba3b2bca1fa3538924a
  *   spec/tools/explore.yaml sha256 aa6ffa2bf38132fdae99ffe1e028991ad0148eb21686e05908bfdeff8a2e69c6
  *   spec/tools/identity.yaml sha256 ea98309bde9ae1c1005956838688abc06575eb2da5bd4c3603bd1a251990468b
+ *   spec/tools/query.yaml sha256 c7f33607ba882186ebe485052612c03a4ec3142c3d2960a3e7e943523f353b52
  *   spec/tools/schema.yaml sha256 e106531cf67b4f53fa8fbd09ed6cd2098a7e57abf03257a26d89fd6ee494d079
  */
 /* clang-format off */
@@ -40,6 +41,11 @@ const struct mcp_group looker_groups[] = {
         .on_by_default = true,
     },
     {
+        .name = "query",
+        .description = "Data through the semantic layer: ad-hoc queries, their SQL and links, saved queries, Looks and dashboards, and search over content.",
+        .on_by_default = true,
+    },
+    {
         .name = "schema",
         .description = "The physical side of a connection: databases, schemas, tables and columns as the database itself has them. For modelling work; questions about data go through explores.",
         .on_by_default = true,
@@ -65,7 +71,7 @@ static const struct lk_field list_models_args_fields[] = {
     F(list_models_args, search, "search", STRING, 0, &rule_list_models_args_search),
 };
 TYPE(list_models_args, "list_models", list_models_args_fields);
-static const char list_models_schema[] =
+static const char schema_list_models[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"search\":{\"type\":\"string\",\"description\":\"Words that must all occur (case ignored) in a model's name or label, or in an explore's name, label or group. Example: \\\"order items\\\". A model that matches keeps all its explores; otherwise only the matching explores are shown.\",\"maxLength\":200},"
     "\"include_hidden\":{\"type\":\"boolean\",\"description\":\"Also show explores that are hidden from the Looker menu (they can be queried all the same).\",\"default\":false},"
@@ -88,7 +94,7 @@ static const struct lk_field get_model_args_fields[] = {
     F(get_model_args, search, "search", STRING, 0, &rule_get_model_args_search),
 };
 TYPE(get_model_args, "get_model", get_model_args_fields);
-static const char get_model_schema[] =
+static const char schema_get_model[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"model_name\":{\"type\":\"string\",\"description\":\"Name of the model as list_models gives it, such as \\\"thelook\\\".\",\"minLength\":1,\"maxLength\":255},"
     "\"include_hidden\":{\"type\":\"boolean\",\"description\":\"Also show explores that are hidden from the Looker menu.\",\"default\":false},"
@@ -109,7 +115,7 @@ static const struct lk_field get_explore_args_fields[] = {
     F(get_explore_args, model_name, "model_name", STRING, Q, &rule_get_explore_args_model_name),
 };
 TYPE(get_explore_args, "get_explore", get_explore_args_fields);
-static const char get_explore_schema[] =
+static const char schema_get_explore[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"model_name\":{\"type\":\"string\",\"description\":\"Name of the model.\",\"minLength\":1,\"maxLength\":255},"
     "\"explore_name\":{\"type\":\"string\",\"description\":\"Name of the explore, such as \\\"order_items\\\".\",\"minLength\":1,\"maxLength\":255},"
@@ -137,7 +143,7 @@ static const struct lk_field list_dimensions_args_fields[] = {
     F(list_dimensions_args, view, "view", STRING, 0, &rule_list_dimensions_args_view),
 };
 TYPE(list_dimensions_args, "list_dimensions", list_dimensions_args_fields);
-static const char list_dimensions_schema[] =
+static const char schema_list_dimensions[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"model_name\":{\"type\":\"string\",\"description\":\"Name of the model.\",\"minLength\":1,\"maxLength\":255},"
     "\"explore_name\":{\"type\":\"string\",\"description\":\"Name of the explore, such as \\\"order_items\\\".\",\"minLength\":1,\"maxLength\":255},"
@@ -169,7 +175,7 @@ static const struct lk_field list_measures_args_fields[] = {
     F(list_measures_args, view, "view", STRING, 0, &rule_list_measures_args_view),
 };
 TYPE(list_measures_args, "list_measures", list_measures_args_fields);
-static const char list_measures_schema[] =
+static const char schema_list_measures[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"model_name\":{\"type\":\"string\",\"description\":\"Name of the model.\",\"minLength\":1,\"maxLength\":255},"
     "\"explore_name\":{\"type\":\"string\",\"description\":\"Name of the explore, such as \\\"order_items\\\".\",\"minLength\":1,\"maxLength\":255},"
@@ -189,15 +195,15 @@ static const struct lk_field list_connections_args_fields[] = {
     F(list_connections_args, offset, "offset", INTEGER, 0, &rule_list_connections_args_offset),
 };
 TYPE(list_connections_args, "list_connections", list_connections_args_fields);
-static const char list_connections_schema[] =
+static const char schema_list_connections[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Connections to return at most.\",\"minimum\":1,\"maximum\":1000,\"default\":200},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Connections to skip; pass next_offset of the previous answer.\",\"minimum\":0,\"default\":0}"
     "},\"additionalProperties\":false}";
-static const struct lk_bind list_connections_binds[] = {
+static const struct lk_bind binds_list_connections[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"name,dialect_name,database,schema,db_timezone,query_timezone,pdts_enabled,tmp_db_name,uses_oauth,user_attribute_fields,managed,example\""}, /* fields */
 };
-static const struct lk_projection list_connections_project[] = {
+static const struct lk_projection project_list_connections[] = {
     {"database", NULL, 0, NULL},
     {"db_timezone", NULL, 0, NULL},
     {"dialect_name", NULL, 0, NULL},
@@ -211,12 +217,327 @@ static const struct lk_projection list_connections_project[] = {
     {"user_attribute_fields", NULL, 0, NULL},
     {"uses_oauth", NULL, 0, NULL},
 };
-static const struct lk_projection list_connections_projection = {NULL, list_connections_project, 12, NULL};
-static const struct lk_binding list_connections_binding = {
-    .op = &looker_ops[LOOKER_OP_ALL_CONNECTIONS], .binds = list_connections_binds,
-    .n_binds = 1, .form = LK_ANSWER_LIST, .projection = &list_connections_projection,
+static const struct lk_projection projection_list_connections = {NULL, project_list_connections, 12, NULL};
+static const struct lk_binding binding_list_connections = {
+    .op = &looker_ops[LOOKER_OP_ALL_CONNECTIONS], .binds = binds_list_connections,
+    .n_binds = 1, .form = LK_ANSWER_LIST, .projection = &projection_list_connections,
     .keep_arg = -1, .limit_arg = 0, .offset_arg = 1,
 };
+
+/* ---- query ---- */
+static const struct lk_rule rule_query_args_apply_formatting = {.default_json = "false"};
+static const struct lk_rule rule_query_args_cache = {.default_json = "true"};
+static const struct lk_rule rule_query_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
+static const struct lk_rule rule_query_args_dev_mode = {.default_json = "false"};
+static const struct lk_rule rule_query_args_dynamic_fields = {.max_length = 100000};
+static const struct lk_rule rule_query_args_fields = {.min_items = 1, .max_items = 500};
+static const struct lk_rule rule_query_args_fill_fields = {.max_items = 50};
+static const struct lk_rule rule_query_args_filter_expression = {.max_length = 20000};
+static const struct lk_rule rule_query_args_limit = {.default_json = "500", .min = 1, .has_min = true};
+static const struct lk_rule rule_query_args_model = {.min_length = 1, .max_length = 255};
+static const struct lk_rule rule_query_args_pivots = {.max_items = 50};
+static const struct lk_rule rule_query_args_query_timezone = {.max_length = 100};
+static const char *const rule_query_args_result_format_values[] = {"json", "json_detail", "json_bi", "csv", "txt", "md", "html", "sql", NULL};
+static const struct lk_rule rule_query_args_result_format = {.values = rule_query_args_result_format_values, .default_json = "\"json\""};
+static const struct lk_rule rule_query_args_row_total = {.max_length = 20};
+static const struct lk_rule rule_query_args_server_table_calcs = {.default_json = "false"};
+static const struct lk_rule rule_query_args_share_url = {.default_json = "false"};
+static const struct lk_rule rule_query_args_sorts = {.max_items = 50};
+static const struct lk_rule rule_query_args_subtotals = {.max_items = 50};
+static const struct lk_rule rule_query_args_view = {.min_length = 1, .max_length = 255};
+static const struct lk_field query_args_fields[] = {
+    F(query_args, act_as_user, "act_as_user", STRING, 0, NULL),
+    F(query_args, apply_formatting, "apply_formatting", BOOLEAN, 0, &rule_query_args_apply_formatting),
+    F(query_args, branch, "branch", STRING, 0, NULL),
+    F(query_args, cache, "cache", BOOLEAN, 0, &rule_query_args_cache),
+    F(query_args, column_limit, "column_limit", INTEGER, 0, &rule_query_args_column_limit),
+    F(query_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_query_args_dev_mode),
+    F(query_args, dynamic_fields, "dynamic_fields", STRING, 0, &rule_query_args_dynamic_fields),
+    F(query_args, fields, "fields", STRING, L | Q, &rule_query_args_fields),
+    F(query_args, fill_fields, "fill_fields", STRING, L, &rule_query_args_fill_fields),
+    F(query_args, filter_expression, "filter_expression", STRING, 0, &rule_query_args_filter_expression),
+    M(query_args, filters, "filters", STRING, 0, NULL),
+    F(query_args, limit, "limit", INTEGER, 0, &rule_query_args_limit),
+    F(query_args, model, "model", STRING, Q, &rule_query_args_model),
+    F(query_args, pivots, "pivots", STRING, L, &rule_query_args_pivots),
+    F(query_args, project_id, "project_id", STRING, 0, NULL),
+    F(query_args, query_timezone, "query_timezone", STRING, 0, &rule_query_args_query_timezone),
+    F(query_args, result_format, "result_format", STRING, 0, &rule_query_args_result_format),
+    F(query_args, row_total, "row_total", STRING, 0, &rule_query_args_row_total),
+    F(query_args, server_table_calcs, "server_table_calcs", BOOLEAN, 0, &rule_query_args_server_table_calcs),
+    F(query_args, share_url, "share_url", BOOLEAN, 0, &rule_query_args_share_url),
+    F(query_args, sorts, "sorts", STRING, L, &rule_query_args_sorts),
+    F(query_args, subtotals, "subtotals", STRING, L, &rule_query_args_subtotals),
+    F(query_args, total, "total", BOOLEAN, 0, NULL),
+    F(query_args, view, "view", STRING, Q, &rule_query_args_view),
+};
+TYPE(query_args, "query", query_args_fields);
+static const char schema_query[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"model\":{\"type\":\"string\",\"description\":\"Name of the model, from list_models.\",\"minLength\":1,\"maxLength\":255},"
+    "\"view\":{\"type\":\"string\",\"description\":\"Name of the explore, from list_models or get_model (Looker calls it the view of a query).\",\"minLength\":1,\"maxLength\":255},"
+    "\"fields\":{\"type\":\"array\",\"description\":\"Columns of the result: dimensions, measures and names out of dynamic_fields. Example: [\\\"users.state\\\", \\\"orders.created_month\\\", \\\"orders.count\\\"].\",\"items\":{\"type\":\"string\"},\"minItems\":1,\"maxItems\":500},"
+    "\"filters\":{\"type\":\"object\",\"description\":\"From field name to filter expression; all of them must hold. Field names here need not be in `fields`. Text: \\\"CA,NY\\\" (either), \\\"-CA\\\" (not), \\\"%shirt%\\\" (contains), \\\"EMPTY\\\", \\\"-NULL\\\"; to mean a comma, quote, % or _ literally, put the value in double quotes or write ^ before the character. Number: \\\">=10\\\", \\\"[1,5]\\\", \\\"NOT 7\\\". Date: \\\"7 days\\\", \\\"last month\\\", \\\"2024\\\", \\\"2024-01-01 to 2024-02-01\\\", \\\"before 3 days ago\\\". Yes/no: \\\"Yes\\\" or \\\"No\\\". Example: {\\\"orders.created_date\\\": \\\"90 days\\\", \\\"users.state\\\": \\\"CA,NY\\\"}.\",\"additionalProperties\":{\"type\":\"string\"}},"
+    "\"filter_expression\":{\"type\":\"string\",\"description\":\"A condition in Looker expression language, for what `filters` cannot say (OR between fields, comparing fields). Example: \\\"${orders.status} = \\\\\\\"open\\\\\\\" OR ${orders.total} > 100\\\".\",\"maxLength\":20000},"
+    "\"sorts\":{\"type\":\"array\",\"description\":\"Fields to sort by, first one first; append \\\" desc\\\" for descending. Example: [\\\"orders.count desc\\\", \\\"users.state\\\"].\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most. Above the server's maximum (5,000 unless configured) it is lowered, and limit_applied says so. -1 (no limit) is not accepted.\",\"minimum\":1,\"default\":500},"
+    "\"column_limit\":{\"type\":\"integer\",\"description\":\"Pivoted columns at most.\",\"minimum\":1,\"maximum\":16384},"
+    "\"pivots\":{\"type\":\"array\",\"description\":\"Dimensions, also listed in `fields`, whose values become columns. Example: [\\\"orders.status\\\"]. A measure is then an object with one value a pivot column.\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
+    "\"fill_fields\":{\"type\":\"array\",\"description\":\"Dimensions (usually dates) whose missing values are filled in with empty rows. Example: [\\\"orders.created_date\\\"].\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
+    "\"total\":{\"type\":\"boolean\",\"description\":\"Also compute column totals; they are found in `detail` with result_format json_detail.\"},"
+    "\"row_total\":{\"type\":\"string\",\"description\":\"In a pivoted query, add a total over the pivots: \\\"right\\\" or \\\"left\\\".\",\"maxLength\":20},"
+    "\"subtotals\":{\"type\":\"array\",\"description\":\"Dimensions to subtotal by; each must also be in `sorts`, and the explore must allow it (can_subtotal in get_explore).\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
+    "\"query_timezone\":{\"type\":\"string\",\"description\":\"Time zone for dates and date filters. Example: \\\"America/New_York\\\". Left out: the default of the connection or user.\",\"maxLength\":100},"
+    "\"dynamic_fields\":{\"type\":\"string\",\"description\":\"Fields made up for this query, as JSON text of an array: table calculations, custom measures and custom dimensions. Name them in `fields` too. Example: \\\"[{\\\\\\\"table_calculation\\\\\\\":\\\\\\\"share\\\\\\\",\\\\\\\"label\\\\\\\":\\\\\\\"Share\\\\\\\",\\\\\\\"expression\\\\\\\":\\\\\\\"${orders.count}/sum(${orders.count})\\\\\\\"}]\\\".\",\"maxLength\":100000},"
+    "\"result_format\":{\"type\":\"string\",\"description\":\"json: rows as objects. json_detail: rows with raw and rendered values, field descriptions and totals (long). json_bi: rows with typed metadata. csv, txt (tab-separated), md, html: text, and csv is the shortest form for many rows. sql: the query, not run.\",\"enum\":[\"json\",\"json_detail\",\"json_bi\",\"csv\",\"txt\",\"md\",\"html\",\"sql\"],\"default\":\"json\"},"
+    "\"apply_formatting\":{\"type\":\"boolean\",\"description\":\"Format values as the model says (\\\"$1,200\\\" instead of 1200).\",\"default\":false},"
+    "\"server_table_calcs\":{\"type\":\"boolean\",\"description\":\"Have Looker compute table calculations from dynamic_fields into the rows.\",\"default\":false},"
+    "\"cache\":{\"type\":\"boolean\",\"description\":\"false runs the query anew even if Looker has a fresh enough result.\",\"default\":true},"
+    "\"share_url\":{\"type\":\"boolean\",\"description\":\"Also return a link that opens this query in Looker (one more call).\",\"default\":false},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Not available in this version: leave it out or false. Queries run against production LookML.\",\"default\":false},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Not available in this version: leave it out.\"},"
+    "\"project_id\":{\"type\":\"string\",\"description\":\"Goes with `branch`; not available in this version: leave it out.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Not available in this version: leave it out. Calls run as the user that whoami shows.\"}"
+    "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
+
+/* ---- query_sql ---- */
+static const struct lk_rule rule_query_sql_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
+static const struct lk_rule rule_query_sql_args_dev_mode = {.default_json = "false"};
+static const struct lk_rule rule_query_sql_args_dynamic_fields = {.max_length = 100000};
+static const struct lk_rule rule_query_sql_args_fields = {.min_items = 1, .max_items = 500};
+static const struct lk_rule rule_query_sql_args_fill_fields = {.max_items = 50};
+static const struct lk_rule rule_query_sql_args_filter_expression = {.max_length = 20000};
+static const struct lk_rule rule_query_sql_args_limit = {.default_json = "500", .min = 1, .has_min = true};
+static const struct lk_rule rule_query_sql_args_model = {.min_length = 1, .max_length = 255};
+static const struct lk_rule rule_query_sql_args_pivots = {.max_items = 50};
+static const struct lk_rule rule_query_sql_args_query_timezone = {.max_length = 100};
+static const struct lk_rule rule_query_sql_args_row_total = {.max_length = 20};
+static const struct lk_rule rule_query_sql_args_sorts = {.max_items = 50};
+static const struct lk_rule rule_query_sql_args_subtotals = {.max_items = 50};
+static const struct lk_rule rule_query_sql_args_view = {.min_length = 1, .max_length = 255};
+static const struct lk_field query_sql_args_fields[] = {
+    F(query_sql_args, act_as_user, "act_as_user", STRING, 0, NULL),
+    F(query_sql_args, branch, "branch", STRING, 0, NULL),
+    F(query_sql_args, column_limit, "column_limit", INTEGER, 0, &rule_query_sql_args_column_limit),
+    F(query_sql_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_query_sql_args_dev_mode),
+    F(query_sql_args, dynamic_fields, "dynamic_fields", STRING, 0, &rule_query_sql_args_dynamic_fields),
+    F(query_sql_args, fields, "fields", STRING, L | Q, &rule_query_sql_args_fields),
+    F(query_sql_args, fill_fields, "fill_fields", STRING, L, &rule_query_sql_args_fill_fields),
+    F(query_sql_args, filter_expression, "filter_expression", STRING, 0, &rule_query_sql_args_filter_expression),
+    M(query_sql_args, filters, "filters", STRING, 0, NULL),
+    F(query_sql_args, limit, "limit", INTEGER, 0, &rule_query_sql_args_limit),
+    F(query_sql_args, model, "model", STRING, Q, &rule_query_sql_args_model),
+    F(query_sql_args, pivots, "pivots", STRING, L, &rule_query_sql_args_pivots),
+    F(query_sql_args, project_id, "project_id", STRING, 0, NULL),
+    F(query_sql_args, query_timezone, "query_timezone", STRING, 0, &rule_query_sql_args_query_timezone),
+    F(query_sql_args, row_total, "row_total", STRING, 0, &rule_query_sql_args_row_total),
+    F(query_sql_args, sorts, "sorts", STRING, L, &rule_query_sql_args_sorts),
+    F(query_sql_args, subtotals, "subtotals", STRING, L, &rule_query_sql_args_subtotals),
+    F(query_sql_args, total, "total", BOOLEAN, 0, NULL),
+    F(query_sql_args, view, "view", STRING, Q, &rule_query_sql_args_view),
+};
+TYPE(query_sql_args, "query_sql", query_sql_args_fields);
+static const char schema_query_sql[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"model\":{\"type\":\"string\",\"description\":\"Name of the model.\",\"minLength\":1,\"maxLength\":255},"
+    "\"view\":{\"type\":\"string\",\"description\":\"Name of the explore.\",\"minLength\":1,\"maxLength\":255},"
+    "\"fields\":{\"type\":\"array\",\"description\":\"Columns: [\\\"users.state\\\", \\\"orders.count\\\"].\",\"items\":{\"type\":\"string\"},\"minItems\":1,\"maxItems\":500},"
+    "\"filters\":{\"type\":\"object\",\"description\":\"From field name to filter expression, as in `query`: {\\\"orders.created_date\\\": \\\"90 days\\\"}.\",\"additionalProperties\":{\"type\":\"string\"}},"
+    "\"filter_expression\":{\"type\":\"string\",\"description\":\"Condition in Looker expression language, as in `query`.\",\"maxLength\":20000},"
+    "\"sorts\":{\"type\":\"array\",\"description\":\"Fields to sort by: [\\\"orders.count desc\\\"].\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most, as it appears in the query.\",\"minimum\":1,\"default\":500},"
+    "\"column_limit\":{\"type\":\"integer\",\"description\":\"Pivoted columns at most.\",\"minimum\":1,\"maximum\":16384},"
+    "\"pivots\":{\"type\":\"array\",\"description\":\"Dimensions of `fields` whose values become columns.\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
+    "\"fill_fields\":{\"type\":\"array\",\"description\":\"Dimensions whose missing values are filled in.\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
+    "\"total\":{\"type\":\"boolean\",\"description\":\"Column totals.\"},"
+    "\"row_total\":{\"type\":\"string\",\"description\":\"Total over pivots: \\\"right\\\" or \\\"left\\\".\",\"maxLength\":20},"
+    "\"subtotals\":{\"type\":\"array\",\"description\":\"Dimensions to subtotal by.\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
+    "\"query_timezone\":{\"type\":\"string\",\"description\":\"Time zone, such as \\\"America/New_York\\\".\",\"maxLength\":100},"
+    "\"dynamic_fields\":{\"type\":\"string\",\"description\":\"JSON text of an array of custom fields and table calculations, as in `query`.\",\"maxLength\":100000},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Not available in this version: leave it out or false. Queries run against production LookML.\",\"default\":false},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Not available in this version: leave it out.\"},"
+    "\"project_id\":{\"type\":\"string\",\"description\":\"Goes with `branch`; not available in this version: leave it out.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Not available in this version: leave it out. Calls run as the user that whoami shows.\"}"
+    "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
+
+/* ---- run_query ---- */
+static const struct lk_rule rule_run_query_args_apply_formatting = {.default_json = "false"};
+static const struct lk_rule rule_run_query_args_apply_vis = {.default_json = "false"};
+static const struct lk_rule rule_run_query_args_cache = {.default_json = "true"};
+static const struct lk_rule rule_run_query_args_dev_mode = {.default_json = "false"};
+static const struct lk_rule rule_run_query_args_limit = {.min = 1, .has_min = true};
+static const struct lk_rule rule_run_query_args_query_id = {.min_length = 1, .max_length = 255};
+static const char *const rule_run_query_args_result_format_values[] = {"json", "json_detail", "json_bi", "csv", "txt", "md", "html", "sql", NULL};
+static const struct lk_rule rule_run_query_args_result_format = {.values = rule_run_query_args_result_format_values, .default_json = "\"json\""};
+static const struct lk_rule rule_run_query_args_server_table_calcs = {.default_json = "false"};
+static const struct lk_field run_query_args_fields[] = {
+    F(run_query_args, act_as_user, "act_as_user", STRING, 0, NULL),
+    F(run_query_args, apply_formatting, "apply_formatting", BOOLEAN, 0, &rule_run_query_args_apply_formatting),
+    F(run_query_args, apply_vis, "apply_vis", BOOLEAN, 0, &rule_run_query_args_apply_vis),
+    F(run_query_args, branch, "branch", STRING, 0, NULL),
+    F(run_query_args, cache, "cache", BOOLEAN, 0, &rule_run_query_args_cache),
+    F(run_query_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_run_query_args_dev_mode),
+    F(run_query_args, limit, "limit", INTEGER, 0, &rule_run_query_args_limit),
+    F(run_query_args, project_id, "project_id", STRING, 0, NULL),
+    F(run_query_args, query_id, "query_id", STRING, Q, &rule_run_query_args_query_id),
+    F(run_query_args, result_format, "result_format", STRING, 0, &rule_run_query_args_result_format),
+    F(run_query_args, server_table_calcs, "server_table_calcs", BOOLEAN, 0, &rule_run_query_args_server_table_calcs),
+};
+TYPE(run_query_args, "run_query", run_query_args_fields);
+static const char schema_run_query[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"query_id\":{\"type\":\"string\",\"description\":\"Id or slug of the query. Examples: \\\"1234\\\", \\\"Yq8hVpT4Lr\\\".\",\"minLength\":1,\"maxLength\":255},"
+    "\"result_format\":{\"type\":\"string\",\"description\":\"json: rows as objects. json_detail: rows with raw and rendered values, field descriptions and totals (long). json_bi: rows with typed metadata. csv, txt (tab-separated), md, html: text, and csv is the shortest form for many rows. sql: the query, not run.\",\"enum\":[\"json\",\"json_detail\",\"json_bi\",\"csv\",\"txt\",\"md\",\"html\",\"sql\"],\"default\":\"json\"},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most; left out: the limit saved in the query. The server's maximum applies either way.\",\"minimum\":1},"
+    "\"apply_formatting\":{\"type\":\"boolean\",\"description\":\"Format values as the model says (\\\"$1,200\\\" instead of 1200).\",\"default\":false},"
+    "\"apply_vis\":{\"type\":\"boolean\",\"description\":\"Apply the saved visualization's settings to the rows, such as its column names.\",\"default\":false},"
+    "\"server_table_calcs\":{\"type\":\"boolean\",\"description\":\"Have Looker compute table calculations into the rows.\",\"default\":false},"
+    "\"cache\":{\"type\":\"boolean\",\"description\":\"false runs the query anew even if Looker has a fresh enough result.\",\"default\":true},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Not available in this version: leave it out or false. Queries run against production LookML.\",\"default\":false},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Not available in this version: leave it out.\"},"
+    "\"project_id\":{\"type\":\"string\",\"description\":\"Goes with `branch`; not available in this version: leave it out.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Not available in this version: leave it out. Calls run as the user that whoami shows.\"}"
+    "},\"required\":[\"query_id\"],\"additionalProperties\":false}";
+
+/* ---- run_look ---- */
+static const struct lk_rule rule_run_look_args_apply_formatting = {.default_json = "false"};
+static const struct lk_rule rule_run_look_args_apply_vis = {.default_json = "false"};
+static const struct lk_rule rule_run_look_args_cache = {.default_json = "true"};
+static const struct lk_rule rule_run_look_args_dev_mode = {.default_json = "false"};
+static const struct lk_rule rule_run_look_args_limit = {.default_json = "500", .min = 1, .has_min = true};
+static const struct lk_rule rule_run_look_args_look_id = {.min_length = 1, .max_length = 255};
+static const char *const rule_run_look_args_result_format_values[] = {"json", "json_detail", "json_bi", "csv", "txt", "md", "html", "sql", NULL};
+static const struct lk_rule rule_run_look_args_result_format = {.values = rule_run_look_args_result_format_values, .default_json = "\"json\""};
+static const struct lk_field run_look_args_fields[] = {
+    F(run_look_args, act_as_user, "act_as_user", STRING, 0, NULL),
+    F(run_look_args, apply_formatting, "apply_formatting", BOOLEAN, 0, &rule_run_look_args_apply_formatting),
+    F(run_look_args, apply_vis, "apply_vis", BOOLEAN, 0, &rule_run_look_args_apply_vis),
+    F(run_look_args, branch, "branch", STRING, 0, NULL),
+    F(run_look_args, cache, "cache", BOOLEAN, 0, &rule_run_look_args_cache),
+    F(run_look_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_run_look_args_dev_mode),
+    F(run_look_args, limit, "limit", INTEGER, 0, &rule_run_look_args_limit),
+    F(run_look_args, look_id, "look_id", STRING, Q, &rule_run_look_args_look_id),
+    F(run_look_args, project_id, "project_id", STRING, 0, NULL),
+    F(run_look_args, result_format, "result_format", STRING, 0, &rule_run_look_args_result_format),
+};
+TYPE(run_look_args, "run_look", run_look_args_fields);
+static const char schema_run_look[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"look_id\":{\"type\":\"string\",\"description\":\"Id of the Look, such as \\\"42\\\".\",\"minLength\":1,\"maxLength\":255},"
+    "\"result_format\":{\"type\":\"string\",\"description\":\"json: rows as objects. json_detail: rows with raw and rendered values, field descriptions and totals (long). json_bi: rows with typed metadata. csv, txt (tab-separated), md, html: text, and csv is the shortest form for many rows. sql: the query, not run.\",\"enum\":[\"json\",\"json_detail\",\"json_bi\",\"csv\",\"txt\",\"md\",\"html\",\"sql\"],\"default\":\"json\"},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most; lowered to the server's maximum where it is higher.\",\"minimum\":1,\"default\":500},"
+    "\"apply_formatting\":{\"type\":\"boolean\",\"description\":\"Format values as the model says (\\\"$1,200\\\" instead of 1200).\",\"default\":false},"
+    "\"apply_vis\":{\"type\":\"boolean\",\"description\":\"Apply the Look's visualization settings to the rows, such as its column names.\",\"default\":false},"
+    "\"cache\":{\"type\":\"boolean\",\"description\":\"false runs the query anew even if Looker has a fresh enough result.\",\"default\":true},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Not available in this version: leave it out or false. Queries run against production LookML.\",\"default\":false},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Not available in this version: leave it out.\"},"
+    "\"project_id\":{\"type\":\"string\",\"description\":\"Goes with `branch`; not available in this version: leave it out.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Not available in this version: leave it out. Calls run as the user that whoami shows.\"}"
+    "},\"required\":[\"look_id\"],\"additionalProperties\":false}";
+
+/* ---- run_dashboard ---- */
+static const struct lk_rule rule_run_dashboard_args_dashboard_id = {.min_length = 1, .max_length = 255};
+static const struct lk_rule rule_run_dashboard_args_filters = {.max_items = 100};
+static const struct lk_rule rule_run_dashboard_args_limit = {.default_json = "100", .min = 1, .has_min = true};
+static const struct lk_rule rule_run_dashboard_args_tiles = {.min_items = 1, .max_items = 200};
+static const struct lk_field run_dashboard_args_fields[] = {
+    F(run_dashboard_args, dashboard_id, "dashboard_id", STRING, Q, &rule_run_dashboard_args_dashboard_id),
+    M(run_dashboard_args, filters, "filters", STRING, 0, &rule_run_dashboard_args_filters),
+    F(run_dashboard_args, limit, "limit", INTEGER, 0, &rule_run_dashboard_args_limit),
+    F(run_dashboard_args, tiles, "tiles", STRING, L, &rule_run_dashboard_args_tiles),
+};
+TYPE(run_dashboard_args, "run_dashboard", run_dashboard_args_fields);
+static const char schema_run_dashboard[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"dashboard_id\":{\"type\":\"string\",\"description\":\"Id, slug, or LookML dashboard id. Examples: \\\"12\\\", \\\"thelook::business_pulse\\\".\",\"minLength\":1,\"maxLength\":255},"
+    "\"filters\":{\"type\":\"object\",\"description\":\"From dashboard filter (name or title) to filter expression, in place of its default; \\\"\\\" lifts a filter. Example: {\\\"Date\\\": \\\"30 days\\\", \\\"State\\\": \\\"CA,NY\\\"}.\",\"additionalProperties\":{\"type\":\"string\"},\"maxProperties\":100},"
+    "\"tiles\":{\"type\":\"array\",\"description\":\"Only these tiles (id or title).\",\"items\":{\"type\":\"string\"},\"minItems\":1,\"maxItems\":200},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most for each tile; a tile's own smaller limit stays.\",\"minimum\":1,\"default\":100}"
+    "},\"required\":[\"dashboard_id\"],\"additionalProperties\":false}";
+
+/* ---- query_url ---- */
+static const struct lk_rule rule_query_url_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
+static const struct lk_rule rule_query_url_args_dev_mode = {.default_json = "false"};
+static const struct lk_rule rule_query_url_args_dynamic_fields = {.max_length = 100000};
+static const struct lk_rule rule_query_url_args_fields = {.min_items = 1, .max_items = 500};
+static const struct lk_rule rule_query_url_args_fill_fields = {.max_items = 50};
+static const struct lk_rule rule_query_url_args_filter_expression = {.max_length = 20000};
+static const struct lk_rule rule_query_url_args_limit = {.default_json = "500", .min = 1, .has_min = true};
+static const struct lk_rule rule_query_url_args_model = {.min_length = 1, .max_length = 255};
+static const struct lk_rule rule_query_url_args_pivots = {.max_items = 50};
+static const struct lk_rule rule_query_url_args_query_timezone = {.max_length = 100};
+static const struct lk_rule rule_query_url_args_row_total = {.max_length = 20};
+static const struct lk_rule rule_query_url_args_sorts = {.max_items = 50};
+static const struct lk_rule rule_query_url_args_subtotals = {.max_items = 50};
+static const struct lk_rule rule_query_url_args_view = {.min_length = 1, .max_length = 255};
+static const struct lk_field query_url_args_fields[] = {
+    F(query_url_args, act_as_user, "act_as_user", STRING, 0, NULL),
+    F(query_url_args, branch, "branch", STRING, 0, NULL),
+    F(query_url_args, column_limit, "column_limit", INTEGER, 0, &rule_query_url_args_column_limit),
+    F(query_url_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_query_url_args_dev_mode),
+    F(query_url_args, dynamic_fields, "dynamic_fields", STRING, 0, &rule_query_url_args_dynamic_fields),
+    F(query_url_args, fields, "fields", STRING, L | Q, &rule_query_url_args_fields),
+    F(query_url_args, fill_fields, "fill_fields", STRING, L, &rule_query_url_args_fill_fields),
+    F(query_url_args, filter_expression, "filter_expression", STRING, 0, &rule_query_url_args_filter_expression),
+    M(query_url_args, filters, "filters", STRING, 0, NULL),
+    F(query_url_args, limit, "limit", INTEGER, 0, &rule_query_url_args_limit),
+    F(query_url_args, model, "model", STRING, Q, &rule_query_url_args_model),
+    F(query_url_args, pivots, "pivots", STRING, L, &rule_query_url_args_pivots),
+    F(query_url_args, project_id, "project_id", STRING, 0, NULL),
+    F(query_url_args, query_timezone, "query_timezone", STRING, 0, &rule_query_url_args_query_timezone),
+    F(query_url_args, row_total, "row_total", STRING, 0, &rule_query_url_args_row_total),
+    F(query_url_args, sorts, "sorts", STRING, L, &rule_query_url_args_sorts),
+    F(query_url_args, subtotals, "subtotals", STRING, L, &rule_query_url_args_subtotals),
+    F(query_url_args, total, "total", BOOLEAN, 0, NULL),
+    F(query_url_args, view, "view", STRING, Q, &rule_query_url_args_view),
+};
+TYPE(query_url_args, "query_url", query_url_args_fields);
+static const char schema_query_url[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"model\":{\"type\":\"string\",\"description\":\"Name of the model.\",\"minLength\":1,\"maxLength\":255},"
+    "\"view\":{\"type\":\"string\",\"description\":\"Name of the explore.\",\"minLength\":1,\"maxLength\":255},"
+    "\"fields\":{\"type\":\"array\",\"description\":\"Columns: [\\\"users.state\\\", \\\"orders.count\\\"].\",\"items\":{\"type\":\"string\"},\"minItems\":1,\"maxItems\":500},"
+    "\"filters\":{\"type\":\"object\",\"description\":\"From field name to filter expression, as in `query`: {\\\"orders.created_date\\\": \\\"90 days\\\"}.\",\"additionalProperties\":{\"type\":\"string\"}},"
+    "\"filter_expression\":{\"type\":\"string\",\"description\":\"Condition in Looker expression language, as in `query`.\",\"maxLength\":20000},"
+    "\"sorts\":{\"type\":\"array\",\"description\":\"Fields to sort by: [\\\"orders.count desc\\\"].\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most, as it appears in the query.\",\"minimum\":1,\"default\":500},"
+    "\"column_limit\":{\"type\":\"integer\",\"description\":\"Pivoted columns at most.\",\"minimum\":1,\"maximum\":16384},"
+    "\"pivots\":{\"type\":\"array\",\"description\":\"Dimensions of `fields` whose values become columns.\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
+    "\"fill_fields\":{\"type\":\"array\",\"description\":\"Dimensions whose missing values are filled in.\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
+    "\"total\":{\"type\":\"boolean\",\"description\":\"Column totals.\"},"
+    "\"row_total\":{\"type\":\"string\",\"description\":\"Total over pivots: \\\"right\\\" or \\\"left\\\".\",\"maxLength\":20},"
+    "\"subtotals\":{\"type\":\"array\",\"description\":\"Dimensions to subtotal by.\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
+    "\"query_timezone\":{\"type\":\"string\",\"description\":\"Time zone, such as \\\"America/New_York\\\".\",\"maxLength\":100},"
+    "\"dynamic_fields\":{\"type\":\"string\",\"description\":\"JSON text of an array of custom fields and table calculations, as in `query`.\",\"maxLength\":100000},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Not available in this version: leave it out or false. Queries run against production LookML.\",\"default\":false},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Not available in this version: leave it out.\"},"
+    "\"project_id\":{\"type\":\"string\",\"description\":\"Goes with `branch`; not available in this version: leave it out.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Not available in this version: leave it out. Calls run as the user that whoami shows.\"}"
+    "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
+
+/* ---- search_content ---- */
+static const struct lk_rule rule_search_content_args_include_hidden = {.default_json = "false"};
+static const struct lk_rule rule_search_content_args_limit = {.default_json = "20", .min = 1, .has_min = true, .max = 200, .has_max = true};
+static const struct lk_rule rule_search_content_args_offset = {.default_json = "0", .min = 0, .has_min = true};
+static const struct lk_rule rule_search_content_args_query_string = {.min_length = 1, .max_length = 1000};
+static const char *const rule_search_content_args_types_values[] = {"dashboard", "look", "lookml_dashboard", NULL};
+static const struct lk_rule rule_search_content_args_types = {.values = rule_search_content_args_types_values, .min_items = 1, .max_items = 3};
+static const struct lk_field search_content_args_fields[] = {
+    F(search_content_args, include_hidden, "include_hidden", BOOLEAN, 0, &rule_search_content_args_include_hidden),
+    F(search_content_args, limit, "limit", INTEGER, 0, &rule_search_content_args_limit),
+    F(search_content_args, offset, "offset", INTEGER, 0, &rule_search_content_args_offset),
+    F(search_content_args, query_string, "query_string", STRING, Q, &rule_search_content_args_query_string),
+    F(search_content_args, types, "types", STRING, L, &rule_search_content_args_types),
+};
+TYPE(search_content_args, "search_content", search_content_args_fields);
+static const char schema_search_content[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"query_string\":{\"type\":\"string\",\"description\":\"Words to search for. Example: \\\"monthly revenue\\\".\",\"minLength\":1,\"maxLength\":1000},"
+    "\"types\":{\"type\":\"array\",\"description\":\"Kinds of content; left out: all.\",\"items\":{\"type\":\"string\",\"enum\":[\"dashboard\",\"look\",\"lookml_dashboard\"]},\"minItems\":1,\"maxItems\":3},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"Results at most.\",\"minimum\":1,\"maximum\":200,\"default\":20},"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Results to skip; pass next_offset of the previous answer.\",\"minimum\":0,\"default\":0},"
+    "\"include_hidden\":{\"type\":\"boolean\",\"description\":\"Also return results that Looker marks as hidden.\",\"default\":false}"
+    "},\"required\":[\"query_string\"],\"additionalProperties\":false}";
 
 /* ---- list_databases ---- */
 static const struct lk_rule rule_list_databases_args_connection_name = {.min_length = 1, .max_length = 255};
@@ -228,17 +549,17 @@ static const struct lk_field list_databases_args_fields[] = {
     F(list_databases_args, offset, "offset", INTEGER, 0, &rule_list_databases_args_offset),
 };
 TYPE(list_databases_args, "list_databases", list_databases_args_fields);
-static const char list_databases_schema[] =
+static const char schema_list_databases[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"connection_name\":{\"type\":\"string\",\"description\":\"Name of the connection as list_connections gives it.\",\"minLength\":1,\"maxLength\":255},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Databases to return at most.\",\"minimum\":1,\"maximum\":5000,\"default\":500},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Databases to skip; pass next_offset of the previous answer.\",\"minimum\":0,\"default\":0}"
     "},\"required\":[\"connection_name\"],\"additionalProperties\":false}";
-static const struct lk_bind list_databases_binds[] = {
+static const struct lk_bind binds_list_databases[] = {
     {0, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* connection_name */
 };
-static const struct lk_binding list_databases_binding = {
-    .op = &looker_ops[LOOKER_OP_CONNECTION_DATABASES], .binds = list_databases_binds,
+static const struct lk_binding binding_list_databases = {
+    .op = &looker_ops[LOOKER_OP_CONNECTION_DATABASES], .binds = binds_list_databases,
     .n_binds = 1, .form = LK_ANSWER_LIST, .keep_arg = -1, .limit_arg = 1, .offset_arg = 2,
 };
 
@@ -255,7 +576,7 @@ static const struct lk_field list_schemas_args_fields[] = {
     F(list_schemas_args, offset, "offset", INTEGER, 0, &rule_list_schemas_args_offset),
 };
 TYPE(list_schemas_args, "list_schemas", list_schemas_args_fields);
-static const char list_schemas_schema[] =
+static const char schema_list_schemas[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"connection_name\":{\"type\":\"string\",\"description\":\"Name of the connection as list_connections gives it.\",\"minLength\":1,\"maxLength\":255},"
     "\"database\":{\"type\":\"string\",\"description\":\"Database to look into, on dialects with several (see list_databases); left out: the connection's own.\",\"maxLength\":255},"
@@ -263,20 +584,20 @@ static const char list_schemas_schema[] =
     "\"limit\":{\"type\":\"integer\",\"description\":\"Schemas to return at most.\",\"minimum\":1,\"maximum\":5000,\"default\":500},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Schemas to skip; pass next_offset of the previous answer.\",\"minimum\":0,\"default\":0}"
     "},\"required\":[\"connection_name\"],\"additionalProperties\":false}";
-static const struct lk_bind list_schemas_binds[] = {
+static const struct lk_bind binds_list_schemas[] = {
     {0, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* cache */
     {1, LK_BIND_PARAM, LK_CONVERT_NONE, 1, NULL}, /* connection_name */
     {2, LK_BIND_PARAM, LK_CONVERT_NONE, 2, NULL}, /* database */
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 3, "\"name,is_default\""}, /* fields */
 };
-static const struct lk_projection list_schemas_project[] = {
+static const struct lk_projection project_list_schemas[] = {
     {"is_default", NULL, 0, NULL},
     {"name", NULL, 0, NULL},
 };
-static const struct lk_projection list_schemas_projection = {NULL, list_schemas_project, 2, NULL};
-static const struct lk_binding list_schemas_binding = {
-    .op = &looker_ops[LOOKER_OP_CONNECTION_SCHEMAS], .binds = list_schemas_binds,
-    .n_binds = 4, .form = LK_ANSWER_LIST, .projection = &list_schemas_projection,
+static const struct lk_projection projection_list_schemas = {NULL, project_list_schemas, 2, NULL};
+static const struct lk_binding binding_list_schemas = {
+    .op = &looker_ops[LOOKER_OP_CONNECTION_SCHEMAS], .binds = binds_list_schemas,
+    .n_binds = 4, .form = LK_ANSWER_LIST, .projection = &projection_list_schemas,
     .keep_arg = -1, .limit_arg = 3, .offset_arg = 4,
 };
 
@@ -299,7 +620,7 @@ static const struct lk_field list_tables_args_fields[] = {
     F(list_tables_args, table_limit, "table_limit", INTEGER, 0, &rule_list_tables_args_table_limit),
 };
 TYPE(list_tables_args, "list_tables", list_tables_args_fields);
-static const char list_tables_schema[] =
+static const char schema_list_tables[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"connection_name\":{\"type\":\"string\",\"description\":\"Name of the connection as list_connections gives it.\",\"minLength\":1,\"maxLength\":255},"
     "\"database\":{\"type\":\"string\",\"description\":\"Database to look into, on dialects with several; left out: the connection's own.\",\"maxLength\":255},"
@@ -330,7 +651,7 @@ static const struct lk_field list_columns_args_fields[] = {
     F(list_columns_args, table_name, "table_name", STRING, 0, &rule_list_columns_args_table_name),
 };
 TYPE(list_columns_args, "list_columns", list_columns_args_fields);
-static const char list_columns_schema[] =
+static const char schema_list_columns[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"connection_name\":{\"type\":\"string\",\"description\":\"Name of the connection as list_connections gives it.\",\"minLength\":1,\"maxLength\":255},"
     "\"database\":{\"type\":\"string\",\"description\":\"Database to look into, on dialects with several; left out: the connection's own.\",\"maxLength\":255},"
@@ -341,7 +662,7 @@ static const char list_columns_schema[] =
     "\"limit\":{\"type\":\"integer\",\"description\":\"Tables to return at most.\",\"minimum\":1,\"maximum\":1000,\"default\":50},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Tables to skip; pass next_offset of the previous answer.\",\"minimum\":0,\"default\":0}"
     "},\"required\":[\"connection_name\"],\"additionalProperties\":false}";
-static const struct lk_bind list_columns_binds[] = {
+static const struct lk_bind binds_list_columns[] = {
     {0, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* cache */
     {1, LK_BIND_PARAM, LK_CONVERT_NONE, 1, NULL}, /* connection_name */
     {2, LK_BIND_PARAM, LK_CONVERT_NONE, 2, NULL}, /* database */
@@ -350,31 +671,31 @@ static const struct lk_bind list_columns_binds[] = {
     {6, LK_BIND_PARAM, LK_CONVERT_NONE, 5, NULL}, /* table_limit */
     {7, LK_BIND_PARAM, LK_CONVERT_NONE, 6, NULL}, /* table_names */
 };
-static const struct lk_projection list_columns_project_columns[] = {
+static const struct lk_projection project_list_columns__columns[] = {
     {"data_type_database", NULL, 0, NULL},
     {"data_type_looker", NULL, 0, NULL},
     {"description", NULL, 0, NULL},
     {"name", NULL, 0, NULL},
 };
-static const struct lk_projection list_columns_project[] = {
-    {"columns", list_columns_project_columns, 4, NULL},
+static const struct lk_projection project_list_columns[] = {
+    {"columns", project_list_columns__columns, 4, NULL},
     {"name", NULL, 0, NULL},
     {"schema_name", NULL, 0, NULL},
 };
-static const struct lk_projection list_columns_projection = {NULL, list_columns_project, 3, NULL};
-static const struct lk_binding list_columns_binding = {
-    .op = &looker_ops[LOOKER_OP_CONNECTION_COLUMNS], .binds = list_columns_binds,
-    .n_binds = 7, .form = LK_ANSWER_LIST, .projection = &list_columns_projection,
+static const struct lk_projection projection_list_columns = {NULL, project_list_columns, 3, NULL};
+static const struct lk_binding binding_list_columns = {
+    .op = &looker_ops[LOOKER_OP_CONNECTION_COLUMNS], .binds = binds_list_columns,
+    .n_binds = 7, .form = LK_ANSWER_LIST, .projection = &projection_list_columns,
     .keep_arg = -1, .limit_arg = 3, .offset_arg = 4,
 };
 
 /* ---- whoami ---- */
-static const char whoami_schema[] =
+static const char schema_whoami[] =
     "{\"type\":\"object\",\"additionalProperties\":false}";
-static const struct lk_bind whoami_binds[] = {
+static const struct lk_bind binds_whoami[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id,display_name,first_name,last_name,email,is_disabled,is_service_account,service_account_name,locale,role_ids,group_ids,home_folder_id,personal_folder_id\""}, /* fields */
 };
-static const struct lk_projection whoami_project[] = {
+static const struct lk_projection project_whoami[] = {
     {"display_name", NULL, 0, NULL},
     {"email", NULL, 0, NULL},
     {"first_name", NULL, 0, NULL},
@@ -389,10 +710,10 @@ static const struct lk_projection whoami_project[] = {
     {"role_ids", NULL, 0, NULL},
     {"service_account_name", NULL, 0, NULL},
 };
-static const struct lk_projection whoami_projection = {NULL, whoami_project, 13, NULL};
-static const struct lk_binding whoami_binding = {
-    .op = &looker_ops[LOOKER_OP_ME], .binds = whoami_binds, .n_binds = 1,
-    .form = LK_ANSWER_OBJECT, .projection = &whoami_projection, .keep_arg = -1,
+static const struct lk_projection projection_whoami = {NULL, project_whoami, 13, NULL};
+static const struct lk_binding binding_whoami = {
+    .op = &looker_ops[LOOKER_OP_ME], .binds = binds_whoami, .n_binds = 1,
+    .form = LK_ANSWER_OBJECT, .projection = &projection_whoami, .keep_arg = -1,
     .limit_arg = -1, .offset_arg = -1,
 };
 
@@ -402,7 +723,7 @@ const struct mcp_tool looker_tools[] = {
         .title = "List models and explores",
         .description = "Lists the LookML models of the instance with the explores in each: the place to start when it is not known yet which explore holds the data. An explore is queried by its model's name and its own name (`query` calls them `model` and `view`). On a large instance pass `search` to see only models and explores whose name, label or group contains the words. For the explores of one model with their descriptions use get_model; for the fields of an explore list_dimensions and list_measures.\n\nReturns {count, total, items: [{name, label, project_name, explores: [{name, label, group_label}]}]}, and next_offset when there are more models.",
         .group = &looker_groups[0],
-        .input_schema = list_models_schema,
+        .input_schema = schema_list_models,
         .args = &looker_list_models_args_type,
         .run = lk_handler_list_models,
         .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
@@ -412,7 +733,7 @@ const struct mcp_tool looker_tools[] = {
         .title = "Get a model",
         .description = "Shows one LookML model: label, project, the connections it may use, and its explores with descriptions. Use it to choose among the explores of a model found with list_models; `search` narrows a model with hundreds of them. Next step: list_dimensions and list_measures (or get_explore) for the chosen explore.\n\nReturns {name, label, project_name, allowed_db_connection_names, explores: {count, total, items: [{name, label, description, group_label}]}}; explores.next_offset appears when there are more.",
         .group = &looker_groups[0],
-        .input_schema = get_model_schema,
+        .input_schema = schema_get_model,
         .args = &looker_get_model_args_type,
         .run = lk_handler_get_model,
         .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
@@ -422,7 +743,7 @@ const struct mcp_tool looker_tools[] = {
         .title = "Get an explore",
         .description = "Shows one explore as a whole: what it is about, its joins, the filters it insists on (always_filter applies to every query; one of conditionally_filter must be given unless its `unless` fields are filtered), access filters, timezone and subtotal support, model errors, and its fields in short form. Use it once before writing a query against an unfamiliar explore. For an explore with thousands of fields, or for synonyms, tags and suggested filter values, use list_dimensions and list_measures, which search and page.\n\nReturns the explore with fields: {filters, parameters, measures, dimensions}, each {count, total, items: [{name, label_short, type, description}]}. Field names read `view.field` and go into `query` as they stand. What does not fit into one answer is announced in `truncated`. Members that are null, false or empty are left out.",
         .group = &looker_groups[0],
-        .input_schema = get_explore_schema,
+        .input_schema = schema_get_explore,
         .args = &looker_get_explore_args_type,
         .run = lk_handler_get_explore,
         .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
@@ -432,7 +753,7 @@ const struct mcp_tool looker_tools[] = {
         .title = "List dimensions",
         .description = "Lists the dimensions of an explore: the attributes to group by and to filter on. Pass `search` to find the right one among thousands (it looks into names, labels, descriptions, synonyms and tags). For aggregates such as counts and sums use list_measures; for joins and mandatory filters get_explore.\n\nReturns {count, total, items: [{name, label, type, description, …}]} and next_offset when there are more. `name` (`view.field`) is what `query` takes. Where they exist an item also has: suggestions and enumerations (values to filter by), suggest_explore/suggest_dimension (query that field for possible values), synonyms, tags, dimension_group and is_timeframe (one column seen by day, week, month …), primary_key, default_filter_value. Members that are null, false or empty are left out.",
         .group = &looker_groups[0],
-        .input_schema = list_dimensions_schema,
+        .input_schema = schema_list_dimensions,
         .args = &looker_list_dimensions_args_type,
         .run = lk_handler_list_dimensions,
         .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
@@ -442,7 +763,7 @@ const struct mcp_tool looker_tools[] = {
         .title = "List measures",
         .description = "Lists the measures of an explore: the aggregates (count, sum, average, ratio …) that a query computes for each group. Pass `search` to find the right one among many. For fields to group by or filter on use list_dimensions.\n\nReturns {count, total, items: [{name, label, type, description, …}]} and next_offset when there are more. `name` (`view.field`) is what `query` takes. `filters` shows the conditions that are built into a measure; synonyms, tags and value_format_name appear where they exist. Members that are null, false or empty are left out.",
         .group = &looker_groups[0],
-        .input_schema = list_measures_schema,
+        .input_schema = schema_list_measures,
         .args = &looker_list_measures_args_type,
         .run = lk_handler_list_measures,
         .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
@@ -452,40 +773,110 @@ const struct mcp_tool looker_tools[] = {
         .title = "List connections",
         .description = "Lists the database connections that Looker knows: the names that list_databases, list_schemas, list_tables and list_columns take, and what kind of database stands behind each. Not needed for querying: `query` finds its connection through the model. Hosts, user names and credentials are never part of the answer.\n\nReturns {count, total, items: [{name, dialect_name, database, schema, …}]} and next_offset when there are more.",
         .group = &looker_groups[0],
-        .input_schema = list_connections_schema,
+        .input_schema = schema_list_connections,
         .args = &looker_list_connections_args_type,
         .run = lk_handler_generic,
-        .binding = &list_connections_binding,
+        .binding = &binding_list_connections,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "query",
+        .title = "Query an explore",
+        .description = "Runs an ad-hoc query against an explore and returns its rows; Looker writes the SQL, joins and aggregation. This is the tool for most questions about data. Take field names from list_dimensions and list_measures (get_explore shows mandatory filters) and do not guess them. Measures are aggregated by the dimensions in `fields`. For the SQL alone use query_sql, for a link without rows query_url, for something already saved run_look, run_dashboard or run_query.\n\nReturns {count, items: [{\"view.field\": value}]} for json; json_detail and json_bi add `detail` (what Looker says about fields, totals and the run); other formats return {format, text}. limit_reached: true says that there may be more rows than `limit`. Answers are cut at a byte limit, and then `truncated` says what was left out and how to get it. Looker has no row offset: get more by filtering, by grouping more coarsely, or by asking for fewer fields.",
+        .group = &looker_groups[1],
+        .input_schema = schema_query,
+        .args = &looker_query_args_type,
+        .run = lk_handler_query,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "query_sql",
+        .title = "SQL of a query",
+        .description = "Returns the SQL that Looker would run for a query, without running it: to explain a number, to check joins and filters, or to reuse the statement elsewhere. Takes the same arguments as `query`, where they are described in full. For rows use query.\n\nReturns {sql}.",
+        .group = &looker_groups[1],
+        .input_schema = schema_query_sql,
+        .args = &looker_query_sql_args_type,
+        .run = lk_handler_query_sql,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "run_query",
+        .title = "Run a saved query",
+        .description = "Runs a query that Looker already has, by its id or slug: the `query_id` or `slug` that query_url answered, the id in a Look or dashboard tile, or the text after `qid=` or `/x/` in an Explore link. For a new question use query, for a Look run_look.\n\nReturns {query: {id, slug, model, view, fields, …}, count, items} with rows, limits and truncation as in `query`.",
+        .group = &looker_groups[1],
+        .input_schema = schema_run_query,
+        .args = &looker_run_query_args_type,
+        .run = lk_handler_run_query,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "run_look",
+        .title = "Run a Look",
+        .description = "Runs a Look (a saved, named query) and returns its rows together with its title, folder and explore. Find the id with search_content or in the Look's address (/looks/42). To change its filters, build the same thing with query; for dashboards use run_dashboard.\n\nReturns {look: {id, title, description, folder, query}, count, items} with rows, limits and truncation as in `query`.",
+        .group = &looker_groups[1],
+        .input_schema = schema_run_look,
+        .args = &looker_run_look_args_type,
+        .run = lk_handler_run_look,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "run_dashboard",
+        .title = "Run a dashboard",
+        .description = "Runs every tile of a dashboard, several at a time, and returns the rows of each, with the dashboard's filters applied: their defaults, or the values in `filters`. Works for user-defined dashboards (id or slug) and LookML dashboards (\"model::name\"). Use it to answer from a dashboard that already exists; for one number off it, `tiles` picks tiles and `limit` keeps them short.\n\nReturns {dashboard: {id, title}, filters: [{name, title, value, source}], count, failed, items: [{id, title, kind, …}]}. kind query, look and sql tiles have count and items (rows); a merged tile has `members`, the rows of each source query with its merge_fields, since Looker's API does not run the merge itself; text tiles have text. A tile that fails has `error`, and the others still come. Rows beyond the byte limit, which the tiles share, are cut, with `truncated` on that tile.",
+        .group = &looker_groups[1],
+        .input_schema = schema_run_dashboard,
+        .args = &looker_run_dashboard_args_type,
+        .run = lk_handler_run_dashboard,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "query_url",
+        .title = "Link to a query",
+        .description = "Returns a link that opens a query in Looker's Explore view, without running it: for people who want to see, change or save it. Takes the same arguments as `query`. For rows and link together use query with share_url: true.\n\nReturns {share_url, query_id, slug, url}; query_id and slug work with run_query.",
+        .group = &looker_groups[1],
+        .input_schema = schema_query_url,
+        .args = &looker_query_url_args_type,
+        .run = lk_handler_query_url,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "search_content",
+        .title = "Search content",
+        .description = "Finds saved content by words in its title or description: dashboards, Looks and LookML dashboards that the caller may see. Use it to learn whether a question is answered already, then run_dashboard or run_look with the content_id. For explores and models to query use list_models, for fields list_dimensions and list_measures.\n\nReturns {count, items: [{content_id, type, title, description, folder_name, view_count, …}]}, best match first, and next_offset when there may be more.",
+        .group = &looker_groups[1],
+        .input_schema = schema_search_content,
+        .args = &looker_search_content_args_type,
+        .run = lk_handler_search_content,
         .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
     },
     {
         .name = "list_databases",
         .title = "List databases",
         .description = "Lists the databases (catalogs, projects) that a connection can see, on dialects that have several, such as BigQuery, Snowflake and Databricks; on others the list is empty or has one entry. Start with list_connections for the connection's name, go on with list_schemas.\n\nReturns {count, total, items: [\"name\", …]} and next_offset when there are more.",
-        .group = &looker_groups[1],
-        .input_schema = list_databases_schema,
+        .group = &looker_groups[2],
+        .input_schema = schema_list_databases,
         .args = &looker_list_databases_args_type,
         .run = lk_handler_generic,
-        .binding = &list_databases_binding,
+        .binding = &binding_list_databases,
         .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
     },
     {
         .name = "list_schemas",
         .title = "List schemas",
         .description = "Lists the schemas (datasets) behind a connection and says which one is the default. Go on with list_tables.\n\nReturns {count, total, items: [{name, is_default}]} and next_offset when there are more.",
-        .group = &looker_groups[1],
-        .input_schema = list_schemas_schema,
+        .group = &looker_groups[2],
+        .input_schema = schema_list_schemas,
         .args = &looker_list_schemas_args_type,
         .run = lk_handler_generic,
-        .binding = &list_schemas_binding,
+        .binding = &binding_list_schemas,
         .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
     },
     {
         .name = "list_tables",
         .title = "List tables",
         .description = "Lists the tables and views of a connection: of one schema when `schema_name` is given (do so whenever it is known), otherwise of the default ones. `table_filter` narrows by name before anything is sent. Go on with list_columns.\n\nReturns {count, total, items: [{schema_name, name, rows?}]} and next_offset when there are more. `table_limit_hit: true` means that Looker itself stopped early: narrow with schema_name or table_filter, or raise table_limit.",
-        .group = &looker_groups[1],
-        .input_schema = list_tables_schema,
+        .group = &looker_groups[2],
+        .input_schema = schema_list_tables,
         .args = &looker_list_tables_args_type,
         .run = lk_handler_list_tables,
         .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
@@ -494,21 +885,21 @@ const struct mcp_tool looker_tools[] = {
         .name = "list_columns",
         .title = "List columns",
         .description = "Lists the columns of a table with their data types, as the database reports them. Give schema_name and table_name: without a table the columns of every table of the schema are fetched, which is slow on large schemas. To write LookML from them use `data_type_looker`.\n\nReturns {count, total, items: [{schema_name, name, columns: [{name, data_type_database, data_type_looker, description}]}]}, one item a table, and next_offset when there are more tables.",
-        .group = &looker_groups[1],
-        .input_schema = list_columns_schema,
+        .group = &looker_groups[2],
+        .input_schema = schema_list_columns,
         .args = &looker_list_columns_args_type,
         .run = lk_handler_generic,
-        .binding = &list_columns_binding,
+        .binding = &binding_list_columns,
         .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
     },
     {
         .name = "whoami",
         .title = "Who am I",
         .description = "Shows the Looker user that calls run as: whose permissions decide which models, explores and rows are visible. Use it to explain a permission error, or to find the personal folder in which to save content.\n\nReturns {id, display_name, email, role_ids, group_ids, home_folder_id, personal_folder_id, locale, …}; no credentials and no sessions.",
-        .group = &looker_groups[2],
-        .input_schema = whoami_schema,
+        .group = &looker_groups[3],
+        .input_schema = schema_whoami,
         .run = lk_handler_generic,
-        .binding = &whoami_binding,
+        .binding = &binding_whoami,
         .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
     },
 };

@@ -4,6 +4,7 @@
  *   spec/overlay.yaml sha256 87ca672837a8d4d47b2695c273f0cd72cd73f8080c3deba3b2bca1fa3538924a
  *   spec/tools/explore.yaml sha256 aa6ffa2bf38132fdae99ffe1e028991ad0148eb21686e05908bfdeff8a2e69c6
  *   spec/tools/identity.yaml sha256 ea98309bde9ae1c1005956838688abc06575eb2da5bd4c3603bd1a251990468b
+ *   spec/tools/query.yaml sha256 c7f33607ba882186ebe485052612c03a4ec3142c3d2960a3e7e943523f353b52
  *   spec/tools/schema.yaml sha256 e106531cf67b4f53fa8fbd09ed6cd2098a7e57abf03257a26d89fd6ee494d079
  */
 /* clang-format off */
@@ -17,8 +18,8 @@
 #include "looker_ops.h"
 
 enum {
-    LOOKER_GROUP_COUNT = 3,
-    LOOKER_TOOL_COUNT = 11
+    LOOKER_GROUP_COUNT = 4,
+    LOOKER_TOOL_COUNT = 18
 };
 
 extern const struct mcp_group looker_groups[];
@@ -31,6 +32,13 @@ mcp_tool_fn lk_handler_list_dimensions;
 mcp_tool_fn lk_handler_list_measures;
 mcp_tool_fn lk_handler_list_models;
 mcp_tool_fn lk_handler_list_tables;
+mcp_tool_fn lk_handler_query;
+mcp_tool_fn lk_handler_query_sql;
+mcp_tool_fn lk_handler_query_url;
+mcp_tool_fn lk_handler_run_dashboard;
+mcp_tool_fn lk_handler_run_look;
+mcp_tool_fn lk_handler_run_query;
+mcp_tool_fn lk_handler_search_content;
 
 /* list_models */
 struct looker_list_models_args {
@@ -93,6 +101,133 @@ struct looker_list_connections_args {
     struct lk_integer offset;
 };
 extern const struct lk_type looker_list_connections_args_type;
+
+/* query */
+struct looker_query_args {
+    struct lk_string model;
+    struct lk_string view;
+    struct lk_string_list fields;
+    struct lk_json filters;
+    struct lk_string filter_expression;
+    struct lk_string_list sorts;
+    struct lk_integer limit;
+    struct lk_integer column_limit;
+    struct lk_string_list pivots;
+    struct lk_string_list fill_fields;
+    struct lk_boolean total;
+    struct lk_string row_total;
+    struct lk_string_list subtotals;
+    struct lk_string query_timezone;
+    struct lk_string dynamic_fields;
+    struct lk_string result_format;
+    struct lk_boolean apply_formatting;
+    struct lk_boolean server_table_calcs;
+    struct lk_boolean cache;
+    struct lk_boolean share_url;
+    struct lk_boolean dev_mode;
+    struct lk_string branch;
+    struct lk_string project_id;
+    struct lk_string act_as_user;
+};
+extern const struct lk_type looker_query_args_type;
+
+/* query_sql */
+struct looker_query_sql_args {
+    struct lk_string model;
+    struct lk_string view;
+    struct lk_string_list fields;
+    struct lk_json filters;
+    struct lk_string filter_expression;
+    struct lk_string_list sorts;
+    struct lk_integer limit;
+    struct lk_integer column_limit;
+    struct lk_string_list pivots;
+    struct lk_string_list fill_fields;
+    struct lk_boolean total;
+    struct lk_string row_total;
+    struct lk_string_list subtotals;
+    struct lk_string query_timezone;
+    struct lk_string dynamic_fields;
+    struct lk_boolean dev_mode;
+    struct lk_string branch;
+    struct lk_string project_id;
+    struct lk_string act_as_user;
+};
+extern const struct lk_type looker_query_sql_args_type;
+
+/* run_query */
+struct looker_run_query_args {
+    struct lk_string query_id;
+    struct lk_string result_format;
+    struct lk_integer limit;
+    struct lk_boolean apply_formatting;
+    struct lk_boolean apply_vis;
+    struct lk_boolean server_table_calcs;
+    struct lk_boolean cache;
+    struct lk_boolean dev_mode;
+    struct lk_string branch;
+    struct lk_string project_id;
+    struct lk_string act_as_user;
+};
+extern const struct lk_type looker_run_query_args_type;
+
+/* run_look */
+struct looker_run_look_args {
+    struct lk_string look_id;
+    struct lk_string result_format;
+    struct lk_integer limit;
+    struct lk_boolean apply_formatting;
+    struct lk_boolean apply_vis;
+    struct lk_boolean cache;
+    struct lk_boolean dev_mode;
+    struct lk_string branch;
+    struct lk_string project_id;
+    struct lk_string act_as_user;
+};
+extern const struct lk_type looker_run_look_args_type;
+
+/* run_dashboard */
+struct looker_run_dashboard_args {
+    struct lk_string dashboard_id;
+    struct lk_json filters;
+    struct lk_string_list tiles;
+    struct lk_integer limit;
+};
+extern const struct lk_type looker_run_dashboard_args_type;
+
+/* query_url */
+struct looker_query_url_args {
+    struct lk_string model;
+    struct lk_string view;
+    struct lk_string_list fields;
+    struct lk_json filters;
+    struct lk_string filter_expression;
+    struct lk_string_list sorts;
+    struct lk_integer limit;
+    struct lk_integer column_limit;
+    struct lk_string_list pivots;
+    struct lk_string_list fill_fields;
+    struct lk_boolean total;
+    struct lk_string row_total;
+    struct lk_string_list subtotals;
+    struct lk_string query_timezone;
+    struct lk_string dynamic_fields;
+    struct lk_boolean dev_mode;
+    struct lk_string branch;
+    struct lk_string project_id;
+    struct lk_string act_as_user;
+};
+extern const struct lk_type looker_query_url_args_type;
+
+/* search_content */
+struct looker_search_content_args {
+    struct lk_string query_string;
+    struct lk_string_list types;
+    struct lk_integer limit;
+    struct lk_integer offset;
+    struct lk_boolean include_hidden;
+};
+extern const struct lk_type looker_search_content_args_type;
 
 /* list_databases */
 struct looker_list_databases_args {
