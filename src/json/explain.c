@@ -6,8 +6,8 @@
 #include "json/explain.h"
 
 #include "base/buf.h"
+#include "base/nearest.h"
 #include "json/layout.h"
-#include "json/nearest.h"
 
 #define MAX_MESSAGE_BYTES 639 /* struct lk_error.message without its NUL */
 #define MAX_QUOTE_BYTES 48
@@ -51,20 +51,8 @@ static void put_path(struct lk_buf *out, const struct lk_path *path)
     }
 }
 
-/* `"json", "csv"`, or without quotes; a long list is cut. */
-static void put_names(struct lk_buf *out, const char *(*name)(const void *list, size_t i),
-                      const void *list, size_t n, const char *quote)
-{
-    size_t begin = out->len;
-
-    for (size_t i = 0; i < n; i++) {
-        if (out->len - begin > MAX_LIST_BYTES) {
-            lk_buf_printf(out, " and %zu more", n - i);
-            return;
-        }
-        lk_buf_printf(out, "%s%s%s%s", i > 0 ? ", " : "", quote, name(list, i), quote);
-    }
-}
+/* The i-th name of a list, or NULL after the last. */
+typedef const char *name_fn(const void *list, size_t i);
 
 static const char *value_name(const void *list, size_t i)
 {
@@ -73,15 +61,24 @@ static const char *value_name(const void *list, size_t i)
 
 static const char *field_name(const void *list, size_t i)
 {
-    return ((const struct lk_field *)list)[i].name;
+    const struct lk_type *type = list;
+    return type != NULL && i < type->n_fields ? type->fields[i].name : NULL;
 }
 
-static size_t count_values(const char *const *values)
+/* `"json", "csv"`, or without quotes; a long list is cut. */
+static void put_names(struct lk_buf *out, name_fn *name, const void *list, const char *quote)
 {
-    size_t n = 0;
-    while (values[n] != NULL)
-        n++;
-    return n;
+    size_t begin = out->len, i, n;
+
+    for (i = 0; name(list, i) != NULL; i++) {
+        if (out->len - begin > MAX_LIST_BYTES)
+            break;
+        lk_buf_printf(out, "%s%s%s%s", i > 0 ? ", " : "", quote, name(list, i), quote);
+    }
+    for (n = i; name(list, n) != NULL; n++)
+        ;
+    if (n > i)
+        lk_buf_printf(out, " and %zu more", n - i);
 }
 
 static void put_range(struct lk_buf *out, const struct lk_rule *rule)
@@ -135,7 +132,7 @@ static void put_one_expected(struct lk_buf *out, const struct lk_field *field)
 
     if (field->kind == LK_KIND_STRING && rule != NULL && rule->values != NULL) {
         lk_buf_lit(out, "one of ");
-        put_names(out, value_name, rule->values, count_values(rule->values), "\"");
+        put_names(out, value_name, rule->values, "\"");
         return;
     }
     lk_buf_str(out, lk_str(kind_name(field->kind)));
@@ -157,7 +154,7 @@ static void put_expected(struct lk_buf *out, const struct lk_field *field, bool 
     lk_buf_printf(out, "a list of %s", kind_plural(field->kind));
     if (field->rule != NULL && field->rule->values != NULL) {
         lk_buf_lit(out, ", each one of ");
-        put_names(out, value_name, field->rule->values, count_values(field->rule->values), "\"");
+        put_names(out, value_name, field->rule->values, "\"");
     }
 }
 
@@ -252,7 +249,7 @@ bool lk_explain_kind(const struct lk_explain *explain, const struct lk_path *pat
     lk_buf_lit(&message, ", got ");
     put_found(&message, found, is_secret(field));
     if (rule != NULL && rule->values != NULL && found.type == LK_JSON_STRING && !is_secret(field))
-        near = lk_nearest(found.text, value_name, rule->values, count_values(rule->values));
+        near = lk_nearest(found.text, value_name, rule->values);
     if (near != NULL)
         lk_buf_printf(&message, "; did you mean \"%s\"?", near);
     return finish(explain, &message);
@@ -306,18 +303,17 @@ bool lk_explain_unknown(const struct lk_explain *explain, const struct lk_path *
                         const struct lk_type *type, struct lk_str name)
 {
     struct lk_buf message;
-    size_t n = type != NULL ? type->n_fields : 0;
-    const struct lk_field *fields = n > 0 ? type->fields : NULL;
+    bool some = field_name(type, 0) != NULL;
 
     lk_buf_init(&message, MAX_MESSAGE_BYTES);
     lk_buf_lit(&message, "unknown ");
     put_member(&message, explain, path, name);
-    const char *near = lk_nearest(name, field_name, fields, n);
+    const char *near = lk_nearest(name, field_name, type);
     if (near != NULL)
         lk_buf_printf(&message, "; did you mean \"%s\"? known: ", near);
     else
-        lk_buf_str(&message, n > 0 ? LK_STR("; known: ") : LK_STR("; none is known here"));
-    put_names(&message, field_name, fields, n, "");
+        lk_buf_str(&message, some ? LK_STR("; known: ") : LK_STR("; none is known here"));
+    put_names(&message, field_name, type, "");
     return finish(explain, &message);
 }
 
