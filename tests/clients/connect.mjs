@@ -1,0 +1,42 @@
+// Connects the official MCP SDK to the server under test, over stdio or HTTP, as its command line
+// says:
+//
+//     node SCRIPT stdio PATH-OF-BINARY [FLAG…]     settings: the LOOKER_* variables of this process
+//     node SCRIPT http URL [BEARER-TOKEN]
+
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+
+export function transportFor([kind, where, ...more]) {
+    if (kind === "stdio") {
+        const env = Object.fromEntries(
+            Object.entries(process.env).filter(
+                ([name]) => name.startsWith("LOOKER_") || name.endsWith("SAN_OPTIONS"),
+            ),
+        );
+        env.PATH = process.env.PATH;
+        return new StdioClientTransport({ command: where, args: more, env, stderr: "inherit" });
+    }
+    if (kind === "http") {
+        const headers = more[0] ? { Authorization: `Bearer ${more[0]}` } : {};
+        return new StreamableHTTPClientTransport(new URL(where), { requestInit: { headers } });
+    }
+    throw new Error(`say "stdio BINARY" or "http URL", not "${kind}"`);
+}
+
+export async function connect(words) {
+    const client = new Client({ name: "looker-mcp-server-clients", version: "1.0.0" });
+    await client.connect(transportFor(words));
+    return client;
+}
+
+// The answer object of a tool call; throws when the tool says that it failed.
+export async function answerOf(client, name, args) {
+    const result = await client.callTool({ name, arguments: args });
+    const text = result.content.map((item) => item.text ?? "").join("");
+    if (result.isError) {
+        throw new Error(`${name}: ${text}`);
+    }
+    return JSON.parse(text);
+}

@@ -1,0 +1,115 @@
+"""The command line: what each command prints, and with which exit status it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from harness.mcp import settings_for
+from harness.process import SERVER, run
+from harness.sandbox import Sandbox
+
+
+def test_version_and_help_need_no_settings(tmp_path: Path) -> None:
+    version = run(["--version"], tmp_path)
+    assert version.returncode == 0
+    assert re.fullmatch(r"looker-mcp-server \d+\.\d+\.\d+\n", version.stdout)
+    help_text = run(["--help"], tmp_path)
+    assert help_text.returncode == 0 and help_text.stderr == ""
+    for word in ("call TOOL", "--list-tools", "--check", "Exit status", "LOOKER_BASE_URL"):
+        assert word in help_text.stdout
+
+
+def test_list_tools_prints_every_tool_with_its_group(tmp_path: Path) -> None:
+    result = run(["--list-tools", "--groups", "all"], tmp_path)
+    assert result.returncode == 0
+    rows = [line.split()[:2] for line in result.stdout.splitlines()]
+    groups = [group for group, _ in rows]
+    counts = {group: groups.count(group) for group in groups}
+    assert counts == {"explore": 6, "query": 7, "schema": 4, "identity": 1}
+
+
+def test_groups_choose_the_tools(tmp_path: Path) -> None:
+    result = run(["--list-tools", "--groups", "schema,identity"], tmp_path)
+    assert {line.split()[0] for line in result.stdout.splitlines()} == {"schema", "identity"}
+    assert len(result.stdout.splitlines()) == 5
+
+
+def test_check_gives_a_verdict_each(tmp_path: Path, looker: Sandbox) -> None:
+    result = run(["--check"], tmp_path, settings_for(looker))
+    assert result.returncode == 0, result.stdout + result.stderr
+    for what in ("settings", "reachability", "credentials"):
+        assert re.search(rf"^{what} +ok", result.stdout, re.MULTILINE), result.stdout
+    assert looker.state()["live_tokens"] == 0, "it logs out"
+
+
+def test_check_with_wrong_credentials(tmp_path: Path, looker: Sandbox) -> None:
+    result = run(["--check"], tmp_path, settings_for(looker, CLIENT_SECRET="wrong"))
+    assert result.returncode == 1
+    assert re.search(r"^reachability +ok", result.stdout, re.MULTILINE)
+    assert re.search(r"^credentials +FAILED.*LOOKER_CLIENT_ID", result.stdout, re.MULTILINE)
+
+
+def test_check_without_looker(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        result = run(["--check"], tmp_path, settings_for(url))
+    assert result.returncode == 1
+    assert re.search(r"^reachability +FAILED", result.stdout, re.MULTILINE)
+
+
+def test_call_prints_the_answer(tmp_path: Path, looker: Sandbox) -> None:
+    arguments = '{"model":"thelook","view":"orders","fields":["orders.status","orders.count"],"limit":3}'
+    result = run(["call", "query", arguments], tmp_path, settings_for(looker))
+    assert result.returncode == 0, result.stderr
+    answer = json.loads(result.stdout)
+    assert len(answer["items"]) == 3
+    assert looker.state()["live_tokens"] == 0, "it logs out"
+
+
+def test_call_reads_its_arguments_from_stdin(tmp_path: Path, looker: Sandbox) -> None:
+    result = run(
+        ["call", "get_model", "-"], tmp_path, settings_for(looker), b'{"model_name":"thelook"}\n'
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert json.loads(result.stdout)["name"] == "thelook"
+
+
+def test_call_that_fails_at_run_time(tmp_path: Path, looker: Sandbox) -> None:
+    looker.rules({"operation": "me", "status": 500})
+    result = run(["call", "whoami"], tmp_path, settings_for(looker))
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["status"] == 500
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["call", "no_such_tool"], 2, "no_such_tool"),
+        (["call", "whoam"], 2, "whoami"),
+        (["call", "whoami", "{"], 2, "JSON"),
+        (["call", "whoami", "[]"], 2, "object"),
+        (["call", "query", "{}"], 1, "model"),
+        (["call", "whoami", '{"x":1}'], 1, "x"),
+    ],
+)
+def test_call_that_cannot_be_made(
+    tmp_path: Path, looker: Sandbox, words: list[str], status: int, said: str
+) -> None:
+    result = run(words, tmp_path, settings_for(looker))
+    assert result.returncode == status
+    assert said in result.stdout + result.stderr
+
+
+def test_output_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [str(SERVER), "--list-tools"], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE,
+            env={"PATH": "/usr/bin:/bin"}, timeout=30,
+        )
+    assert ended.returncode == 1

@@ -1,0 +1,69 @@
+"""Real clients: the official TypeScript SDK, which checks every message against its own schemas."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.mcp import settings_for
+from harness.process import ROOT, SERVER, environment
+from harness.sandbox import Sandbox
+
+CLIENTS = ROOT / "tests" / "clients"
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("node") is None or not (CLIENTS / "node_modules").is_dir(),
+    reason="needs Node.js and the packages of tests/clients; tools/test.sh installs both",
+)
+
+
+def run_client(folder: Path, looker: Sandbox, script: str, *words: str) -> str:
+    result = subprocess.run(
+        ["node", str(CLIENTS / script), *words],
+        env={**environment(folder, settings_for(looker)), "PATH": os.environ["PATH"]},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr[-4000:]
+    assert "Sanitizer" not in result.stderr, result.stderr[-4000:]
+    return result.stdout
+
+
+def check_findings(text: str) -> None:
+    findings = json.loads(text)
+    assert len(findings["tools"]) == 18
+    assert findings["me"]["id"]
+    assert len(findings["rows"]) == 5
+
+
+def test_sdk_over_stdio(looker: Sandbox, tmp_path: Path) -> None:
+    check_findings(run_client(tmp_path, looker, "check.mjs", "stdio", str(SERVER)))
+    assert looker.state()["live_tokens"] == 0, "the server logged out when its client left"
+
+
+def test_sdk_over_http(http: Any, looker: Sandbox, tmp_path: Path) -> None:
+    check_findings(run_client(tmp_path, looker, "check.mjs", "http", http().url))
+
+
+def test_sdk_with_a_bearer_token(http: Any, looker: Sandbox, tmp_path: Path) -> None:
+    token = "a-static-token-for-the-test"
+    server = http(MCP_AUTH_TOKEN=token, headers={"Authorization": f"Bearer {token}"})
+    check_findings(run_client(tmp_path, looker, "check.mjs", "http", server.url, token))
+
+
+@pytest.mark.parametrize("transport", ["stdio", "http"])
+def test_the_demonstration(http: Any, looker: Sandbox, tmp_path: Path, transport: str) -> None:
+    where = str(SERVER) if transport == "stdio" else http().url
+    printed = run_client(tmp_path, looker, "demo.mjs", transport, where).splitlines()
+    header = next(i for i, line in enumerate(printed) if "orders.total_revenue" in line)
+    rows = printed[header + 2 :]
+    assert len(rows) == 8
+    asked = [r for r in looker.requests() if r["operation"] in ("run_query", "run_inline_query")]
+    assert asked, "the rows come from the sandbox"
