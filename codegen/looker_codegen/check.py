@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import projection
-from .errors import InputError, did_you_mean, listed
+from .errors import InputError, did_you_mean, listed, quoted
 from .facts import Facts, Field, Operation, Type
 from .manifest import Argument, Tool, fits_type
 from .schema import compact, input_schema, refused
@@ -78,7 +78,7 @@ class Checker:
             return
         if op.method == "GET":
             raise self.fail("annotations.read_only", f"is true, but {op.id} acts though it is a GET", "write false")
-        if op.method == "DELETE" or not tool.query_like:
+        if not tool.query_like:
             raise self.fail(
                 "annotations.read_only",
                 f"is true, but {op.id} is a {op.method}",
@@ -134,7 +134,7 @@ class Checker:
                 continue
             convert = value.get("convert", "none")
             if convert != "none" and convert not in CONVERSIONS:
-                raise self.fail(at, f"{convert!r} is no conversion{did_you_mean(str(convert), CONVERSIONS)}", f"write one of {listed(CONVERSIONS)}")
+                raise self.fail(at, f"{quoted(convert)} is no conversion{did_you_mean(str(convert), CONVERSIONS)}", f"write one of {listed(CONVERSIONS)}")
             yield key, Bind(target, field.name, value["arg"], convert=convert), field, at
 
     def controls(self) -> set[str]:
@@ -159,7 +159,9 @@ class Checker:
             if len(places) > 1:
                 raise self.fail(at, f"is both a query parameter and a body field of {op.id}", f"bind it: query.{name} or body.{name}")
             key = f"{places[0]}.{name}" if places else ""
-            if not key or key in taken:
+            if key in taken:
+                raise self.fail(at, f"bind gives {key} something else", f"remove {name}, or that line of bind")
+            if not key:
                 known = [p.name for p in op.parameters] + list(fields)
                 raise self.fail(
                     at,
@@ -188,7 +190,7 @@ class Checker:
         if field.enum:
             odd = [v for v in arg.enum if v not in field.enum]
             if odd or not arg.enum:
-                problem = f"{odd[0]!r} is not a value of {field.name}" if odd else f"{field.name} takes certain values only"
+                problem = f"{quoted(odd[0])} is not a value of {field.name}" if odd else f"{field.name} takes certain values only"
                 raise self.fail(at, problem, f"give {arg.name} an enum out of: {listed(field.enum, 40)}")
 
     def check_constant(self, at: str, field: Field) -> None:
@@ -196,9 +198,9 @@ class Checker:
         if field.type.kind == "object":
             raise self.fail(at, f"{field.name} is {field.type}, which is no constant", "write a handler for this tool")
         if not fits_type(value, field.type):
-            raise self.fail(at, f"the constant {value!r} is not of type {field.type}", "correct the constant")
+            raise self.fail(at, f"the constant {quoted(value)} is not of type {field.type}", "correct the constant")
         if field.enum and value not in field.enum:
-            raise self.fail(at, f"the constant {value!r} is not a value of {field.name}", f"choose from {listed(field.enum, 40)}")
+            raise self.fail(at, f"the constant {quoted(value)} is not a value of {field.name}", f"choose from {listed(field.enum, 40)}")
 
     def check_types(self, arg: Argument, field: Field, convert: str, at: str) -> None:
         source, target = arg.type, field.type
@@ -240,8 +242,6 @@ class Checker:
                 taken[key] = bind
         for name in sorted(self.controls() & {b.arg for b in taken.values() if b.arg}):
             raise self.fail("bind", f"{name} is bound, but the server itself obeys it", "remove it from bind, or from page and keep_arg")
-        if "body" in taken and any(key.startswith("body.") for key in taken):
-            raise self.fail("bind.body", "binds the whole body, beside fields of it", "bind one or the other")
         return taken
 
     def check_required(self, op: Operation, taken: dict[str, Bind]) -> None:

@@ -232,20 +232,39 @@ class Reader:
         return InputError(self.file, place, problem, self.remedy)
 
     def keys(self, row: object, place: str, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, Any]:
+        found = self.mapping(row, place)
+        for key in required:
+            if key not in found:
+                raise self.fail(place, f"lacks the key {key}")
+        for key in found:
+            if key not in required and key not in optional:
+                raise self.fail(f"{place}.{key}" if place else key, "is an unknown key")
+        return found
+
+    def mapping(self, row: object, place: str) -> dict[str, Any]:
         if not isinstance(row, dict):
             raise self.fail(place, "is not a mapping")
-        for key in required:
-            if key not in row:
-                raise self.fail(place, f"lacks the key {key}")
-        for key in row:
-            if key not in required and key not in optional:
-                raise self.fail(f"{place}.{key}", "is an unknown key")
         return row
 
     def one_of(self, value: object, known: tuple[str, ...], place: str) -> str:
         if value not in known:
             raise self.fail(place, f"is {value!r}, not one of {', '.join(known)}")
         return str(value)
+
+    def texts(self, value: object, place: str) -> list[str]:
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            raise self.fail(place, "is not a list of texts")
+        return value
+
+    def text(self, value: object, place: str) -> str:
+        if not isinstance(value, str):
+            raise self.fail(place, f"is {value!r}, no text")
+        return value
+
+    def by_status(self, rows: object, place: str) -> dict[int, Any]:
+        if not isinstance(rows, dict) or not all(isinstance(s, str) and re.fullmatch("[1-5][0-9]{2}", s) for s in rows):
+            raise self.fail(place, "is not a mapping from HTTP statuses, in quotes")
+        return {int(s): row for s, row in rows.items()}
 
     def type(self, text: object, place: str) -> Type:
         found = parse_type(text) if isinstance(text, str) else None
@@ -260,9 +279,9 @@ class Reader:
             name=name,
             type=self.type(got["type"], place),
             place=where,
-            format=got.get("format", ""),
-            enum=tuple(got.get("enum", ())),
-            one_of=tuple(got.get("one_of", ())),
+            format=self.text(got.get("format", ""), f"{place}.format"),
+            enum=tuple(self.texts(got.get("enum", []), f"{place}.enum")),
+            one_of=tuple(self.texts(got.get("one_of", []), f"{place}.one_of")),
             **{flag: got.get(flag) is True for flag in FLAGS},
         )
 
@@ -270,7 +289,8 @@ class Reader:
         if row is None:
             return None
         got = self.keys(row, place, ("type", "media"), ("required",))
-        return Content(self.type(got["type"], place), tuple(got["media"]), got.get("required") is True)
+        media = tuple(self.texts(got["media"], f"{place}.media"))
+        return Content(self.type(got["type"], place), media, got.get("required") is True)
 
     def parameters(self, rows: object, place: str) -> tuple[Field, ...]:
         if not isinstance(rows, list):
@@ -291,25 +311,26 @@ class Reader:
             ("method", "path", "answers"),
             ("tag", "status", "activity", "rate_limited", "deprecated", "parameters", "body", "errors", *extra),
         )
-        answers = self.keys(got["answers"], f"{place}.answers", (), tuple(got["answers"] or ()))
+        answers = self.by_status(got["answers"], f"{place}.answers")
+        errors = self.by_status(got.get("errors", {}), f"{place}.errors")
         return Operation(
             id=name,
             method=self.one_of(got["method"], METHODS, f"{place}.method"),
-            path=str(got["path"]),
+            path=self.text(got["path"], f"{place}.path"),
             status=self.one_of(got.get("status", "stable"), STATUSES, f"{place}.status"),
-            tag=got.get("tag", ""),
+            tag=self.text(got.get("tag", ""), f"{place}.tag"),
             activity=self.one_of(got.get("activity", "none"), ACTIVITIES, f"{place}.activity"),
             rate_limited=got.get("rate_limited") is True,
             deprecated=got.get("deprecated") is True,
             parameters=self.parameters(got.get("parameters", []), f"{place}.parameters"),
             body=self.content(got.get("body"), f"{place}.body"),
-            answers={int(s): self.content(c, f"{place}.answers.{s}") for s, c in answers.items()},
-            errors={int(s): t for s, t in got.get("errors", {}).items()},
+            answers={s: self.content(c, f"{place}.answers.{s}") for s, c in answers.items()},
+            errors={s: self.text(t, f"{place}.errors.{s}") for s, t in errors.items()},
         )
 
     def schema(self, name: str, row: object, place: str) -> Schema:
         got = self.keys(row, place, ("fields",), ("status",))
-        fields = self.keys(got["fields"], f"{place}.fields", (), tuple(got["fields"] or ()))
+        fields = self.mapping(got["fields"], f"{place}.fields")
         return Schema(
             name,
             self.one_of(got.get("status", "stable"), STATUSES, f"{place}.status"),
@@ -327,10 +348,10 @@ def load(path: Path, shown: str) -> Facts:
     except ValueError as error:
         raise InputError(shown, "", f"is not JSON: {error}", REGENERATE) from error
     top = reader.keys(document, "", ("release", "operations", "schemas"), ())
-    operations = reader.keys(top["operations"], "operations", (), tuple(top["operations"]))
-    schemas = reader.keys(top["schemas"], "schemas", (), tuple(top["schemas"]))
+    operations = reader.mapping(top["operations"], "operations")
+    schemas = reader.mapping(top["schemas"], "schemas")
     return Facts(
-        top["release"],
+        reader.text(top["release"], "release"),
         {n: reader.operation(n, o, f"operations.{n}") for n, o in operations.items()},
         {n: reader.schema(n, s, f"schemas.{n}") for n, s in schemas.items()},
     )

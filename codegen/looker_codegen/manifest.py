@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError, did_you_mean, listed
+from .errors import InputError, did_you_mean, listed, quoted
 from .facts import Type
 from .yaml_file import Map, load_map
 
@@ -166,7 +166,7 @@ class Where:
     def flag(self, key: str, default: bool | None = None) -> bool:
         value = self.row.get(key, default)
         if not isinstance(value, bool):
-            raise self.error(key, "is not stated" if value is None else f"is {value!r}", "write true or false")
+            raise self.error(key, "is not stated" if value is None else f"is {quoted(value)}", "write true or false")
         return value
 
     def texts(self, key: str) -> list[str]:
@@ -189,7 +189,7 @@ def _argument_type(at: Where) -> tuple[str, Type]:
         raise at.error("type", "is a list without an item type, which model providers refuse", "write string[] or the like")
     if not isinstance(name, str) or name not in ARGUMENT_TYPES:
         hint = did_you_mean(str(name), ARGUMENT_TYPES) if name is not None else ""
-        problem = "is missing" if name is None else f"is {name!r}{hint}"
+        problem = "is missing" if name is None else f"is {quoted(name)}{hint}"
         raise at.error("type", problem, f"write one of {listed(ARGUMENT_TYPES, 20)}")
     return name, ARGUMENT_TYPES[name]
 
@@ -212,9 +212,9 @@ def _limits(at: Where, kind: Type) -> dict[str, Any]:
             if not fits:
                 raise at.error(key, "does not fit the type", f"it is for {what}; remove it")
             if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-                raise at.error(key, f"is {value!r}", "write a whole number" if whole else "write a number")
+                raise at.error(key, f"is {quoted(value)}", "write a whole number" if whole else "write a number")
             if abs(value) > MAX_INTEGER or (what != "numbers" and not 0 <= value < 2**32):
-                raise at.error(key, f"is {value!r}, out of range", "write a smaller number")
+                raise at.error(key, f"is {quoted(value)}, out of range", "write a smaller number")
             found[key] = value
         if low in found and high in found and found[low] > found[high]:
             raise at.error(low, f"is above {high}", "swap or correct them")
@@ -247,21 +247,21 @@ def fits_type(value: Any, kind: Type) -> bool:
 def _check_default(at: Where, arg: Argument) -> None:
     value, limits = arg.default, arg.limits
     if not fits_type(value, arg.type):
-        raise at.error("default", f"is {value!r}, not of type {arg.type_name}", "correct the default or the type")
+        raise at.error("default", f"is {quoted(value)}, not of type {arg.type_name}", "correct the default or the type")
     if arg.type.is_list or arg.type.kind == "map":
         size = len(value)
         if not limits.get("min_items", 0) <= size <= limits.get("max_items", size):
             raise at.error("default", f"has {size} items", "stay within min_items and max_items")
     for item in value if arg.type.is_list else [value]:
         if arg.enum and item not in arg.enum:
-            raise at.error("default", f"{item!r} is not in the enum", f"choose from {listed(arg.enum)}")
+            raise at.error("default", f"{quoted(item)} is not in the enum", f"choose from {listed(arg.enum)}")
         if arg.type.kind in ("integer", "number"):
             if not limits.get("minimum", item) <= item <= limits.get("maximum", item) or abs(item) > MAX_INTEGER:
-                raise at.error("default", f"{item!r} is out of range", "stay within minimum and maximum")
+                raise at.error("default", f"{quoted(item)} is out of range", "stay within minimum and maximum")
         if arg.type.kind == "string":
             size = len(item.encode())
             if not limits.get("min_length", 0) <= size <= limits.get("max_length", size):
-                raise at.error("default", f"{item!r} has {size} bytes", "stay within min_length and max_length")
+                raise at.error("default", f"{quoted(item)} has {size} bytes", "stay within min_length and max_length")
 
 
 def _argument(name: str, at: Where) -> Argument:
@@ -298,7 +298,7 @@ def _page(at: Where) -> Page:
     at.only(("by", "limit", "offset"))
     by = at.row.get("by")
     if by not in ("looker", "local"):
-        raise at.error("by", f"is {by!r}", "write looker or local")
+        raise at.error("by", f"is {quoted(by)}", "write looker or local")
     return Page(by, at.text("limit"), at.text("offset") if "offset" in at.row else None)
 
 
@@ -310,7 +310,7 @@ def _operation_tool(tool: Tool, at: Where) -> None:
         tool.bind = at.below("bind").row
     tool.answer = row.get("answer", "")
     if tool.answer not in ANSWERS:
-        raise at.error("answer", f"is {tool.answer!r}" if tool.answer else "is missing", f"write one of {listed(ANSWERS)}")
+        raise at.error("answer", f"is {quoted(tool.answer)}" if tool.answer else "is missing", f"write one of {listed(ANSWERS)}")
     if "items" in row:
         tool.items = at.text("items").split(".")
     if "text_name" in row:
@@ -351,7 +351,7 @@ def _operation_keys_together(tool: Tool, at: Where) -> None:
 def _handler_tool(tool: Tool, at: Where) -> None:
     tool.handler = at.text("handler")
     if not HANDLER_NAME.fullmatch(tool.handler) or tool.handler == "generic":
-        raise at.error("handler", f"{tool.handler!r} is no handler name", "use a-z, 0-9 and _; generic is taken")
+        raise at.error("handler", f"{quoted(tool.handler)} is no handler name", "use a-z, 0-9 and _; generic is taken")
     if "operations" in at.row:
         tool.operations = at.texts("operations")
 
@@ -391,7 +391,7 @@ def _group(path: Path, shown: str, errors: list[InputError]) -> Group:
     at.only(_GROUP_KEYS)
     name = at.text("group")
     if name != path.stem or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise at.error("group", f"is {name!r} in a file named {path.name}", "give both the same name, of a-z, 0-9 and _")
+        raise at.error("group", f"is {quoted(name)} in a file named {path.name}", "give both the same name, of a-z, 0-9 and _")
     order = row.get("order")
     if isinstance(order, bool) or not isinstance(order, int):
         raise at.error("order", "is missing or no whole number", "give the group its place among the groups")

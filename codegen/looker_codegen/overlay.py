@@ -37,8 +37,7 @@ class Overlay:
         return InputError(self.shown, place, problem, remedy)
 
     def section(self, name: str) -> dict[str, Any]:
-        rows = self.document.get(name) or Map()
-        return self.reader.keys(rows, name, (), tuple(rows))
+        return self.reader.mapping(self.document.get(name) or Map(), name)
 
     def source(self, row: dict[str, Any], place: str) -> None:
         if not isinstance(row.get("source"), str) or not row["source"].strip():
@@ -53,8 +52,7 @@ class Overlay:
         place = f"operations.{name}"
         if name in self.operations:
             raise self.fail(place, "is in the API document by now", "remove it here")
-        if not isinstance(row, dict):
-            raise self.fail(place, "is not a mapping")
+        row = self.reader.mapping(row, place)
         self.source(row, place)
         status = self.reader.one_of(row.get("status"), _STATUSES, f"{place}.status")
         if (status == "unverified") != bool(row.get("remedy")):
@@ -67,7 +65,7 @@ class Overlay:
         self.operations[name] = replace(
             self.reader.operation(name, {"status": "beta", **plain}, place),
             origin=status,
-            remedy=row.get("remedy", ""),
+            remedy=self.reader.text(row.get("remedy", ""), f"{place}.remedy"),
             acts=row.get("acts") is True,
         )
 
@@ -80,10 +78,10 @@ class Overlay:
         keys = ("drop_parameters", "add_parameters", "body", "acts", "sends_read_only")
         got = self.reader.keys(row, place, ("source",), keys)
         self.source(got, place)
-        for dropped in got.get("drop_parameters", []):
-            if dropped not in {p.name for p in op.parameters}:
-                raise self.fail(f"{place}.drop_parameters", f"{dropped} is no parameter of it", "remove the entry")
-        kept = [p for p in op.parameters if p.name not in got.get("drop_parameters", [])]
+        dropped = self.reader.texts(got.get("drop_parameters", []), f"{place}.drop_parameters")
+        for gone in set(dropped) - {p.name for p in op.parameters}:
+            raise self.fail(f"{place}.drop_parameters", f"{gone} is no parameter of it", "remove the entry")
+        kept = [p for p in op.parameters if p.name not in dropped]
         added = self.reader.parameters(got.get("add_parameters", []), f"{place}.add_parameters")
         for new in added:
             if op.parameter(new.name, new.place):
@@ -96,9 +94,9 @@ class Overlay:
             sends_read_only=got.get("sends_read_only") is True,
         )
 
-    def mark_reference(self, entry: Any) -> None:
+    def mark_reference(self, entry: str) -> None:
         place = f"read_only_references.{entry}"
-        name, _, field_name = str(entry).partition(".")
+        name, _, field_name = entry.partition(".")
         schema = self.schemas.get(name)
         field = schema.fields.get(field_name) if schema else None
         if schema is None or field is None:
@@ -116,7 +114,7 @@ class Overlay:
             self.add_operation(name, row)
         for name, row in self.section("changes").items():
             self.change_operation(name, row)
-        for entry in self.document.get("read_only_references") or []:
+        for entry in self.reader.texts(self.document.get("read_only_references") or [], "read_only_references"):
             self.mark_reference(entry)
         return Facts(self.release, self.operations, self.schemas)
 
@@ -124,20 +122,21 @@ class Overlay:
 class Consistency:
     """Whether the parts of the facts fit each other."""
 
-    def __init__(self, facts: Facts, facts_file: str, overlay_file: str):
+    def __init__(self, facts: Facts, published: Facts, facts_file: str, overlay_file: str):
         self.facts = facts
+        self.published = published
         self.facts_file = facts_file
         self.overlay_file = overlay_file
 
-    def fail(self, op: Operation | None, place: str, problem: str) -> InputError:
-        if op is not None and op.origin != "published":
+    def fail(self, owner: Operation | Schema, place: str, problem: str) -> InputError:
+        if owner not in (*self.published.operations.values(), *self.published.schemas.values()):
             return InputError(self.overlay_file, place, problem, _REMEDY)
         return InputError(self.facts_file, place, problem, "import the API document again, or mend the overlay")
 
-    def check_type(self, field_type: Any, op: Operation | None, place: str) -> None:
+    def check_type(self, field_type: Any, owner: Operation | Schema, place: str) -> None:
         if field_type.kind == "object" and field_type.schema not in self.facts.schemas:
             hint = did_you_mean(field_type.schema, self.facts.schemas)
-            raise self.fail(op, place, f"there is no schema {field_type.schema}{hint}")
+            raise self.fail(owner, place, f"there is no schema {field_type.schema}{hint}")
 
     def check_operation(self, op: Operation) -> None:
         place = f"operations.{op.id}"
@@ -164,7 +163,7 @@ class Consistency:
 
     def check_schema(self, schema: Schema) -> None:
         for field in schema.fields.values():
-            self.check_type(field.type, None, f"schemas.{schema.name}.{field.name}")
+            self.check_type(field.type, schema, f"schemas.{schema.name}.{field.name}")
 
     def run(self) -> None:
         routes: dict[tuple[str, str], str] = {}
@@ -180,7 +179,6 @@ class Consistency:
 
 def apply(facts: Facts, path: Path | None, shown: str, facts_file: str) -> Facts:
     """Facts with the overlay laid over them, checked. Without a path: the facts alone, checked."""
-    if path is not None:
-        facts = Overlay(facts, load_map(path, shown), shown).apply()
-    Consistency(facts, facts_file, shown).run()
-    return facts
+    whole = facts if path is None else Overlay(facts, load_map(path, shown), shown).apply()
+    Consistency(whole, facts, facts_file, shown).run()
+    return whole

@@ -23,7 +23,7 @@ class ManyErrors(Exception):
 
     def __init__(self, errors: list[InputError]):
         super().__init__(f"{len(errors)} errors")
-        self.errors = errors
+        self.errors = sorted(errors, key=lambda e: e.order)
 
 
 def shown(path: Path, output: Path) -> str:

@@ -138,7 +138,7 @@ def projection_tables(owner: str, node: Node, found: list[ProjectionTable]) -> s
     drop = string(node.drop_if_true) if node.drop_if_true else "NULL"
     if not node.fields:
         return f"{{{name}, NULL, 0, {drop}}}"
-    table = f"{owner}_{node.name}" if node.name else f"{owner}_project"
+    table = f"{owner}__{node.name}" if node.name else f"project_{owner}"
     children = [projection_tables(table, node.fields[n], found) for n in sorted(node.fields, key=str.encode)]
     found.append(ProjectionTable(table, [f"{child}," for child in children]))
     return f"{{{name}, {table}, {len(children)}, {drop}}}"
@@ -148,14 +148,14 @@ def binding_lines(tool: Tool, binding: Binding, owner: str) -> list[str]:
     page = tool.page
     lines = [f".op = &looker_ops[LOOKER_OP_{snake(binding.operation.id).upper()}]"]
     if binding.binds:
-        lines += [f".binds = {owner}_binds", f".n_binds = {len(binding.binds)}"]
+        lines += [f".binds = binds_{owner}", f".n_binds = {len(binding.binds)}"]
     lines.append(f".form = LK_ANSWER_{tool.answer.upper()}")
     if tool.items:
-        lines.append(f".items = {owner}_items")
+        lines.append(f".items = items_{owner}")
     if tool.text_name:
         lines.append(f".text_name = {string(tool.text_name)}")
     if binding.projection:
-        lines.append(f".projection = &{owner}_projection")
+        lines.append(f".projection = &projection_{owner}")
     lines.append(f".keep_arg = {argument_index(tool, tool.keep_arg)}")
     lines.append(f".limit_arg = {argument_index(tool, page.limit if page else None)}")
     lines.append(f".offset_arg = {argument_index(tool, page.offset if page else None)}")
@@ -175,10 +175,10 @@ def tool_row(tool: Tool, group: int, binding: Binding | None, tables: Tables) ->
         f".title = {string(tool.title)},",
         f".description = {string(tool.description)},",
         f".group = &looker_groups[{group}],",
-        f".input_schema = {owner}_schema,",
+        f".input_schema = schema_{owner},",
         *([f".args = &looker_{args.owner}_type,"] if args else []),
         f".run = lk_handler_{tool.handler or 'generic'},",
-        *([f".binding = &{owner}_binding,"] if binding else []),
+        *([f".binding = &binding_{owner},"] if binding else []),
         f".hints = {hints},",
     ]
     return ToolRow(

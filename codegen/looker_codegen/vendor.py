@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .errors import InputError
-from .facts import METHODS, SCALARS, Content, Facts, Field, Operation, Schema, Type
+from .facts import ACTIVITIES, METHODS, SCALARS, STATUSES, Content, Facts, Field, Operation, Schema, Type
 
 JSON_MEDIA = "application/json"
 FORM_MEDIA = "application/x-www-form-urlencoded"
@@ -75,9 +75,7 @@ class Importer:
 
     def known(self, node: Any, place: str, keys: set[str]) -> dict[str, Any]:
         """node, when it is an object with no key but these, prose and vendor extensions."""
-        if not isinstance(node, dict):
-            raise self.fail(place, "is not an object", "mend the document")
-        for key in node:
+        for key in self.mapping(node, place):
             if key in keys or key in _PROSE:
                 continue
             if not key.startswith("x-"):
@@ -85,7 +83,22 @@ class Importer:
             note = f"{self.source}: {key} is an unknown vendor extension; ignored"
             if note not in self.notes:
                 self.notes.append(note)
+        return self.mapping(node, place)
+
+    def mapping(self, node: Any, place: str) -> dict[str, Any]:
+        if not isinstance(node, dict):
+            raise self.fail(place, "is not an object", "mend the document")
         return node
+
+    def listing(self, node: Any, place: str) -> list[Any]:
+        if not isinstance(node, list):
+            raise self.fail(place, "is not a list", "mend the document")
+        return node
+
+    def choice(self, value: Any, known: tuple[str, ...], place: str) -> str:
+        if value not in known:
+            raise self.fail(place, f"is {value!r}, not one of {', '.join(known)}")
+        return str(value)
 
     def resolve(self, node: Any, place: str) -> Any:
         """What a reference to a shared parameter, body or response stands for."""
@@ -140,13 +153,13 @@ class Importer:
         form_name = str(node.get("format", ""))
         if form_name in _PLAIN_FORMATS.get(kind.kind, ()):
             form_name = ""
-        variants = node.get("x-looker-polymorphic-types", [])
+        variants = self.listing(node.get("x-looker-polymorphic-types", []), f"{place}.x-looker-polymorphic-types")
         return Field(
             name,
             kind,
             format=form_name,
             enum=self.enum(node, place),
-            one_of=tuple(str(self.type(v, place)) for v in variants),
+            one_of=tuple(str(self.type(self.mapping(v, place), place)) for v in variants),
             required=required,
             nullable=node.get(form.nullable) is True,
             read_only=node.get("readOnly") is True,
@@ -159,7 +172,7 @@ class Importer:
         # In a list, the values may stand with the items too.
         if not values and isinstance(node.get("items"), dict):
             values = node["items"].get("enum", ())
-        if not all(isinstance(v, str) for v in values):
+        if not isinstance(values, (list, tuple)) or not all(isinstance(v, str) for v in values):
             raise self.fail(f"{place}.enum", "has values that are not strings")
         return tuple(values)
 
@@ -205,11 +218,11 @@ class Importer:
         self.known(node, f"{place}.requestBody", {"content", "required"})
         return self.content(node.get("content", {}), f"{place}.requestBody", node.get("required") is True)
 
-    def content(self, by_media: dict[str, Any], place: str, required: bool = False) -> Content | None:
+    def content(self, by_media: Any, place: str, required: bool = False) -> Content | None:
         if not by_media:
             return None
         types: set[Type] = set()
-        for media, node in by_media.items():
+        for media, node in self.mapping(by_media, place).items():
             self.known(node, f"{place}.{media}", {"schema"})
             schema = self.known(
                 node.get("schema"), f"{place}.{media}.schema", {"$ref", "type", "format", "items", "additionalProperties"}
@@ -220,14 +233,21 @@ class Importer:
         return Content(types.pop(), tuple(sorted(by_media)), required)
 
     def swagger_body(self, op: dict[str, Any], parameters: list[dict[str, Any]], place: str) -> Content | None:
-        media = tuple(sorted(op.get("consumes") or self.document.get("consumes") or (JSON_MEDIA,)))
+        media = self.media(op, "consumes", place)
         bodies = [p for p in parameters if p.get("in") == "body"]
         if not bodies:
             # A form without declared fields: what OpenAPI writes as an untyped object.
-            return Content(Type("map", values="any"), media) if FORM_MEDIA in media else None
+            return Content(Type("map", values="any"), tuple(sorted(media))) if FORM_MEDIA in media else None
         self.known(bodies[0], f"{place}.body", {"name", "in", "required", "schema"})
         by_media = {m: {"schema": bodies[0].get("schema")} for m in media}
         return self.content(by_media, f"{place}.body", bodies[0].get("required") is True)
+
+    def media(self, op: dict[str, Any], key: str, place: str) -> list[Any]:
+        """The media types of a Swagger operation, its own or the document's."""
+        found = self.listing(op.get(key) or self.document.get(key) or [JSON_MEDIA], f"{place}.{key}")
+        if not all(isinstance(m, str) for m in found):
+            raise self.fail(f"{place}.{key}", "is not a list of media types", "mend the document")
+        return found
 
     def answer(self, node: dict[str, Any], op: dict[str, Any], place: str) -> Content | None:
         if self.form is OPENAPI:
@@ -236,7 +256,7 @@ class Importer:
         self.known(node, place, {"schema", "headers"})
         if "schema" not in node:
             return None
-        media = op.get("produces") or self.document.get("produces") or (JSON_MEDIA,)
+        media = self.media(op, "produces", place)
         return self.content({m: {"schema": node["schema"]} for m in media}, place)
 
     # ---- operations, schemas, all ----
@@ -249,16 +269,19 @@ class Importer:
             {"tags", "operationId", "parameters", "requestBody", "responses", "deprecated", "consumes", "produces"}
             | {"security", "schemes", "x-looker-status", "x-looker-activity-type", "x-looker-rate-limited"},
         )
-        if not op.get("operationId"):
+        if not isinstance(op.get("operationId"), str) or not op["operationId"]:
             raise self.fail(place, "has no operationId", "mend the document")
-        nodes = [self.resolve(p, f"{place}.parameters") for p in [*shared, *op.get("parameters", [])]]
+        own = self.listing(op.get("parameters", []), f"{place}.parameters")
+        nodes = [
+            self.mapping(self.resolve(p, f"{place}.parameters"), f"{place}.parameters") for p in [*shared, *own]
+        ]
         found = [
             self.parameter(p, f"{place}.parameters.{p.get('name')}") for p in nodes if p.get("in") != "body"
         ]
         body = self.openapi_body(op, place) if self.form is OPENAPI else self.swagger_body(op, nodes, place)
         answers: dict[int, Content | None] = {}
         errors: dict[int, str] = {}
-        for status, raw in op.get("responses", {}).items():
+        for status, raw in self.mapping(op.get("responses"), f"{place}.responses").items():
             spot = f"{place}.responses.{status}"
             if not status.isdigit():
                 raise self.fail(spot, "is not an HTTP status")
@@ -271,9 +294,9 @@ class Importer:
             id=str(op["operationId"]),
             method=method.upper(),
             path=path,
-            status=str(op.get("x-looker-status", "stable")),
-            tag=str(next(iter(op.get("tags", [])), "")),
-            activity=str(op.get("x-looker-activity-type", "none")),
+            status=self.choice(op.get("x-looker-status", "stable"), STATUSES, f"{place}.x-looker-status"),
+            tag=str(next(iter(self.listing(op.get("tags", []), f"{place}.tags")), "")),
+            activity=self.choice(op.get("x-looker-activity-type", "none"), ACTIVITIES, f"{place}.x-looker-activity-type"),
             rate_limited=op.get("x-looker-rate-limited") is True,
             deprecated=op.get("deprecated") is True,
             parameters=tuple(sorted(found, key=lambda p: (p.place, p.name))),
@@ -285,15 +308,16 @@ class Importer:
     def schema(self, name: str, node: Any) -> Schema:
         place = f"{self.form.schemas.removeprefix('#/').replace('/', '.')}{name}"
         self.known(node, place, {"properties", "required", "type", "x-looker-status"})
-        properties = node.get("properties", {})
-        required = set(node.get("required", ()))
-        for missing in sorted(required - set(properties)):
+        properties = self.mapping(node.get("properties", {}), f"{place}.properties")
+        required = self.listing(node.get("required", []), f"{place}.required")
+        for missing in (r for r in required if not isinstance(r, str) or r not in properties):
             raise self.fail(f"{place}.required", f"names {missing}, which is no property", "mend the document")
         fields = {f: self.field(f, v, f"{place}.{f}", f in required) for f, v in properties.items()}
-        return Schema(name, str(node.get("x-looker-status", "stable")), fields)
+        return Schema(name, self.choice(node.get("x-looker-status", "stable"), STATUSES, place), fields)
 
     def run(self) -> Facts:
-        self.schemas: dict[str, Any] = _dig(self.document, self.form.schemas.rstrip("/")) or {}
+        place = self.form.schemas.removeprefix("#/").rstrip("/")
+        self.schemas = self.mapping(_dig(self.document, self.form.schemas.rstrip("/")) or {}, place)
         operations: dict[str, Operation] = {}
         paths = self.document.get("paths")
         if not isinstance(paths, dict) or not paths:
@@ -301,12 +325,12 @@ class Importer:
         for path, item in paths.items():
             self.known(item, f"paths.{path}", {"parameters", *(m.lower() for m in METHODS)})
             for method in (m.lower() for m in METHODS if m.lower() in item):
-                op = self.operation(path, method, item[method], item.get("parameters", []))
+                op = self.operation(path, method, item[method], self.listing(item.get("parameters", []), f"paths.{path}.parameters"))
                 if op.id in operations:
                     raise self.fail(f"paths.{path}.{method}", f"operationId {op.id} is used twice", "mend the document")
                 operations[op.id] = op
         schemas = {name: self.schema(name, node) for name, node in self.schemas.items()}
-        info = self.document.get("info", {})
+        info = self.mapping(self.document.get("info", {}), "info")
         release = str(info.get("x-looker-release-version") or info.get("version") or "")
         return Facts(release, operations, schemas)
 
