@@ -158,11 +158,8 @@ def test_readme_has_every_setting(tmp_path: Path) -> None:
         match = re.fullmatch(r"`(LOOKER_\w+)`", cells[0]) if len(cells) >= 4 else None
         if match:
             flag = re.fullmatch(r"`(--[\w-]+)`", cells[1])
-            default = re.fullmatch(r"`([^`]*)`", cells[2])
-            rows[match.group(1)] = (
-                flag.group(1) if flag else None,
-                default.group(1) if default else None,
-            )
+            default = cells[2].strip("`") or None
+            rows[match.group(1)] = (flag.group(1) if flag else None, default)
     assert rows == settings_of_help(tmp_path)
 
 

@@ -1,9 +1,10 @@
 """The judge: does a message have the shape that MCP gives it in a protocol revision?
 
 The shapes are those that the MCP project publishes as the package `mcp-types`, generated from its
-schemas. On top of them, this module refuses what JSON Schema lets pass though it is a mistake: a
-value that only fits after conversion ("1" for 1), and a field that the schema does not name (a
-misspelt optional field would go unseen otherwise).
+schemas. On top of them, this module refuses what the package takes though the schemas do not (null
+for an absent member, a value that only fits after conversion, a malformed serverInfo in _meta), and
+one thing that the schemas take as well: a field that they do not name, since a misspelt optional
+field would go unseen otherwise.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ MODERN_ERRORS = {
     -32021: modern.MissingRequiredClientCapabilityError,
     -32022: modern.UnsupportedProtocolVersionError,
 }
+# Members whose values the protocol leaves open.
+FREE_JSON = {"structuredContent", "data", "default", "enum", "const", "examples"}
+SERVER_INFO = "io.modelcontextprotocol/serverInfo"
+
 LEGACY_ERRORS = {-32700, -32600, -32601, -32602, -32603}
 
 
@@ -63,7 +68,23 @@ def _unnamed(sent: Any, known: Any, path: str) -> list[str]:
     return []
 
 
+def _nulls(value: Any, path: str) -> list[str]:
+    """The paths of nulls, except in members that hold free JSON."""
+    if value is None:
+        return [path]
+    if isinstance(value, dict):
+        named = [(f"{path}.{key}", item) for key, item in value.items() if key not in FREE_JSON]
+    elif isinstance(value, list):
+        named = [(f"{path}[{i}]", item) for i, item in enumerate(value)]
+    else:
+        named = []
+    return [fault for name, item in named for fault in _nulls(item, name)]
+
+
 def _check(shape: Any, value: Any, what: str) -> None:
+    nulls = _nulls(value, what)
+    if nulls:
+        raise NotMcp(f"null where the schema has none: {', '.join(nulls)}")
     adapter = _adapter(shape)
     try:
         parsed = adapter.validate_json(json.dumps(value), strict=True, by_name=False)
@@ -102,6 +123,9 @@ def check_response(revision: str, method: str, message: Any) -> None:
     if shape is None:
         raise NotMcp(f"{method} does not exist in {revision}, and was answered with a result")
     _check(shape, message["result"], "result")
+    meta = message["result"].get("_meta", {})
+    if SERVER_INFO in meta:
+        _check(modern.Implementation, meta[SERVER_INFO], "serverInfo")
 
 
 def check_error(revision: str, message: dict[str, Any]) -> None:
