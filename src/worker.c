@@ -10,14 +10,13 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* How long a stop waits for calls in flight, for them to unwind once cancelled, and for Looker to
- * take the logout. */
+/* How long a stop waits for calls in flight, and for Looker to take the logout. */
 #define FINISH_MS 5000
-#define UNWIND_MS 2000
 #define LOGOUT_MS 2000
 
 static const char instructions[] =
@@ -33,6 +32,23 @@ static const char instructions[] =
     "to get the rest: narrow the question first (fewer fields, filters, a lower limit) rather than "
     "page through everything. Errors say what was wrong and what to do; an error about an argument "
     "will not go away by calling again unchanged.";
+
+/* A gateway that names a user expects that user's permissions. Until calls can run as that user,
+ * running them as the service account would widen them, so they are refused. */
+static bool admit(struct mcp_call *call, struct lk_error *err)
+{
+    const struct lk_tool_context *tools = mcp_call_context(call);
+    const struct lk_str names[] = {tools->user_email_header, tools->user_token_header};
+
+    for (size_t i = 0; tools->sudo_as_user && i < 2; i++) {
+        if (mcp_call_header(call, names[i]).len > 0)
+            return lk_fail(err, LK_ERROR_UNSUPPORTED,
+                           "the header %.*s asks to run as a user, which this version cannot do; "
+                           "leave the header out, or set LOOKER_SUDO_AS_USER=false to ignore it",
+                           LK_STR_ARG(names[i]));
+    }
+    return true;
+}
 
 bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
                     const struct lk_toolset *toolset, struct lk_error *err)
@@ -66,7 +82,12 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .max_rows = config->max_rows,
         .max_answer_bytes = (size_t)config->max_answer_bytes,
         .sudo_as_user = config->sudo_as_user,
+        .user_email_header = config->user_email_header,
+        .user_token_header = config->user_token_header,
     };
+    snprintf(worker->identity_header_names, sizeof(worker->identity_header_names), "%.*s,%.*s",
+             LK_STR_ARG(config->user_email_header), LK_STR_ARG(config->user_token_header));
+    worker->identity_headers = lk_str(worker->identity_header_names);
     worker->mcp = mcp_server_new(&(struct mcp_server_options){
         .loop = worker->loop,
         .log = &worker->log,
@@ -77,6 +98,7 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .tools = toolset->tools,
         .n_tools = toolset->n_tools,
         .tool_context = &worker->tools,
+        .admit = admit,
         .max_in_flight = (uint32_t)config->max_in_flight,
     });
     if (worker->mcp == NULL) {
@@ -131,44 +153,12 @@ struct service {
     bool ending;
 };
 
-static void wait_for_calls(struct lk_worker *worker, uint64_t wait_ms)
+static void stop_loop(void *arg)
 {
-    uint64_t until_ms = lk_loop_now_ms(worker->loop) + wait_ms;
-
-    while (mcp_server_in_flight(worker->mcp) > 0 && lk_loop_now_ms(worker->loop) < until_ms)
-        lk_co_sleep(worker->loop, 10, NULL);
+    lk_loop_stop(arg);
 }
 
-static void end_service(void *arg)
-{
-    struct service *service = arg;
-    struct lk_worker *worker = service->worker;
-
-    if (service->http != NULL)
-        lk_http_server_stop(service->http);
-    wait_for_calls(worker, FINISH_MS);
-    mcp_server_cancel_all(worker->mcp);
-    wait_for_calls(worker, UNWIND_MS);
-    lk_api_logout(worker->api, LOGOUT_MS);
-    lk_loop_stop(worker->loop);
-}
-
-static void begin_end(struct service *service)
-{
-    struct lk_error error = {0};
-
-    if (service->ending)
-        return;
-    service->ending = true;
-    if (!lk_co_start(service->worker->loop, end_service, service, NULL, &error))
-        lk_loop_stop(service->worker->loop);
-}
-
-static void on_input_end(void *arg)
-{
-    begin_end(arg);
-}
-
+/* The transports let calls finish, cancel those that do not, and then stop the loop. */
 static void on_signal(void *arg, uint32_t events)
 {
     struct service *service = arg;
@@ -179,9 +169,12 @@ static void on_signal(void *arg, uint32_t events)
         return;
     lk_log_info(&service->worker->log, "server.stopping",
                 lk_log_int("signal", (int64_t)info.ssi_signo));
-    if (service->ending) /* asked twice: at once */
-        lk_loop_stop(service->worker->loop);
-    begin_end(service);
+    if (service->stdio != NULL)
+        lk_stdio_close(service->stdio);
+    else /* asked twice: do not wait */
+        lk_http_server_stop(service->http, service->ending ? 1 : FINISH_MS, stop_loop,
+                            service->worker->loop);
+    service->ending = true;
 }
 
 static bool watch_signals(struct service *service, struct lk_error *err)
@@ -207,35 +200,67 @@ static bool is_ready(void *arg, struct lk_error *err)
     return worker->config->client_id.len == 0 || lk_api_login(worker->api, err);
 }
 
-static bool open_transport(struct service *service, struct lk_error *err)
+static bool open_stdio(struct service *service, struct lk_error *err)
+{
+    struct lk_worker *worker = service->worker;
+
+    return lk_stdio_new(
+        &(struct lk_stdio_options){
+            .loop = worker->loop,
+            .log = &worker->log,
+            .server = worker->mcp,
+            .in_fd = STDIN_FILENO,
+            .out_fd = STDOUT_FILENO,
+            .max_message_bytes = (size_t)worker->config->max_request_bytes,
+            .drain_ms = FINISH_MS,
+        },
+        &service->stdio, err);
+}
+
+static bool open_http(struct service *service, struct lk_error *err)
 {
     struct lk_worker *worker = service->worker;
     const struct lk_config *config = worker->config;
 
-    if (lk_str_eq(config->transport, LK_STR("stdio")))
-        return lk_stdio_new(
-            &(struct lk_stdio_options){.loop = worker->loop,
-                                       .log = &worker->log,
-                                       .server = worker->mcp,
-                                       .max_message_bytes = (size_t)config->max_request_bytes,
-                                       .ended = on_input_end,
-                                       .arg = service},
-            &service->stdio, err);
-    return lk_http_server_new(&(struct lk_http_server_options){.loop = worker->loop,
-                                                               .log = &worker->log,
-                                                               .server = worker->mcp,
-                                                               .ready = is_ready,
-                                                               .arg = worker},
-                              &service->http, err);
+    if (!lk_http_server_new(
+            &(struct lk_http_server_options){
+                .loop = worker->loop,
+                .log = &worker->log,
+                .server = worker->mcp,
+                .host = config->host,
+                .port = (uint16_t)config->port,
+                .max_body_bytes = (size_t)config->max_request_bytes,
+                .allowed_origins = config->allowed_origins,
+                .allowed_hosts = config->allowed_hosts,
+                .auth_token = config->auth_token,
+                .forward_headers = worker->identity_headers,
+                .ready = is_ready,
+                .ready_arg = worker,
+            },
+            &service->http, err))
+        return false;
+    lk_log_info(&worker->log, "http.listening", lk_log_str("host", config->host),
+                lk_log_int("port", lk_http_server_port(service->http)),
+                lk_log_text("path", "/mcp"));
+    return true;
+}
+
+static void log_out(void *arg)
+{
+    lk_api_logout(arg, LOGOUT_MS);
 }
 
 bool lk_worker_serve(struct lk_worker *worker, struct lk_error *err)
 {
+    bool stdio = lk_str_eq(worker->config->transport, LK_STR("stdio"));
     struct service service = {.worker = worker, .signals = {.fd = -1}};
-    bool ok = watch_signals(&service, err) && open_transport(&service, err);
+    bool ok = watch_signals(&service, err) &&
+              (stdio ? open_stdio(&service, err) : open_http(&service, err));
 
-    if (ok)
+    if (ok) {
         lk_loop_run(worker->loop);
+        ok = lk_worker_run(worker, log_out, worker->api, err);
+    }
     lk_stdio_free(service.stdio);
     lk_http_server_free(service.http);
     if (service.signals.fd >= 0) {

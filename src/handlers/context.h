@@ -19,12 +19,14 @@ struct lk_tool_context {
     struct lk_loop *loop;
     struct lk_api *api;
     const struct lk_log *log;
-    int64_t max_rows;        /* LOOKER_MAX_ROWS: of one query; 0: LK_DEFAULT_MAX_ROWS */
-    size_t max_answer_bytes; /* LOOKER_MAX_ANSWER_BYTES: rows and list items stop there;
-                                0: LK_DEFAULT_MAX_ANSWER_BYTES */
-    uint32_t max_parallel;   /* Looker calls that one tool call makes at once; 0:
-                                LK_DEFAULT_PARALLEL */
-    bool sudo_as_user;       /* LOOKER_SUDO_AS_USER */
+    int64_t max_rows;                /* LOOKER_MAX_ROWS: of one query; 0: LK_DEFAULT_MAX_ROWS */
+    size_t max_answer_bytes;         /* LOOKER_MAX_ANSWER_BYTES: rows and list items stop there;
+                                        0: LK_DEFAULT_MAX_ANSWER_BYTES */
+    uint32_t max_parallel;           /* Looker calls that one tool call makes at once; 0:
+                                        LK_DEFAULT_PARALLEL */
+    bool sudo_as_user;               /* LOOKER_SUDO_AS_USER */
+    struct lk_str user_email_header; /* LOOKER_USER_EMAIL_HEADER */
+    struct lk_str user_token_header; /* LOOKER_USER_TOKEN_HEADER */
 };
 
 static inline const struct lk_tool_context *lk_tool_context(struct mcp_call *call)

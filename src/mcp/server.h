@@ -28,14 +28,20 @@ struct mcp_server_options {
     const char *instructions;            /* under 2,048 characters */
     const struct mcp_tool *const *tools; /* the tools to serve, in the order to list them */
     size_t n_tools;
-    void *tool_context;       /* what mcp_call_context answers */
+    void *tool_context; /* what mcp_call_context answers */
+    /* Asked before each tool runs, on its coroutine; false makes the error the call's answer.
+     * NULL: every call may run. */
+    bool (*admit)(struct mcp_call *call, struct lk_error *err);
     size_t max_answer_bytes;  /* of one tool's answer object; 0: 8 MiB */
     uint32_t max_in_flight;   /* tool calls at once; more are refused with an isError; 0: 1,024 */
     uint64_t call_timeout_ms; /* a tool call is cancelled after it and answers so; 0: none */
+    /* Serve a modern request although its MCP-Protocol-Version header differs from its _meta: a
+     * hosted client is known to send 2025-11-25 in the one and 2026-07-28 in the other. */
+    bool lenient_version_header;
 };
 
-/* Prepares the tools/list answer of each era, once. NULL on duplicate names (programmer mistake).
- */
+/* Each revision's tools/list answer is written once, when it is first asked for. NULL on duplicate
+ * names (programmer mistake). */
 struct mcp_server *mcp_server_new(const struct mcp_server_options *options);
 /* All calls must have ended (mcp_server_in_flight() == 0). NULL is legal. */
 void mcp_server_free(struct mcp_server *server);
@@ -77,7 +83,12 @@ struct mcp_inbound {
 void mcp_server_receive(struct mcp_server *server, const struct mcp_inbound *inbound,
                         struct mcp_call **ret_call);
 
-/* The caller is gone or has cancelled. reply is still called, once the call has unwound. */
+/* The caller is gone or has cancelled. reply is still called, with an empty body, once the call has
+ * unwound. */
 void mcp_call_cancel(struct mcp_call *call);
+
+/* Whether a client that goes away has cancelled this call: so it is in the modern era, while a
+ * legacy call runs on to its end. */
+bool mcp_call_ends_with_client(const struct mcp_call *call);
 
 #endif
