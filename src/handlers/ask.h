@@ -1,0 +1,27 @@
+/*
+ * Calls to Looker as handlers make them: with an answer of the expected JSON type, and with errors
+ * that say what this tool knows about them.
+ */
+#ifndef LK_HANDLERS_ASK_H
+#define LK_HANDLERS_ASK_H
+
+#include "api/api.h"
+#include "json/scan.h"
+
+/*
+ * Awaits. lk_api_call whose answer must be JSON of that type. Errors: those of lk_api_call, and
+ * LK_ERROR_PARSE for an answer of another form.
+ */
+bool lk_ask(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
+            enum lk_json_type expected, struct lk_str *ret_text, struct lk_error *err);
+
+/* The check of lk_ask by itself. */
+bool lk_expect_json(const struct lk_api_answer *answer, const struct lk_operation *op,
+                    enum lk_json_type expected, struct lk_error *err);
+
+/* Appends "; " and the text to the message of an error with that HTTP status; leaves others
+ * alone. Returns false. */
+bool lk_explain_status(struct lk_error *err, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,166 @@
+/*
+ * What is shown of explores and fields (fields.h). Called by explore.c; a test holds the names to
+ * the generated tables.
+ */
+#include "handlers/fields.h"
+
+#include "base/buf.h"
+#include "json/scan.h"
+
+#define FIELDS(table) .fields = (table), .n_fields = sizeof(table) / sizeof((table)[0])
+
+/* sql stands last, so that one table serves with and without it. */
+static const struct lk_projection field[] = {
+    {.name = "category"},
+    {.name = "default_filter_value"},
+    {.name = "description"},
+    {.name = "dimension_group"},
+    {.name = "enumerations"},
+    {.name = "error"},
+    {.name = "field_group_label"},
+    {.name = "filters"},
+    {.name = "hidden"},
+    {.name = "is_timeframe"},
+    {.name = "label"},
+    {.name = "name"},
+    {.name = "primary_key"},
+    {.name = "suggest_dimension"},
+    {.name = "suggest_explore"},
+    {.name = "suggestions"},
+    {.name = "synonyms"},
+    {.name = "tags"},
+    {.name = "type"},
+    {.name = "value_format_name"},
+    {.name = "view_label"},
+    {.name = "sql"},
+};
+const struct lk_projection lk_field_projection = {
+    .fields = field,
+    .n_fields = sizeof(field) / sizeof(field[0]) - 1,
+};
+const struct lk_projection lk_field_sql_projection = {FIELDS(field)};
+
+static const struct lk_projection field_short[] = {
+    {.name = "description"}, {.name = "hidden"}, {.name = "label_short"},
+    {.name = "name"},        {.name = "type"},
+};
+const struct lk_projection lk_field_short_projection = {FIELDS(field_short)};
+
+static const struct lk_projection join[] = {
+    {.name = "from"},   {.name = "name"}, {.name = "relationship"}, {.name = "required_joins"},
+    {.name = "sql_on"}, {.name = "type"}, {.name = "view_label"},
+};
+static const struct lk_projection explore[] = {
+    {.name = "access_filters"},
+    {.name = "aliases"},
+    {.name = "always_filter"},
+    {.name = "always_join"},
+    {.name = "can_subtotal"},
+    {.name = "can_total"},
+    {.name = "conditionally_filter"},
+    {.name = "connection_name"},
+    {.name = "description"},
+    {.name = "dialect_name"},
+    {.name = "errors"},
+    {.name = "group_label"},
+    {.name = "has_timezone_support"},
+    {.name = "hidden"},
+    {.name = "id"},
+    {.name = "joins", FIELDS(join)},
+    {.name = "label"},
+    {.name = "model_name"},
+    {.name = "name"},
+    {.name = "null_sort_treatment"},
+    {.name = "project_name"},
+    {.name = "source_file"},
+    {.name = "sql_table_name"},
+    {.name = "tags"},
+    {.name = "view_name"},
+};
+const struct lk_projection lk_explore_projection = {FIELDS(explore)};
+
+static void put_fields(struct lk_buf *buf, const struct lk_projection *node)
+{
+    for (size_t i = 0; i < node->n_fields; i++) {
+        if (i > 0)
+            lk_buf_char(buf, ',');
+        lk_buf_str(buf, lk_str(node->fields[i].name));
+        if (node->fields[i].fields != NULL) {
+            lk_buf_char(buf, '(');
+            put_fields(buf, &node->fields[i]);
+            lk_buf_char(buf, ')');
+        }
+    }
+}
+
+struct lk_str lk_projection_fields(struct lk_arena *arena, const struct lk_projection *projection)
+{
+    struct lk_buf buf;
+    struct lk_str text;
+
+    lk_buf_init(&buf, 64 * 1024);
+    put_fields(&buf, projection);
+    text = lk_arena_str(arena, lk_buf_view(&buf));
+    lk_buf_free(&buf);
+    return text;
+}
+
+static bool is_empty(struct lk_str value)
+{
+    switch (lk_json_type(value)) {
+    case LK_JSON_NULL:
+        return true;
+    case LK_JSON_BOOLEAN:
+        return !lk_json_is_true(value);
+    case LK_JSON_STRING:
+        return value.len == 2;
+    case LK_JSON_ARRAY:
+    case LK_JSON_OBJECT:
+        return lk_json_count(value) == 0;
+    default:
+        return false;
+    }
+}
+
+static void write_value(struct lk_json_writer *w, struct lk_str value,
+                        const struct lk_projection *node)
+{
+    struct lk_json_iter it = lk_json_iter(value);
+    struct lk_str item;
+
+    if (node->fields == NULL) {
+        lk_json_put_raw(w, value);
+    } else if (lk_json_type(value) == LK_JSON_ARRAY) {
+        lk_json_begin_array(w);
+        while (lk_json_next(&it, NULL, &item))
+            write_value(w, item, node);
+        lk_json_end_array(w);
+    } else {
+        lk_write_short(w, value, node);
+    }
+}
+
+void lk_write_short_members(struct lk_json_writer *w, struct lk_str object,
+                            const struct lk_projection *projection)
+{
+    struct lk_json_iter it = lk_json_iter(object);
+    struct lk_str key, value;
+
+    while (lk_json_next(&it, &key, &value)) {
+        for (size_t i = 0; i < projection->n_fields; i++) {
+            const struct lk_projection *node = &projection->fields[i];
+            if (!lk_str_eq(key, lk_str(node->name)) || is_empty(value))
+                continue;
+            lk_json_key(w, node->name);
+            write_value(w, value, node);
+        }
+    }
+}
+
+void lk_write_short(struct lk_json_writer *w, struct lk_str object,
+                    const struct lk_projection *projection)
+{
+    lk_json_begin_object(w);
+    lk_write_short_members(w, object, projection);
+    lk_json_end_object(w);
+}

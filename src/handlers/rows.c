@@ -1,0 +1,260 @@
+/*
+ * Shapes query results (rows.h). Rows are found with json/scan and copied as they came; nothing is
+ * decoded but error texts. Called by the handlers of the query group.
+ */
+#include "handlers/rows.h"
+
+#include "handlers/items.h"
+#include "json/scan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define NARROW "narrow the question: fewer fields, more filters or a coarser grouping"
+static const char how_rows[] =
+    NARROW "; result_format csv takes less room a row (or have LOOKER_MAX_ANSWER_BYTES raised)";
+static const char how_text[] = NARROW " (or have LOOKER_MAX_ANSWER_BYTES raised)";
+
+struct lk_rows_limit lk_rows_limit(int64_t max_rows, int64_t requested, int64_t saved)
+{
+    int64_t wanted = requested > 0 ? requested : saved > 0 ? saved : max_rows;
+
+    return (struct lk_rows_limit){
+        .requested = requested > 0 ? requested : 0,
+        .applied = wanted < max_rows ? wanted : max_rows,
+        .max_rows = max_rows,
+    };
+}
+
+/* ---- errors inside a 200 ---- */
+
+static bool fail_query(struct lk_error *err, const struct lk_api_answer *answer, struct lk_str text,
+                       struct lk_str more)
+{
+    lk_fail(err, LK_ERROR_UPSTREAM,
+            "Looker could not run the query; the detail says why. Field names come from "
+            "list_dimensions and list_measures");
+    if (err != NULL) {
+        err->status = answer->status;
+        lk_error_detail(err, "%.*s%s%.*s", LK_STR_ARG(text), more.len > 0 ? ": " : "",
+                        LK_STR_ARG(more));
+    }
+    return false;
+}
+
+/* [{"looker_error":"…"}] */
+static bool check_list(struct lk_arena *arena, const struct lk_api_answer *answer,
+                       struct lk_error *err)
+{
+    struct lk_json_iter it = lk_json_iter(answer->body);
+    struct lk_str row, text;
+
+    if (!lk_json_next(&it, NULL, &row) || !lk_json_get(row, LK_STR("looker_error"), &text))
+        return true;
+    return fail_query(err, answer, lk_json_decode_string(arena, text), (struct lk_str){0});
+}
+
+/* {"errors":[{"message":"…","message_details":"…"}],…}; null or [] when there are none. */
+static bool check_object(struct lk_arena *arena, const struct lk_api_answer *answer,
+                         struct lk_error *err)
+{
+    struct lk_str errors, first, text;
+
+    if (lk_json_get(answer->body, LK_STR("looker_error"), &text))
+        return fail_query(err, answer, lk_json_decode_string(arena, text), (struct lk_str){0});
+    if (!lk_json_get(answer->body, LK_STR("errors"), &errors))
+        return true;
+    struct lk_json_iter it = lk_json_iter(errors);
+    if (!lk_json_next(&it, NULL, &first))
+        return true;
+    if (lk_json_type(first) == LK_JSON_STRING)
+        return fail_query(err, answer, lk_json_decode_string(arena, first), (struct lk_str){0});
+    return fail_query(err, answer, lk_json_get_string(arena, first, LK_STR("message")),
+                      lk_json_get_string(arena, first, LK_STR("message_details")));
+}
+
+static bool is_json_format(struct lk_str format)
+{
+    return lk_str_starts(format, LK_STR("json"));
+}
+
+bool lk_rows_check(struct lk_arena *arena, const struct lk_api_answer *answer, struct lk_str format,
+                   struct lk_error *err)
+{
+    enum lk_json_type type =
+        answer->media == LK_MEDIA_JSON ? lk_json_type(answer->body) : LK_JSON_INVALID;
+
+    if (type == LK_JSON_ARRAY)
+        return check_list(arena, answer, err);
+    if (type == LK_JSON_OBJECT)
+        return check_object(arena, answer, err);
+    if (is_json_format(format))
+        return lk_fail(err, LK_ERROR_PARSE, "Looker answered the query with %s instead of rows",
+                       answer->body.len == 0 ? "nothing" : "text");
+    return true;
+}
+
+/* ---- rows ---- */
+
+/* Where the rows are: the answer itself, or its member `data` (json_detail) or `rows` (json_bi). */
+static struct lk_str find_rows(struct lk_str body, const char **ret_member)
+{
+    static const char *const members[] = {"data", "rows"};
+    struct lk_str rows;
+
+    *ret_member = NULL;
+    if (lk_json_type(body) == LK_JSON_ARRAY)
+        return body;
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        if (lk_json_get(body, lk_str(members[i]), &rows) && lk_json_type(rows) == LK_JSON_ARRAY) {
+            *ret_member = members[i];
+            return rows;
+        }
+    }
+    return LK_STR("[]");
+}
+
+/* All members of the answer but the rows. Returns the bytes that this takes. */
+static size_t write_detail(struct lk_json_writer *w, struct lk_str body, const char *rows_member)
+{
+    struct lk_json_iter it = lk_json_iter(body);
+    struct lk_str key, value;
+    size_t before = w->buf->len;
+
+    lk_json_key(w, "detail");
+    lk_json_begin_object(w);
+    while (lk_json_next(&it, &key, &value)) {
+        if (rows_member == NULL || !lk_str_eq(key, lk_str(rows_member))) {
+            if (w->comma)
+                lk_buf_char(w->buf, ',');
+            lk_buf_char(w->buf, '"');
+            lk_buf_str(w->buf, key); /* as it came, with its escapes */
+            lk_buf_lit(w->buf, "\":");
+            lk_buf_str(w->buf, value);
+            w->comma = true;
+        }
+    }
+    lk_json_end_object(w);
+    return w->buf->len - before;
+}
+
+static void write_limit(struct lk_json_writer *w, int64_t rows, const struct lk_rows_limit *limit)
+{
+    if (limit->applied > 0 && rows >= limit->applied) {
+        lk_json_member_boolean(w, "limit_reached", true);
+        lk_json_member_integer(w, "limit", limit->applied);
+    }
+    if (limit->requested > limit->applied && limit->applied > 0) {
+        char note[160];
+        snprintf(note, sizeof(note),
+                 "limit %" PRId64 " is above this server's maximum of %" PRId64
+                 " rows (LOOKER_MAX_ROWS) and was lowered to it",
+                 limit->requested, limit->max_rows);
+        lk_json_member_integer(w, "limit_applied", limit->applied);
+        lk_json_member_string(w, "limit_note", lk_str(note));
+    }
+}
+
+void lk_rows_write_list(struct lk_json_writer *w, struct lk_str rows, size_t total,
+                        const struct lk_rows_limit *limit, size_t max_bytes)
+{
+    struct lk_json_iter it = lk_json_iter(rows);
+    struct lk_str row;
+    size_t bytes = 0, count = 0;
+
+    while (lk_json_next(&it, NULL, &row) && (bytes += row.len + 1) <= max_bytes)
+        count++;
+    lk_json_member_integer(w, "count", (int64_t)count);
+    lk_json_key(w, "items");
+    lk_json_begin_array(w);
+    it = lk_json_iter(rows);
+    for (size_t i = 0; i < count && lk_json_next(&it, NULL, &row); i++)
+        lk_json_put_raw(w, row);
+    lk_json_end_array(w);
+    write_limit(w, (int64_t)total, limit);
+    if (count < total)
+        lk_write_truncated(w, max_bytes, (int64_t)count, (int64_t)total, how_rows);
+}
+
+static void write_json(struct lk_json_writer *w, struct lk_str body,
+                       const struct lk_rows_limit *limit, size_t max_bytes)
+{
+    const char *member;
+    struct lk_str rows = find_rows(body, &member);
+    size_t detail = 0;
+
+    if (lk_json_type(body) == LK_JSON_OBJECT)
+        detail = write_detail(w, body, member);
+    lk_rows_write_list(w, rows, lk_json_count(rows), limit,
+                       detail < max_bytes ? max_bytes - detail : 0);
+}
+
+/* ---- text ---- */
+
+/* At most max bytes: up to the last line's end, or else up to the last whole character. */
+static struct lk_str cut_lines(struct lk_str text, size_t max)
+{
+    const char *end;
+    size_t len = max;
+
+    if (text.len <= max)
+        return text;
+    end = memrchr(text.ptr, '\n', max);
+    if (end != NULL)
+        return lk_str_n(text.ptr, (size_t)(end - text.ptr) + 1);
+    while (len > 0 && ((unsigned char)text.ptr[len] & 0xc0) == 0x80)
+        len--;
+    return lk_str_n(text.ptr, len);
+}
+
+/* Lines, where a row is a line (never mind line breaks inside quotes: this is a hint). */
+static int64_t count_lines(struct lk_str text)
+{
+    int64_t n = text.len > 0 && text.ptr[text.len - 1] != '\n';
+
+    for (size_t i = 0; i < text.len; i++)
+        n += text.ptr[i] == '\n';
+    return n;
+}
+
+static void write_text(struct lk_json_writer *w, struct lk_str text, struct lk_str format,
+                       const struct lk_rows_limit *limit, size_t max_bytes)
+{
+    bool sql = lk_str_eq(format, LK_STR("sql"));
+    bool lines = lk_str_eq(format, LK_STR("csv")) || lk_str_eq(format, LK_STR("txt"));
+    struct lk_str cut = sql ? text : cut_lines(text, max_bytes);
+
+    lk_json_member_string(w, "format", format);
+    lk_json_member_string(w, "text", cut);
+    if (lines) /* the first line is the header */
+        write_limit(w, count_lines(text) - 1, limit);
+    else if (!sql)
+        write_limit(w, 0, limit);
+    if (cut.len < text.len) {
+        lk_json_key(w, "truncated");
+        lk_json_begin_object(w);
+        lk_json_member_string(w, "reason", LK_STR("answer_bytes"));
+        lk_json_member_integer(w, "limit", (int64_t)max_bytes);
+        lk_json_member_integer(w, "returned_bytes", (int64_t)cut.len);
+        lk_json_member_integer(w, "total_bytes", (int64_t)text.len);
+        lk_json_member_string(w, "how", lk_str(how_text));
+        lk_json_end_object(w);
+    }
+}
+
+struct lk_str lk_rows_text(struct lk_arena *arena, const struct lk_api_answer *answer)
+{
+    if (answer->media == LK_MEDIA_JSON && lk_json_type(answer->body) == LK_JSON_STRING)
+        return lk_json_decode_string(arena, answer->body);
+    return answer->body;
+}
+
+void lk_rows_write(struct lk_json_writer *w, struct lk_arena *arena,
+                   const struct lk_api_answer *answer, struct lk_str format,
+                   const struct lk_rows_limit *limit, size_t max_bytes)
+{
+    if (is_json_format(format))
+        write_json(w, answer->body, limit, max_bytes);
+    else
+        write_text(w, lk_rows_text(arena, answer), format, limit, max_bytes);
+}

@@ -1,0 +1,151 @@
+/*
+ * run_query and run_look: what is saved in Looker, by id. Each first reads what it is about to run,
+ * so that the answer says what the rows are and a saved "unlimited" does not mean unlimited.
+ */
+#include "handlers/ask.h"
+#include "handlers/bind.h"
+#include "handlers/context.h"
+#include "handlers/refuse.h"
+#include "handlers/rows.h"
+#include "looker_tools.h"
+#include "json/project.h"
+
+#define QUERY_FIELDS "id,slug,model,view,fields,pivots,filters,sorts,limit,share_url"
+
+/* Queries have numbers as ids; what else is said to be one is a slug. */
+static bool is_number(struct lk_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+    }
+    return text.len > 0;
+}
+
+/* The `limit` of a Query in JSON (a string there), or 0. */
+static int64_t saved_limit(struct lk_arena *arena, struct lk_str query)
+{
+    struct lk_str value;
+    int64_t limit = 0;
+
+    if (lk_json_get(query, LK_STR("limit"), &value)) {
+        if (lk_json_type(value) == LK_JSON_STRING)
+            value = lk_json_decode_string(arena, value);
+        lk_json_integer(value, &limit);
+    }
+    return limit;
+}
+
+static bool find_query(struct mcp_call *call, struct lk_str id, struct lk_str *ret_query,
+                       struct lk_error *err)
+{
+    struct looker_query_params by_id = {
+        .query_id = lk_string(id),
+        .fields = lk_string(LK_STR(QUERY_FIELDS)),
+    };
+    struct looker_query_for_slug_params by_slug = {
+        .slug = lk_string(id),
+        .fields = lk_string(LK_STR(QUERY_FIELDS)),
+    };
+
+    return lk_ask(lk_tool_context(call)->api, mcp_call_arena(call),
+                  is_number(id) ? looker_query(&by_id) : looker_query_for_slug(&by_slug),
+                  LK_JSON_OBJECT, ret_query, err) ||
+           lk_explain_status(err, 404,
+                             "there is no query with this id or slug, or no access to it");
+}
+
+/* {"<name>":{what was run},…rows…} */
+static bool write_result(struct mcp_call *call, const char *name, struct lk_str object,
+                         const struct lk_projection *projection, const struct lk_api_answer *answer,
+                         struct lk_str format, const struct lk_rows_limit *limit,
+                         struct lk_error *err)
+{
+    struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
+
+    lk_json_begin_object(&w);
+    lk_json_key(&w, name);
+    if (!lk_project(object, projection, false, w.buf, err))
+        return false;
+    w.comma = true;
+    lk_rows_write(&w, mcp_call_arena(call), answer, format, limit,
+                  lk_tool_max_answer_bytes(lk_tool_context(call)));
+    lk_json_end_object(&w);
+    return true;
+}
+
+bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_error *err)
+{
+    const struct looker_run_query_args *args = args_;
+    const struct lk_tool_context *context = lk_tool_context(call);
+    struct lk_arena *arena = mcp_call_arena(call);
+    struct lk_str query;
+    struct lk_api_answer answer;
+
+    if (!lk_refuse_unavailable(&looker_run_query_args_type, args, err))
+        return false;
+
+    /* 1. The saved query. */
+    if (!find_query(call, args->query_id.value, &query, err))
+        return false;
+    struct lk_rows_limit limit =
+        lk_rows_limit(lk_tool_max_rows(context), args->limit.value, saved_limit(arena, query));
+
+    /* 2. Its rows. */
+    struct looker_run_query_params params = {0};
+    lk_bind_same_names(arena, &looker_run_query_args_type, args, &looker_run_query_params_type,
+                       &params);
+    params.query_id = lk_string(lk_json_get_string(arena, query, LK_STR("id")));
+    params.limit = lk_integer(limit.applied);
+    if (!lk_api_call(context->api, arena, looker_run_query(&params), &answer, err) ||
+        !lk_rows_check(arena, &answer, args->result_format.value, err))
+        return false;
+    return write_result(call, "query", query, NULL, &answer, args->result_format.value, &limit,
+                        err);
+}
+
+static const struct lk_projection look_folder[] = {{.name = "id"}, {.name = "name"}};
+static const struct lk_projection look_query[] = {
+    {.name = "fields"}, {.name = "filters"}, {.name = "id"},
+    {.name = "limit"},  {.name = "model"},   {.name = "view"},
+};
+static const struct lk_projection look_fields[] = {
+    {.name = "description"}, {.name = "folder", .fields = look_folder, .n_fields = 2},
+    {.name = "id"},          {.name = "query", .fields = look_query, .n_fields = 6},
+    {.name = "title"},
+};
+static const struct lk_projection look_projection = {.fields = look_fields, .n_fields = 5};
+
+bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_error *err)
+{
+    const struct looker_run_look_args *args = args_;
+    const struct lk_tool_context *context = lk_tool_context(call);
+    struct lk_arena *arena = mcp_call_arena(call);
+    struct lk_str look;
+    struct lk_api_answer answer;
+
+    if (!lk_refuse_unavailable(&looker_run_look_args_type, args, err))
+        return false;
+
+    /* 1. The Look. */
+    struct looker_look_params find = {
+        .look_id = args->look_id,
+        .fields = lk_string(LK_STR("id,title,description,folder,query")),
+    };
+    if (!lk_ask(context->api, arena, looker_look(&find), LK_JSON_OBJECT, &look, err))
+        return lk_explain_status(err, 404,
+                                 "there is no Look with this id, or no access to it: "
+                                 "search_content finds Looks by title");
+
+    /* 2. Its rows. */
+    struct lk_rows_limit limit = lk_rows_limit(lk_tool_max_rows(context), args->limit.value, 0);
+    struct looker_run_look_params params = {0};
+    lk_bind_same_names(arena, &looker_run_look_args_type, args, &looker_run_look_params_type,
+                       &params);
+    params.limit = lk_integer(limit.applied);
+    if (!lk_api_call(context->api, arena, looker_run_look(&params), &answer, err) ||
+        !lk_rows_check(arena, &answer, args->result_format.value, err))
+        return false;
+    return write_result(call, "look", look, &look_projection, &answer, args->result_format.value,
+                        &limit, err);
+}
