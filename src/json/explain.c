@@ -248,7 +248,8 @@ bool lk_explain_kind(const struct lk_explain *explain, const struct lk_path *pat
     put_expected(&message, field, item);
     lk_buf_lit(&message, ", got ");
     put_found(&message, found, is_secret(field));
-    if (rule != NULL && rule->values != NULL && found.type == LK_JSON_STRING && !is_secret(field))
+    if (item && rule != NULL && rule->values != NULL && found.type == LK_JSON_STRING &&
+        !is_secret(field))
         near = lk_nearest(found.text, value_name, rule->values);
     if (near != NULL)
         lk_buf_printf(&message, "; did you mean \"%s\"?", near);

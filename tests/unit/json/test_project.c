@@ -1,0 +1,192 @@
+/*
+ * json/project: which bytes are forwarded.
+ */
+#include "../test.h"
+
+#include "json/project.h"
+#include "json/scan.h"
+
+#include <stdio.h>
+
+static const struct lk_projection explore_fields[] = {
+    {.name = "label"},
+    {.name = "name"},
+};
+static const struct lk_projection model_fields[] = {
+    {.name = "explores", .fields = explore_fields, .n_fields = 2, .drop_if_true = "hidden"},
+    {.name = "id"},
+    {.name = "meta", .drop_if_true = "hidden"},
+    {.name = "name"},
+};
+/* {explores{label, name} without hidden ones, id, meta whole without hidden ones, name} */
+static const struct lk_projection model = {.fields = model_fields, .n_fields = 4};
+static const struct lk_projection all = {0};
+static const struct lk_projection all_but_hidden = {.drop_if_true = "hidden"};
+
+static char output[4096];
+
+static const char *project(const struct lk_projection *projection, bool drop, const char *text)
+{
+    struct lk_error err = {0};
+    struct lk_buf out;
+    size_t len = strlen(text);
+    char *copy = malloc(len); /* of exactly this size */
+    memcpy(copy, text, len);
+    assert_true(lk_json_check(lk_str_n(copy, len), 64, 0, &err));
+    lk_buf_init(&out, sizeof(output) - 1);
+    assert_true(lk_project(lk_str_n(copy, len), projection, drop, &out, &err));
+    strcpy(output, out.ptr != NULL ? out.ptr : "");
+    assert_true(lk_json_check(lk_str(output), 64, 0, &err));
+    lk_buf_free(&out);
+    free(copy);
+    return output;
+}
+
+static void chosen_fields_keep_their_bytes_and_order(void **state)
+{
+    (void)state;
+    assert_string_equal(project(&model, true,
+                                " { \"name\" : \"n\\u00fc\" , \"x\":[{\"id\":1}], \"id\": "
+                                "9007199254740993 ,\"y\":{} } "),
+                        "{\"name\":\"n\\u00fc\",\"id\":9007199254740993}");
+    assert_string_equal(project(&model, true, "{\"id\":123456789012345678901234567890}"),
+                        "{\"id\":123456789012345678901234567890}");
+    assert_string_equal(project(&model, true, "{\"id\":1.10e+02,\"name\":null}"),
+                        "{\"id\":1.10e+02,\"name\":null}");
+    assert_string_equal(project(&model, true, "{\"id\":{\"new\": [ 1, 2 ]}}"),
+                        "{\"id\":{\"new\": [ 1, 2 ]}}");
+    assert_string_equal(project(&model, true, "{\"x\":1}"), "{}");
+    assert_string_equal(project(&model, true, "{}"), "{}");
+    assert_string_equal(project(&model, true, "{\"nam\":1,\"names\":2,\"\":3,\"Name\":4}"), "{}");
+}
+
+static void lists_stand_for_their_items(void **state)
+{
+    (void)state;
+    assert_string_equal(project(&model, true, "[{\"id\":1,\"x\":2},{\"x\":3},{\"id\":4}]"),
+                        "[{\"id\":1},{},{\"id\":4}]");
+    assert_string_equal(project(&model, true, "[[{\"id\":1,\"x\":2}],[],[[{\"x\":1}]]]"),
+                        "[[{\"id\":1}],[],[[{}]]]");
+    assert_string_equal(project(&model, true, "[]"), "[]");
+    assert_string_equal(project(&model, true, "[1,null,\"x\",{\"x\":1}]"), "[1,null,\"x\",{}]");
+    assert_string_equal(
+        project(&model, false,
+                "{\"explores\":[ {\"name\":\"a\",\"fields\":{\"name\":\"no\"},\"label\":\"A\"} , "
+                "{\"label\":\"B\"}],\"id\":2}"),
+        "{\"explores\":[{\"name\":\"a\",\"label\":\"A\"},{\"label\":\"B\"}],\"id\":2}");
+    assert_string_equal(project(&model, false, "{\"explores\":{\"name\":\"a\",\"x\":1}}"),
+                        "{\"explores\":{\"name\":\"a\"}}");
+    assert_string_equal(project(&model, false, "{\"explores\":null}"), "{\"explores\":null}");
+    assert_string_equal(project(&model, false, "\"text\""), "\"text\"");
+}
+
+static void hidden_objects_are_dropped_on_request(void **state)
+{
+    (void)state;
+    const char *text = "{\"explores\":[{\"name\":\"a\",\"hidden\":true,\"label\":\"A\"},"
+                       "{\"hidden\":false,\"name\":\"b\"},{\"hidden\":true},{\"name\":\"c\"},"
+                       "{\"name\":\"d\",\"x\":{\"hidden\":true}},{\"hidden\":true,\"y\":[{}]}]}";
+    assert_string_equal(project(&model, true, text), "{\"explores\":[{\"name\":\"b\"},"
+                                                     "{\"name\":\"c\"},{\"name\":\"d\"}]}");
+    assert_string_equal(project(&model, false, text),
+                        "{\"explores\":[{\"name\":\"a\",\"label\":\"A\"},{\"name\":\"b\"},{},"
+                        "{\"name\":\"c\"},{\"name\":\"d\"},{}]}");
+    /* the root of the model does not drop */
+    assert_string_equal(project(&model, true, "{\"id\":1,\"hidden\":true}"), "{\"id\":1}");
+    /* only the literal true drops */
+    assert_string_equal(project(&model, true,
+                                "{\"explores\":[{\"hidden\":\"true\",\"name\":1},"
+                                "{\"hidden\":1,\"name\":2},{\"hidden\":null}]}"),
+                        "{\"explores\":[{\"name\":1},{\"name\":2},{}]}");
+}
+
+static void dropped_members_take_their_key_with_them(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        project(&model, true,
+                "{\"id\":1,\"explores\":{\"name\":\"a\",\"hidden\":true},\"name\":2}"),
+        "{\"id\":1,\"name\":2}");
+    assert_string_equal(project(&model, true, "{\"explores\":{\"hidden\":true},\"name\":2}"),
+                        "{\"name\":2}");
+    assert_string_equal(
+        project(&model, true, "{\"id\":1,\"meta\":{\"a\":[{\"b\":1}],\"hidden\":true},\"name\":2}"),
+        "{\"id\":1,\"name\":2}");
+    assert_string_equal(project(&model, true,
+                                "{\"meta\":[{\"a\": 1,\"hidden\":false}, {\"hidden\":"
+                                "true,\"b\":[2]},{\"c\":{\"hidden\":true}}]}"),
+                        "{\"meta\":[{\"a\": 1,\"hidden\":false},{\"c\":{\"hidden\":true}}]}");
+}
+
+static void whole_values_are_copied(void **state)
+{
+    (void)state;
+    const char *text = "[ {\"hidden\": true}, {\"a\":1} ]";
+    assert_string_equal(project(NULL, true, text), text);
+    assert_string_equal(project(&all, true, text), text);
+    assert_string_equal(project(&all_but_hidden, false, text), text);
+    assert_string_equal(project(&all_but_hidden, true, text), "[{\"a\":1}]");
+    assert_string_equal(project(&all_but_hidden, true, "{\"a\":1,\"hidden\":true}"), "null");
+    assert_string_equal(project(&all_but_hidden, true, "{ }"), "{ }");
+}
+
+static void every_maximum_ends_in_a_limit_error_or_the_whole(void **state)
+{
+    (void)state;
+    const char *text =
+        "[{\"id\":1,\"x\":2,\"explores\":[{\"name\":\"a\"},{\"hidden\":true,\"name\":"
+        "\"b\"}]},{\"id\":2,\"explores\":[{\"name\":\"bb\",\"hidden\":true}]}]";
+    const char *whole = "[{\"id\":1,\"explores\":[{\"name\":\"a\"}]},{\"id\":2,\"explores\":[]}]";
+    for (size_t max = 0; max < 200; max++) {
+        struct lk_error err = {0};
+        struct lk_buf out;
+        lk_buf_init(&out, max);
+        if (lk_project(lk_str(text), &model, true, &out, &err)) {
+            assert_string_equal(out.ptr, whole);
+        } else {
+            assert_true(max < strlen(whole) + 40);
+            assert_int_equal(err.kind, LK_ERROR_LIMIT);
+            char message[200];
+            snprintf(message, sizeof(message),
+                     "the answer is larger than %zu bytes; ask for fewer fields or fewer items",
+                     max);
+            assert_string_equal(err.message, message);
+        }
+        assert_true(out.len <= max);
+        lk_buf_free(&out);
+    }
+}
+
+static void unchecked_text_is_not_overrun(void **state)
+{
+    (void)state;
+    const char text[] = "[{\"id\":\"\\\"\",\"explores\":[{\"name\":\"a\",\"hidden\":true},{}],"
+                        "\"meta\":{\"a\":[[]],\"hidden\":false}},null]";
+    for (size_t len = 0; len < sizeof(text); len++) {
+        for (size_t i = 0; i <= len; i++) {
+            struct lk_buf out;
+            char *copy = malloc(len > 0 ? len : 1);
+            memcpy(copy, text, len);
+            if (i < len)
+                copy[i] = "\"\\{}[]:,x\0"[i % 10];
+            lk_buf_init(&out, 1000);
+            (void)lk_project(lk_str_n(copy, len), &model, true, &out, NULL);
+            lk_buf_free(&out);
+            free(copy);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chosen_fields_keep_their_bytes_and_order),
+        cmocka_unit_test(lists_stand_for_their_items),
+        cmocka_unit_test(hidden_objects_are_dropped_on_request),
+        cmocka_unit_test(dropped_members_take_their_key_with_them),
+        cmocka_unit_test(whole_values_are_copied),
+        cmocka_unit_test(every_maximum_ends_in_a_limit_error_or_the_whole),
+        cmocka_unit_test(unchecked_text_is_not_overrun),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
