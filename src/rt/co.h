@@ -16,21 +16,25 @@
 #include "rt/loop.h"
 
 #define LK_CO_STACK_BYTES ((size_t)256 * 1024) /* address space; only touched pages cost memory */
+#define LK_CO_MAX 4096                         /* coroutines of one loop at once */
 
 struct lk_co;
 
 /* Runs fn(arg) on a coroutine, at once, until it parks or ends. Callable from a callback or from
- * another coroutine. *ret_co may be NULL, and is dead as soon as fn returned (then NULL is stored).
- * Fails with LK_ERROR_LIMIT when no stack can be had. */
+ * another coroutine. *ret_co may be NULL. It is dead as soon as fn returned; when that was before
+ * lk_co_start returns, NULL is stored. Fails with LK_ERROR_LIMIT at LK_CO_MAX, or when no stack can
+ * be had. */
 bool lk_co_start(struct lk_loop *loop, void (*fn)(void *arg), void *arg, struct lk_co **ret_co,
                  struct lk_error *err);
 
 /* The running coroutine of this loop, or NULL on the loop's own stack. */
 struct lk_co *lk_co_self(const struct lk_loop *loop);
 
-/* Awaits lk_co_wake. Wakes may be spurious: the caller checks its own condition in a loop. */
+/* Awaits lk_co_wake. Wakes may be spurious: the caller checks its own condition in a loop, and
+ * lk_co_cancelled with it, since parking does not look at that. */
 void lk_co_park(struct lk_loop *loop);
-/* Makes a parked coroutine ready; harmless when it is ready already or running. */
+/* Makes a parked coroutine ready: the loop runs it, later in this turn or in the next, never inside
+ * the caller. Harmless when it is ready already or running. */
 void lk_co_wake(struct lk_co *co);
 
 /* From now on every await of the coroutine fails; wakes it when it is parked. */

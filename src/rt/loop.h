@@ -5,7 +5,7 @@
  *     h2o evloop ── listening and client sockets (transport/http)
  *          └── private epoll ── curl's sockets (rt/http)
  *                           ├── one timerfd ── timers, curl's time-out
- *                           ├── one eventfd ── ready coroutines after a wake, lk_loop_stop
+ *                           ├── one eventfd ── lk_loop_stop from elsewhere
  *                           └── watched fds (stdin, stdout, signalfd)
  *
  * Nothing here is thread-safe but lk_loop_stop. Callbacks run on the loop's own stack and must not
@@ -25,9 +25,10 @@ bool lk_loop_new(struct lk_loop **ret_loop, struct lk_error *err);
 /* Everything that uses the loop must have been freed before. NULL is legal. */
 void lk_loop_free(struct lk_loop *loop);
 
-/* Turns until lk_loop_stop was called. */
+/* Turns until lk_loop_stop was called (no turn at all when it was called before), and forgets the
+ * stop when it returns, so that the loop can run again. */
 void lk_loop_run(struct lk_loop *loop);
-/* One turn, waiting at most wait_ms. */
+/* One turn, waiting at most wait_ms; negative: for as long as it takes. */
 void lk_loop_run_once(struct lk_loop *loop, int32_t wait_ms);
 /* May be called from a callback, a coroutine, another thread or a signal handler. */
 void lk_loop_stop(struct lk_loop *loop);
@@ -35,7 +36,7 @@ bool lk_loop_stopping(const struct lk_loop *loop);
 
 struct st_h2o_evloop_t *lk_loop_h2o(struct lk_loop *loop);
 
-/* Monotonic; cached once a turn. */
+/* Monotonic; read once a turn, so it stands still while a callback or coroutine runs. */
 uint64_t lk_loop_now_ms(const struct lk_loop *loop);
 
 /* ---- timers: intrusive, one-shot ---- */
@@ -50,7 +51,7 @@ static inline struct lk_timer lk_timer(void (*fire)(void *arg), void *arg)
 {
     return (struct lk_timer){.fire = fire, .arg = arg};
 }
-/* Starts, or starts anew. */
+/* Starts, or starts anew. Never early. */
 void lk_timer_start(struct lk_loop *loop, struct lk_timer *timer, uint64_t delay_ms);
 /* Legal when it is not running. */
 void lk_timer_stop(struct lk_loop *loop, struct lk_timer *timer);
@@ -73,7 +74,8 @@ bool lk_loop_watch(struct lk_loop *loop, struct lk_watch *watch, uint32_t events
 void lk_loop_rewatch(struct lk_loop *loop, struct lk_watch *watch, uint32_t events);
 void lk_loop_unwatch(struct lk_loop *loop, struct lk_watch *watch);
 
-/* Has fn(arg) called once, in the loop's next turn. */
+/* Has fn(arg) called once on the loop's own stack, after whatever runs now has returned: later in
+ * this turn or in the next. */
 void lk_loop_defer(struct lk_loop *loop, void (*fn)(void *arg), void *arg);
 
 #endif
