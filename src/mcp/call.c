@@ -1,0 +1,315 @@
+/*
+ * tools/call: from the request to a coroutine that runs the tool, and back to a reply; cancelling,
+ * the time limit, progress. Does not write results (result.c). Called by methods.c, and by tools
+ * through mcp/tool.h.
+ *
+ *     start ──> arguments decoded ──> coroutine: tool->run ──> finish: result ──> reply
+ *                    └─ wrong: isError     ^ cancel: its awaits fail, it unwinds and returns
+ */
+#include "mcp/internal.h"
+#include "json/codec.h"
+#include "json/tree.h"
+#include "json/write.h"
+
+static void link_call(struct mcp_call *call)
+{
+    struct mcp_server *server = call->server;
+    struct mcp_peer *peer = call->inbound.peer;
+
+    call->next = server->calls;
+    call->link = &server->calls;
+    if (call->next != NULL)
+        call->next->link = &call->next;
+    server->calls = call;
+    server->n_calls++;
+    if (peer->http)
+        return;
+    call->peer_next = peer->calls_;
+    call->peer_link = &peer->calls_;
+    if (call->peer_next != NULL)
+        call->peer_next->peer_link = &call->peer_next;
+    peer->calls_ = call;
+}
+
+static void unlink_call(struct mcp_call *call)
+{
+    *call->link = call->next;
+    if (call->next != NULL)
+        call->next->link = call->link;
+    call->server->n_calls--;
+    if (call->peer_link == NULL)
+        return;
+    *call->peer_link = call->peer_next;
+    if (call->peer_next != NULL)
+        call->peer_next->peer_link = call->peer_link;
+}
+
+/* What ended the call from outside, said in place of the tool's own "cancelled". */
+static void explain_cancel(const struct mcp_call *call, struct lk_error *err)
+{
+    if (err->kind != LK_ERROR_CANCELLED)
+        return;
+    if (call->cancel == MCP_BY_TIMEOUT) {
+        *err = (struct lk_error){0};
+        lk_fail(err, LK_ERROR_TIMEOUT,
+                "the call took longer than its limit of %llu ms and was cancelled; ask for less, "
+                "or have the limit raised",
+                (unsigned long long)call->server->options.call_timeout_ms);
+    } else if (call->cancel == MCP_BY_SHUTDOWN) {
+        *err = (struct lk_error){0};
+        lk_fail(err, LK_ERROR_CANCELLED, "the server is shutting down; try again in a moment");
+    }
+}
+
+static void finish(struct mcp_call *call, struct lk_error *err)
+{
+    struct mcp_server *server = call->server;
+    struct lk_arena *arena = call->arena;
+    const struct lk_log *log = server->options.log;
+    int64_t ms = (int64_t)(lk_loop_now_ms(server->options.loop) - call->started_ms);
+
+    lk_timer_stop(server->options.loop, &call->timeout);
+    if (call->link != NULL)
+        unlink_call(call);
+    explain_cancel(call, err);
+    if (err->kind == LK_ERROR_NONE)
+        lk_log_debug(log, "mcp.call", lk_log_text("tool", call->tool->name), lk_log_int("ms", ms),
+                     lk_log_int("bytes", (int64_t)call->answer.len));
+    else
+        lk_log_info(log, "mcp.call_failed", lk_log_text("tool", call->tool->name),
+                    lk_log_int("ms", ms), lk_log_text("kind", lk_error_kind_name(err->kind)),
+                    lk_log_int("status", err->status));
+    if (call->cancel == MCP_BY_CALLER)
+        mcp_reply_nothing(&call->inbound);
+    else
+        mcp_result_reply(call, err);
+    if (call->ended != NULL)
+        *call->ended = true;
+    lk_buf_free(&call->answer);
+    lk_arena_free(arena);
+}
+
+static void run(void *arg)
+{
+    struct mcp_call *call = arg;
+    struct lk_error err = {0};
+
+    call->co = lk_co_self(call->server->options.loop);
+    if ((call->server->options.admit != NULL && !call->server->options.admit(call, &err)) ||
+        !call->tool->run(call, call->args, &err))
+        lk_fail(&err, LK_ERROR_INTERNAL, "the tool failed without saying why");
+    else
+        err = (struct lk_error){0};
+    finish(call, &err);
+}
+
+static void on_timeout(void *arg)
+{
+    struct mcp_call *call = arg;
+
+    if (call->cancel != MCP_NOT_CANCELLED)
+        return;
+    call->cancel = MCP_BY_TIMEOUT;
+    lk_co_cancel(call->co);
+}
+
+/* The tree, or NULL for none; bad arguments are the tool's answer, not the protocol's. */
+static bool decode(struct mcp_call *call, struct lk_str arguments, struct lk_error *err)
+{
+    static const struct lk_type none = {.name = "no arguments"};
+    const struct lk_type *type = call->tool->args != NULL ? call->tool->args : &none;
+    cJSON *tree = NULL;
+
+    if (arguments.len != 0 && !lk_tree_parse(call->arena, arguments, &tree, err)) {
+        err->kind = LK_ERROR_ARGUMENT;
+        return false;
+    }
+    call->args = lk_arena_alloc(call->arena, type->size);
+    if (!lk_decode_arguments(call->arena, type, tree, call->args, err))
+        return false;
+    if (call->tool->args == NULL)
+        call->args = NULL;
+    return true;
+}
+
+static struct lk_str progress_token(struct lk_arena *arena, struct lk_str meta)
+{
+    struct lk_str token;
+
+    if (!lk_json_get(meta, LK_STR("progressToken"), &token) || !mcp_is_id(token))
+        return (struct lk_str){0};
+    return lk_arena_str(arena, token);
+}
+
+static struct mcp_call *new_call(struct mcp_request *request, const struct mcp_tool *tool)
+{
+    struct mcp_server *server = request->server;
+    struct lk_arena *arena = request->arena;
+    struct mcp_call *call = lk_arena_new_object(arena, struct mcp_call);
+
+    *call = (struct mcp_call){
+        .server = server,
+        .arena = arena,
+        .tool = tool,
+        .inbound = *request->inbound,
+        .id = lk_arena_str(arena, request->message.id),
+        .progress_token = progress_token(arena, request->message.meta),
+        .revision = request->revision,
+        .timeout = lk_timer(on_timeout, call),
+        .started_ms = lk_loop_now_ms(server->options.loop),
+    };
+    call->inbound.body = (struct lk_str){0};
+    lk_buf_init(&call->answer, server->options.max_answer_bytes);
+    request->arena = NULL;
+    return call;
+}
+
+static void launch(struct mcp_request *request, struct mcp_call *call)
+{
+    struct mcp_server *server = call->server;
+    struct lk_error err = {0};
+    bool ended = false;
+
+    call->ended = &ended;
+    link_call(call);
+    if (server->options.call_timeout_ms != 0)
+        lk_timer_start(server->options.loop, &call->timeout, server->options.call_timeout_ms);
+    if (!lk_co_start(server->options.loop, run, call, NULL, &err)) {
+        finish(call, &err);
+        return;
+    }
+    if (ended)
+        return;
+    call->ended = NULL;
+    request->started = call;
+}
+
+static const struct mcp_tool *find_tool(struct mcp_request *request, struct mcp_rpc_error *err)
+{
+    struct lk_str raw, name;
+    const struct mcp_tool *tool;
+    const char *nearest;
+
+    if (!lk_json_get(request->message.params, LK_STR("name"), &raw) ||
+        lk_json_type(raw) != LK_JSON_STRING) {
+        mcp_rpc_fail(err, MCP_INVALID_PARAMS, 200, "params.name must be a string");
+        return NULL;
+    }
+    name = lk_json_decode_string(request->arena, raw);
+    tool = mcp_tool_find(request->server, name);
+    if (tool != NULL)
+        return tool;
+    nearest = mcp_tool_nearest(request->server, name);
+    mcp_rpc_fail(err, MCP_INVALID_PARAMS, 200, "unknown tool \"%.*s\"%s%s%s",
+                 name.len < 100 ? (int)name.len : 100, name.ptr,
+                 nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
+                 nearest != NULL ? "\"?" : "");
+    return NULL;
+}
+
+void mcp_call_start(struct mcp_request *request)
+{
+    struct mcp_server *server = request->server;
+    struct lk_str arguments = {0};
+    const struct mcp_tool *tool;
+    struct mcp_rpc_error rpc_err;
+    struct lk_error err = {0};
+    struct mcp_call *call;
+
+    tool = find_tool(request, &rpc_err);
+    if (tool != NULL && lk_json_get(request->message.params, LK_STR("arguments"), &arguments) &&
+        lk_json_type(arguments) != LK_JSON_OBJECT) {
+        mcp_rpc_fail(&rpc_err, MCP_INVALID_PARAMS, 200, "params.arguments must be an object");
+        tool = NULL;
+    }
+    if (tool == NULL) {
+        mcp_reply_error(request->inbound, request->message.id, &rpc_err);
+        return;
+    }
+    call = new_call(request, tool);
+    if (server->n_calls >= server->options.max_in_flight)
+        lk_fail(&err, LK_ERROR_LIMIT,
+                "%u tool calls are in flight, the limit (max_in_flight); try again in a moment",
+                server->options.max_in_flight);
+    else
+        decode(call, arguments, &err);
+    if (err.kind != LK_ERROR_NONE)
+        finish(call, &err);
+    else
+        launch(request, call);
+}
+
+/* ---- mcp/server.h and mcp/tool.h ---- */
+
+void mcp_call_cancel(struct mcp_call *call)
+{
+    if (call->cancel == MCP_NOT_CANCELLED)
+        call->cancel = MCP_BY_CALLER;
+    lk_co_cancel(call->co);
+}
+
+bool mcp_call_ends_with_client(const struct mcp_call *call)
+{
+    return mcp_is_modern(call->revision);
+}
+
+const struct mcp_tool *mcp_call_tool(const struct mcp_call *call)
+{
+    return call->tool;
+}
+
+struct lk_arena *mcp_call_arena(struct mcp_call *call)
+{
+    return call->arena;
+}
+
+struct lk_buf *mcp_call_answer(struct mcp_call *call)
+{
+    return &call->answer;
+}
+
+void *mcp_call_context(struct mcp_call *call)
+{
+    return call->server->options.tool_context;
+}
+
+struct lk_str mcp_call_header(const struct mcp_call *call, struct lk_str name)
+{
+    return mcp_header(&call->inbound, name);
+}
+
+bool mcp_call_cancelled(const struct mcp_call *call)
+{
+    return call->cancel != MCP_NOT_CANCELLED;
+}
+
+void mcp_call_progress(struct mcp_call *call, double progress, double total, struct lk_str message)
+{
+    struct lk_buf out;
+    struct lk_json_writer w;
+
+    if (call->progress_token.len == 0 || call->inbound.notify == NULL ||
+        call->cancel != MCP_NOT_CANCELLED || (call->has_progress && !(progress > call->progress)))
+        return;
+    call->has_progress = true;
+    call->progress = progress;
+    lk_buf_init(&out, 64 * 1024 + call->progress_token.len);
+    w = lk_json_writer(&out);
+    lk_buf_lit(&out, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":");
+    lk_json_begin_object(&w);
+    lk_json_member_raw(&w, "progressToken", call->progress_token);
+    lk_json_key(&w, "progress");
+    lk_json_put_number(&w, progress);
+    if (total > 0) {
+        lk_json_key(&w, "total");
+        lk_json_put_number(&w, total);
+    }
+    /* 2024-11-05 has no message. */
+    if (message.len != 0 && call->revision >= MCP_2025_03_26)
+        lk_json_member_string(&w, "message", message);
+    lk_json_end_object(&w);
+    lk_buf_char(&out, '}');
+    if (!out.overflow)
+        call->inbound.notify(call->inbound.arg, lk_buf_view(&out));
+    lk_buf_free(&out);
+}

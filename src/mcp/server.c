@@ -1,0 +1,74 @@
+/*
+ * The server's lifecycle (see mcp/server.h). Called by the assembly.
+ */
+#include "mcp/internal.h"
+
+#include <stdlib.h>
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct mcp_tool *const *x = a, *const *y = b;
+
+    return strcmp((*x)->name, (*y)->name);
+}
+
+/* Sorted by name; false when two tools share one. */
+static bool index_tools(struct mcp_server *server)
+{
+    size_t n = server->options.n_tools;
+
+    server->by_name = lk_arena_array(server->arena, n, sizeof(struct mcp_tool *));
+    if (n == 0)
+        return true;
+    memcpy(server->by_name, server->options.tools, n * sizeof(struct mcp_tool *));
+    qsort(server->by_name, n, sizeof(struct mcp_tool *), compare_names);
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(server->by_name[i - 1]->name, server->by_name[i]->name) == 0)
+            return false;
+    }
+    return true;
+}
+
+struct mcp_server *mcp_server_new(const struct mcp_server_options *options)
+{
+    struct lk_arena *arena = lk_arena_new();
+    struct mcp_server *server = lk_arena_new_object(arena, struct mcp_server);
+
+    server->arena = arena;
+    server->options = *options;
+    if (server->options.max_answer_bytes == 0)
+        server->options.max_answer_bytes = (size_t)8 * 1024 * 1024;
+    if (server->options.max_in_flight == 0)
+        server->options.max_in_flight = 1024;
+    if (!index_tools(server)) {
+        lk_arena_free(arena);
+        return NULL;
+    }
+    return server;
+}
+
+void mcp_server_free(struct mcp_server *server)
+{
+    if (server == NULL)
+        return;
+    for (size_t i = 0; i < MCP_N_LISTS; i++)
+        lk_buf_free(&server->lists[i]);
+    lk_arena_free(server->arena);
+}
+
+size_t mcp_server_in_flight(const struct mcp_server *server)
+{
+    return server->n_calls;
+}
+
+void mcp_server_cancel_all(struct mcp_server *server)
+{
+    struct mcp_call *next;
+
+    for (struct mcp_call *call = server->calls; call != NULL; call = next) {
+        next = call->next;
+        if (call->cancel == MCP_NOT_CANCELLED)
+            call->cancel = MCP_BY_SHUTDOWN;
+        lk_co_cancel(call->co);
+    }
+}

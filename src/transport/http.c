@@ -1,0 +1,412 @@
+/*
+ * The HTTP server's listener and connections, its start and its end (see http.h). Called by main.
+ *
+ *     listening ──stop──> draining ──grace──> calls cancelled ──CLOSE_MS──> connections cut
+ *                            └─────────── no connection left: stopped(arg) ──────────┘
+ */
+#include "transport/http_internal.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <h2o/http1.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACCEPTS_A_TURN 16
+#define ACCEPT_PAUSE_MS 100 /* when descriptors have run out */
+#define CLOSE_MS 2000       /* for cancelled calls to answer */
+#define DRAIN_MS 5000       /* to take in what a client still sends after a 413 */
+#define UNACKED_MS 60000    /* a client that reads nothing for so long is gone */
+#define STALLED_LISTEN_BACKLOG 1024
+
+static void on_accept(h2o_socket_t *listener, const char *err);
+
+/* ---- connections ---- */
+
+struct connection *lk_http_connection(h2o_req_t *req)
+{
+    return req->conn->callbacks->get_socket(req->conn)->on_close.data;
+}
+
+void lk_http_abort(h2o_req_t *req)
+{
+    static h2o_generator_t generator = {NULL, NULL};
+
+    /* h2o closes a connection when it cannot write to it. */
+    shutdown(h2o_socket_get_fd(lk_http_connection(req)->sock), SHUT_RDWR);
+    req->http1_is_persistent = 0;
+    req->res.status = 400;
+    req->res.reason = "Bad Request";
+    req->res.content_length = 0;
+    h2o_start_response(req, &generator);
+    h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
+}
+
+static void resume_accepting(struct lk_http_server *server)
+{
+    if (server->accepting || server->stopping ||
+        server->n_connections >= server->options.max_connections)
+        return;
+    server->accepting = true;
+    h2o_socket_read_start(server->listener, on_accept);
+}
+
+static void pause_accepting(struct lk_http_server *server)
+{
+    server->accepting = false;
+    h2o_socket_read_stop(server->listener);
+}
+
+static void report_stopped(void *arg)
+{
+    struct lk_http_server *server = arg;
+
+    if (server->stopped != NULL)
+        server->stopped(server->stopped_arg);
+}
+
+void lk_http_check_stopped(struct lk_http_server *server)
+{
+    if (!server->stopping || server->reported || server->n_connections != 0 ||
+        server->n_open != 0 || server->readiness.checking)
+        return;
+    server->reported = true;
+    lk_timer_stop(server->options.loop, &server->stop_timer);
+    lk_loop_defer(server->options.loop, report_stopped, server);
+}
+
+static void end_connection(struct connection *connection)
+{
+    struct lk_http_server *server = connection->server;
+
+    *connection->link = connection->next;
+    if (connection->next != NULL)
+        connection->next->link = connection->link;
+    server->n_connections--;
+    free(connection);
+    resume_accepting(server);
+    lk_http_check_stopped(server);
+}
+
+/* ---- taking in the rest after a 413 ---- */
+
+static void end_drain(void *arg)
+{
+    struct connection *connection = arg;
+
+    lk_loop_unwatch(connection->server->options.loop, &connection->drain);
+    lk_timer_stop(connection->server->options.loop, &connection->drain_timer);
+    close(connection->drain_fd);
+    end_connection(connection);
+}
+
+static void on_drain(void *arg, uint32_t events)
+{
+    struct connection *connection = arg;
+    char bytes[16 * 1024];
+    ssize_t n = 0;
+
+    (void)events;
+    for (int i = 0; i < 16; i++) {
+        n = recv(connection->drain_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+        if (n <= 0)
+            break;
+    }
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        end_drain(connection);
+}
+
+static bool start_drain(struct connection *connection)
+{
+    struct lk_loop *loop = connection->server->options.loop;
+
+    connection->drain =
+        (struct lk_watch){.fd = connection->drain_fd, .ready = on_drain, .arg = connection};
+    connection->drain_timer = lk_timer(end_drain, connection);
+    shutdown(connection->drain_fd, SHUT_WR);
+    if (!lk_loop_watch(loop, &connection->drain, EPOLLIN, NULL)) {
+        close(connection->drain_fd);
+        return false;
+    }
+    lk_timer_start(loop, &connection->drain_timer, DRAIN_MS);
+    return true;
+}
+
+static void on_close(void *arg)
+{
+    struct connection *connection = arg;
+
+    connection->sock = NULL;
+    if (connection->drain_fd < 0 || connection->server->stopping || !start_drain(connection))
+        end_connection(connection);
+}
+
+/* ---- accepting ---- */
+
+static void on_accept_timer(void *arg)
+{
+    resume_accepting(arg);
+}
+
+static void accept_one(struct lk_http_server *server, h2o_socket_t *sock)
+{
+    struct connection *connection = lk_memory_new(sizeof(*connection));
+    unsigned unacked_ms = UNACKED_MS;
+
+    setsockopt(h2o_socket_get_fd(sock), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms,
+               sizeof(unacked_ms));
+    connection->server = server;
+    connection->sock = sock;
+    connection->drain_fd = -1;
+    connection->next = server->connections;
+    connection->link = &server->connections;
+    if (connection->next != NULL)
+        connection->next->link = &connection->next;
+    server->connections = connection;
+    server->n_connections++;
+    sock->on_close.cb = on_close;
+    sock->on_close.data = connection;
+    h2o_accept(&server->accept, sock);
+}
+
+static void on_accept(h2o_socket_t *listener, const char *err)
+{
+    struct lk_http_server *server = listener->data;
+
+    if (err != NULL)
+        return;
+    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        h2o_socket_t *sock;
+
+        if (server->n_connections >= server->options.max_connections) {
+            pause_accepting(server);
+            lk_log_warning(server->options.log, "http.connection_limit",
+                           lk_log_int("max_connections", server->options.max_connections));
+            return;
+        }
+        sock = h2o_evloop_socket_accept(listener);
+        if (sock == NULL && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
+            lk_log_error(server->options.log, "http.accept_failed",
+                         lk_log_text("error", strerror(errno)));
+            pause_accepting(server);
+            lk_timer_start(server->options.loop, &server->accept_timer, ACCEPT_PAUSE_MS);
+        }
+        if (sock == NULL)
+            return;
+        accept_one(server, sock);
+    }
+}
+
+/* ---- start ---- */
+
+static bool is_loopback(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const void *)address;
+
+        return ntohl(in->sin_addr.s_addr) >> 24 == 127;
+    }
+    if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const void *)address;
+
+        return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+    }
+    return false;
+}
+
+static int listen_on(const struct addrinfo *address)
+{
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int on = 1, error;
+
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 &&
+        listen(fd, STALLED_LISTEN_BACKLOG) == 0)
+        return fd;
+    error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static bool bind_listener(struct lk_http_server *server, int *ret_fd, struct lk_error *err)
+{
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    const char *host = lk_arena_cstr(server->arena, server->options.host);
+    struct sockaddr_storage bound;
+    socklen_t bound_len = sizeof(bound);
+    struct addrinfo *found;
+    char port[8];
+    int failed, fd;
+
+    snprintf(port, sizeof(port), "%u", server->options.port);
+    failed = getaddrinfo(host, port, &hints, &found);
+    if (failed != 0)
+        return lk_fail(err, LK_ERROR_CONFIG, "cannot listen on host \"%s\": %s", host,
+                       gai_strerror(failed));
+    fd = listen_on(found);
+    failed = errno;
+    freeaddrinfo(found);
+    if (fd < 0)
+        return lk_fail(err, LK_ERROR_CONFIG, "cannot listen on %s port %s: %s", host, port,
+                       failed == EADDRINUSE ? "the port is in use; stop what uses it, or choose "
+                                              "another one"
+                                            : strerror(failed));
+    if (getsockname(fd, (struct sockaddr *)&bound, &bound_len) != 0) {
+        close(fd);
+        return lk_fail(err, LK_ERROR_INTERNAL, "getsockname: %s", strerror(errno));
+    }
+    /* The port stands in the same place in both families. */
+    server->port = ntohs(((const struct sockaddr_in *)(const void *)&bound)->sin_port);
+    server->loopback_hosts_only = server->options.auth_token.len == 0 &&
+                                  is_loopback((const struct sockaddr *)(const void *)&bound);
+    *ret_fd = fd;
+    return true;
+}
+
+static void fill_defaults(struct lk_http_server *server)
+{
+    struct lk_http_server_options *options = &server->options;
+
+    if (options->host.len == 0)
+        options->host = LK_STR("127.0.0.1");
+    if (options->max_body_bytes == 0)
+        options->max_body_bytes = (size_t)4 * 1024 * 1024;
+    if (options->max_connections == 0)
+        options->max_connections = 1024;
+    if (options->request_timeout_ms == 0)
+        options->request_timeout_ms = 30000;
+    if (options->ready_cache_ms == 0)
+        options->ready_cache_ms = 3000;
+    options->host = lk_arena_str(server->arena, options->host);
+    options->allowed_origins = lk_arena_str(server->arena, options->allowed_origins);
+    options->allowed_hosts = lk_arena_str(server->arena, options->allowed_hosts);
+    options->auth_token = lk_arena_str(server->arena, options->auth_token);
+    options->forward_headers = lk_arena_str(server->arena, options->forward_headers);
+}
+
+static void on_stop_timer(void *arg);
+
+static void start_h2o(struct lk_http_server *server, int fd)
+{
+    h2o_hostconf_t *host;
+
+    h2o_config_init(&server->config);
+    server->config.server_name = (h2o_iovec_t){.base = NULL, .len = 0};
+    server->config.max_request_entity_size = server->options.max_body_bytes;
+    server->config.http1.req_timeout = server->options.request_timeout_ms;
+    server->config.http1.upgrade_to_http2 = 0;
+    host = h2o_config_register_host(&server->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    lk_http_register_routes(server, host);
+    h2o_context_init(&server->context, lk_loop_h2o(server->options.loop), &server->config);
+    server->accept.ctx = &server->context;
+    server->accept.hosts = server->config.hosts;
+    server->listener =
+        h2o_evloop_socket_create(lk_loop_h2o(server->options.loop), fd, H2O_SOCKET_FLAG_DONT_READ);
+    server->listener->data = server;
+    resume_accepting(server);
+}
+
+bool lk_http_server_new(const struct lk_http_server_options *options,
+                        struct lk_http_server **ret_server, struct lk_error *err)
+{
+    struct lk_arena *arena = lk_arena_new();
+    struct lk_http_server *server = lk_arena_new_object(arena, struct lk_http_server);
+    int fd;
+
+    server->arena = arena;
+    server->options = *options;
+    fill_defaults(server);
+    if (!bind_listener(server, &fd, err)) {
+        lk_arena_free(arena);
+        return false;
+    }
+    server->accept_timer = lk_timer(on_accept_timer, server);
+    server->stop_timer = lk_timer(on_stop_timer, server);
+    start_h2o(server, fd);
+    lk_log_info(server->options.log, "http.listening", lk_log_str("host", server->options.host),
+                lk_log_int("port", server->port));
+    *ret_server = server;
+    return true;
+}
+
+uint16_t lk_http_server_port(const struct lk_http_server *server)
+{
+    return server->port;
+}
+
+/* ---- stop ---- */
+
+/* Ends the connections that wait for a request, or (all) every one. */
+static void close_connections(struct lk_http_server *server, bool all)
+{
+    struct connection *next;
+
+    for (struct connection *c = server->connections; c != NULL; c = next) {
+        next = c->next;
+        if (c->sock == NULL)
+            end_drain(c);
+        else if (all && c->exchange != NULL)
+            lk_http_exchange_drop(c->exchange);
+        else if (all || !c->busy)
+            shutdown(h2o_socket_get_fd(c->sock), SHUT_RDWR);
+    }
+}
+
+static void on_stop_timer(void *arg)
+{
+    struct lk_http_server *server = arg;
+
+    if (!server->cancelled) {
+        server->cancelled = true;
+        mcp_server_cancel_all(server->options.server);
+        lk_timer_start(server->options.loop, &server->stop_timer, CLOSE_MS);
+        return;
+    }
+    lk_log_warning(server->options.log, "http.connections_cut",
+                   lk_log_int("count", server->n_connections));
+    lk_http_ready_drop(server);
+    close_connections(server, true);
+}
+
+void lk_http_server_stop(struct lk_http_server *server, uint64_t grace_ms,
+                         void (*stopped)(void *arg), void *arg)
+{
+    struct lk_loop *loop = server->options.loop;
+
+    server->stopped = stopped;
+    server->stopped_arg = arg;
+    if (!server->stopping) {
+        server->stopping = true;
+        lk_timer_stop(loop, &server->accept_timer);
+        h2o_socket_close(server->listener);
+        server->listener = NULL;
+        h2o_context_request_shutdown(&server->context);
+        close_connections(server, false);
+    }
+    if (!server->cancelled)
+        lk_timer_start(loop, &server->stop_timer, grace_ms);
+    lk_http_check_stopped(server);
+}
+
+void lk_http_server_free(struct lk_http_server *server)
+{
+    if (server == NULL)
+        return;
+    lk_timer_stop(server->options.loop, &server->accept_timer);
+    lk_timer_stop(server->options.loop, &server->stop_timer);
+    if (server->listener != NULL)
+        h2o_socket_close(server->listener);
+    h2o_context_dispose(&server->context);
+    h2o_config_dispose(&server->config);
+    lk_arena_free(server->arena);
+}

@@ -1,0 +1,71 @@
+/*
+ * MCP over HTTP/1.1 (Streamable HTTP without sessions), on h2o and the worker's own loop.
+ *
+ *     POST /mcp       one message, or a 2025-03-26 batch; answered with one JSON body
+ *     OPTIONS /mcp    CORS preflight, for allowed origins only
+ *     GET /healthz    the process answers
+ *     GET /readyz     what the ready callback says, remembered for a moment
+ *
+ * HTTP/2 stays off: the packaged h2o lacks the mend for CVE-2023-44487. SIGPIPE must be ignored by
+ * the process.
+ */
+#ifndef LK_TRANSPORT_HTTP_H
+#define LK_TRANSPORT_HTTP_H
+
+#include "base/error.h"
+#include "base/log.h"
+#include "mcp/server.h"
+#include "rt/loop.h"
+
+struct lk_http_server;
+
+/* Copied; borrowed pointers must outlive the server. Lists are comma-separated. */
+struct lk_http_server_options {
+    struct lk_loop *loop;
+    const struct lk_log *log;
+    struct mcp_server *server;
+
+    struct lk_str host; /* address or name to bind; empty: 127.0.0.1 */
+    uint16_t port;      /* 0: any */
+
+    size_t max_body_bytes;       /* 0: 4 MiB; more is a 413 */
+    uint32_t max_connections;    /* 0: 1,024; more wait in the listen queue */
+    uint64_t request_timeout_ms; /* to send a whole request, and between two; 0: 30,000 */
+
+    /* Browser origins that may call, e.g. "https://app.example.com"; empty: loopback ones. A
+     * request without Origin comes from no browser and is not held to this. */
+    struct lk_str allowed_origins;
+    /* Host names that requests may name (without port). Empty: loopback names when bound to a
+     * loopback address without auth_token, since a web page could otherwise reach this server
+     * under its own name (DNS rebinding); any name else. */
+    struct lk_str allowed_hosts;
+    struct lk_str auth_token;      /* callers of /mcp send it as a bearer token; empty: none */
+    struct lk_str forward_headers; /* request headers that tools may ask for (mcp_call_header) */
+
+    /* Can the server do its work? Runs on a coroutine, may await. NULL: it always can. */
+    bool (*ready)(void *arg, struct lk_error *err);
+    void *ready_arg;
+    uint64_t ready_cache_ms; /* for how long a verdict stands; 0: 3,000 */
+};
+
+/* Binds and listens. Errors: LK_ERROR_CONFIG, naming host and port (unknown host, port in use, not
+ * permitted). */
+bool lk_http_server_new(const struct lk_http_server_options *options,
+                        struct lk_http_server **ret_server, struct lk_error *err);
+
+/* The port that was bound. */
+uint16_t lk_http_server_port(const struct lk_http_server *server);
+
+/*
+ * Stops accepting and closes idle connections at once; requests in flight get grace_ms, then all
+ * calls of the MCP server are cancelled (they answer so), then connections are closed. Calls
+ * stopped(arg) from the loop when no connection and no call is left; stopped may be NULL. A second
+ * call only shortens the wait.
+ */
+void lk_http_server_stop(struct lk_http_server *server, uint64_t grace_ms,
+                         void (*stopped)(void *arg), void *arg);
+
+/* `stopped` has been called, or no connection was ever accepted. NULL is legal. */
+void lk_http_server_free(struct lk_http_server *server);
+
+#endif

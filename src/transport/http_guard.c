@@ -1,0 +1,184 @@
+/*
+ * May this request come in? Two questions, each on its own: where it comes from (Host and Origin:
+ * browsers that were led here by a strange page) and who calls (bearer token). Called by
+ * http_routes.c.
+ */
+#include "transport/http_internal.h"
+
+#include <openssl/crypto.h>
+
+bool lk_http_list_any(struct lk_str list, bool (*each)(void *arg, struct lk_str item), void *arg)
+{
+    while (list.len != 0) {
+        const char *comma = memchr(list.ptr, ',', list.len);
+        size_t len = comma != NULL ? (size_t)(comma - list.ptr) : list.len;
+        struct lk_str item = lk_str_trim(lk_str_n(list.ptr, len));
+
+        if (item.len != 0 && each(arg, item))
+            return true;
+        list.ptr += comma != NULL ? len + 1 : len;
+        list.len -= comma != NULL ? len + 1 : len;
+    }
+    return false;
+}
+
+static bool same(void *arg, struct lk_str item)
+{
+    const struct lk_str *wanted = arg;
+
+    return lk_str_ieq(*wanted, item);
+}
+
+/* host[:port], the port left out; an IPv6 address keeps its brackets. False when malformed. */
+static bool host_of(struct lk_str authority, struct lk_str *ret_host)
+{
+    size_t len = 0;
+
+    if (authority.len != 0 && authority.ptr[0] == '[') {
+        const char *end = memchr(authority.ptr, ']', authority.len);
+
+        if (end == NULL)
+            return false;
+        len = (size_t)(end - authority.ptr) + 1;
+    } else {
+        while (len < authority.len && authority.ptr[len] != ':')
+            len++;
+    }
+    for (size_t i = len; i < authority.len; i++) {
+        bool digit = authority.ptr[i] >= '0' && authority.ptr[i] <= '9';
+
+        if (i == len ? authority.ptr[i] != ':' : !digit)
+            return false;
+    }
+    *ret_host = lk_str_n(authority.ptr, len);
+    return len != 0;
+}
+
+static bool is_loopback_name(struct lk_str host)
+{
+    return lk_str_ieq(host, LK_STR("localhost")) || lk_str_eq(host, LK_STR("127.0.0.1")) ||
+           lk_str_eq(host, LK_STR("[::1]"));
+}
+
+static bool is_loopback_origin(struct lk_str origin)
+{
+    static const struct lk_str schemes[] = {LK_STR_INIT("http://"), LK_STR_INIT("https://")};
+    struct lk_str host;
+
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        if (origin.len <= schemes[i].len ||
+            strncasecmp(origin.ptr, schemes[i].ptr, schemes[i].len) != 0)
+            continue;
+        origin.ptr += schemes[i].len;
+        origin.len -= schemes[i].len;
+        return host_of(origin, &host) && is_loopback_name(host);
+    }
+    return false;
+}
+
+static bool origin_allowed(const struct lk_http_server *server, struct lk_str origin)
+{
+    if (server->options.allowed_origins.len == 0)
+        return is_loopback_origin(origin);
+    return lk_http_list_any(server->options.allowed_origins, same, &origin);
+}
+
+static bool host_allowed(const struct lk_http_server *server, h2o_req_t *req)
+{
+    struct lk_str host;
+
+    if (server->options.allowed_hosts.len == 0 && !server->loopback_hosts_only)
+        return true;
+    if (!host_of(lk_str_n(req->input.authority.base, req->input.authority.len), &host))
+        return false;
+    if (server->options.allowed_hosts.len == 0)
+        return is_loopback_name(host);
+    return lk_http_list_any(server->options.allowed_hosts, same, &host);
+}
+
+bool lk_http_guard_place(struct lk_http_server *server, h2o_req_t *req)
+{
+    struct lk_str origin = lk_http_header(req, LK_STR("origin"));
+
+    if (!host_allowed(server, req)) {
+        lk_http_refuse(req, 403,
+                       "the Host header names no host of this server; allow it with the setting "
+                       "for allowed hosts");
+        return false;
+    }
+    if (origin.len == 0)
+        return true;
+    if (!origin_allowed(server, origin)) {
+        lk_http_refuse(req, 403,
+                       "this Origin may not call; allow it with the setting for allowed origins");
+        return false;
+    }
+    lk_http_add_header(req, LK_STR("access-control-allow-origin"), origin);
+    lk_http_add_header(req, LK_STR("access-control-expose-headers"), LK_STR("WWW-Authenticate"));
+    lk_http_add_header(req, LK_STR("vary"), LK_STR("Origin"));
+    return true;
+}
+
+static bool is_token_parameter(struct lk_str query)
+{
+    static const char *const names[] = {"access_token=", "auth_token=", "token="};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (query.len >= strlen(names[i]) &&
+            strncasecmp(query.ptr, names[i], strlen(names[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Query strings end up in logs and histories (RFC 6750 section 5.3). */
+static bool token_in_query(h2o_req_t *req)
+{
+    struct lk_str rest;
+
+    if (req->query_at == SIZE_MAX)
+        return false;
+    rest = lk_str_n(req->path.base + req->query_at + 1, req->path.len - req->query_at - 1);
+    while (rest.len != 0) {
+        const char *end = memchr(rest.ptr, '&', rest.len);
+        size_t len = end != NULL ? (size_t)(end - rest.ptr) : rest.len;
+
+        if (is_token_parameter(lk_str_n(rest.ptr, len)))
+            return true;
+        rest.ptr += end != NULL ? len + 1 : len;
+        rest.len -= end != NULL ? len + 1 : len;
+    }
+    return false;
+}
+
+bool lk_http_guard_caller(struct lk_http_server *server, h2o_req_t *req)
+{
+    static const struct lk_str scheme = LK_STR_INIT("bearer ");
+    struct lk_str wanted = server->options.auth_token, sent;
+
+    if (token_in_query(req)) {
+        lk_http_refuse(req, 400,
+                       "a token must not stand in the query string; send it in the Authorization "
+                       "header");
+        return false;
+    }
+    if (wanted.len == 0)
+        return true;
+    sent = lk_http_header(req, LK_STR("authorization"));
+    if (sent.len > scheme.len && strncasecmp(sent.ptr, scheme.ptr, scheme.len) == 0) {
+        struct lk_str token = lk_str_trim(lk_str_n(sent.ptr + scheme.len, sent.len - scheme.len));
+
+        if (token.len == wanted.len && CRYPTO_memcmp(token.ptr, wanted.ptr, wanted.len) == 0)
+            return true;
+    }
+    lk_http_add_header(
+        req, LK_STR("www-authenticate"),
+        sent.len == 0
+            ? LK_STR("Bearer realm=\"looker-mcp-server\"")
+            : LK_STR("Bearer realm=\"looker-mcp-server\", error=\"invalid_token\", "
+                     "error_description=\"the bearer token is not the one of this server\""));
+    lk_http_refuse(req, 401,
+                   sent.len == 0 ? "a bearer token is required"
+                                 : "the bearer token is not the one of this server");
+    return false;
+}

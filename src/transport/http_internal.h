@@ -1,0 +1,105 @@
+/*
+ * What the files of the HTTP transport share.
+ *
+ *     http.c          listener, connections, start and stop
+ *     http_routes.c   a request to its route; what every answer has
+ *     http_guard.c    may this request come in? Host, Origin, bearer token
+ *     http_mcp.c      POST /mcp: the exchange between h2o's request and the core
+ *     http_ready.c    GET /readyz
+ */
+#ifndef LK_TRANSPORT_HTTP_INTERNAL_H
+#define LK_TRANSPORT_HTTP_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "rt/co.h"
+#include "transport/http.h"
+
+#include <h2o.h>
+
+struct exchange;
+struct probe;
+
+/* One client connection, from accept until its socket is closed (and drained, after a 413). */
+struct connection {
+    struct lk_http_server *server;
+    struct connection *next, **link;
+    h2o_socket_t *sock; /* NULL once closed */
+    struct exchange *exchange;
+    bool busy; /* a request has come in whole and is not answered yet */
+    int drain_fd;
+    struct lk_watch drain;
+    struct lk_timer drain_timer;
+};
+
+struct readiness {
+    bool known, ok, checking;
+    struct lk_co *co;        /* that is checking */
+    enum lk_error_kind kind; /* why not */
+    uint64_t checked_ms;
+    struct probe *waiting;
+};
+
+struct lk_http_server {
+    struct lk_http_server_options options; /* defaults filled in, lists copied */
+    struct lk_arena *arena;
+    h2o_globalconf_t config;
+    h2o_context_t context;
+    h2o_accept_ctx_t accept;
+    h2o_socket_t *listener;
+    bool accepting; /* else paused: as many connections as allowed, or out of descriptors */
+    uint16_t port;
+    bool loopback_hosts_only;
+    struct connection *connections;
+    uint32_t n_connections;
+    struct lk_timer accept_timer, stop_timer;
+    size_t n_open; /* messages handed to the core that have no reply yet */
+    bool stopping, cancelled, reported;
+    void (*stopped)(void *arg);
+    void *stopped_arg;
+    struct readiness readiness;
+};
+
+struct connection *lk_http_connection(h2o_req_t *req);
+/* Ends the connection of a request that has not been answered, without another byte. */
+void lk_http_abort(h2o_req_t *req);
+/* Reports the end of a stop when nothing is left to wait for. */
+void lk_http_check_stopped(struct lk_http_server *server);
+
+/* ---- http_routes.c ---- */
+
+void lk_http_register_routes(struct lk_http_server *server, h2o_hostconf_t *host);
+
+/* The first header of that name, trimmed; several are joined with ", " (RFC 9110 section 5.3). */
+struct lk_str lk_http_header(h2o_req_t *req, struct lk_str name);
+/* `name` and `value` live as long as the request's pool. */
+void lk_http_add_header(h2o_req_t *req, struct lk_str name, struct lk_str value);
+
+/* Answers; the body is JSON and is copied, or (_borrow) lives until the request is disposed of. */
+void lk_http_respond(h2o_req_t *req, int status, struct lk_str body);
+void lk_http_respond_borrow(h2o_req_t *req, int status, struct lk_str body);
+/* A JSON-RPC error without id, which is what MCP clients look for in a refusal. */
+void lk_http_refuse(h2o_req_t *req, int status, const char *message);
+
+/* Calls fn(arg) when h2o is done with the request, answered or not. */
+void lk_http_on_dispose(h2o_req_t *req, void (*fn)(void *arg), void *arg);
+
+/* ---- http_guard.c ---- */
+
+/* Answers and returns false when the request may not come in. */
+bool lk_http_guard_place(struct lk_http_server *server, h2o_req_t *req);  /* Host, Origin */
+bool lk_http_guard_caller(struct lk_http_server *server, h2o_req_t *req); /* token */
+
+/* Calls each(arg, item) for the trimmed items until one returns true; whether one did. */
+bool lk_http_list_any(struct lk_str list, bool (*each)(void *arg, struct lk_str item), void *arg);
+
+/* ---- http_mcp.c, http_ready.c ---- */
+
+void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req);
+/* The exchange's client is to be dropped, whatever its call does. */
+void lk_http_exchange_drop(struct exchange *exchange);
+void lk_http_ready_get(struct lk_http_server *server, h2o_req_t *req);
+/* Cancels the check, and drops who waits for it. */
+void lk_http_ready_drop(struct lk_http_server *server);
+
+#endif

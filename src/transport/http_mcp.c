@@ -1,0 +1,203 @@
+/*
+ * POST /mcp: the exchange between h2o's request and the MCP core. Called by http_routes.c.
+ *
+ * Either side may end first. h2o's request goes when its connection breaks; the core's call goes
+ * when the tool has returned. So the exchange is a record of its own, held by both:
+ *
+ *     h2o request <── req ── exchange ── call ──> mcp call
+ *        └ disposed: req = NULL,             └ reply: call = NULL,
+ *          a modern call is cancelled          answer sent, or dropped when req is NULL
+ *
+ * It has its own copy of the headers that the core and tools may ask for later.
+ */
+#include "transport/http_internal.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+struct header {
+    struct lk_str name, value;
+};
+
+struct exchange {
+    struct lk_http_server *server;
+    struct lk_arena *arena; /* this struct lives in it as well */
+    int holders;            /* h2o's request, the core */
+    h2o_req_t *req;         /* NULL: disposed of */
+    struct mcp_call *call;  /* NULL: none, or it has replied */
+    bool replied, dropped;
+    struct mcp_peer peer;
+    struct header *headers;
+    size_t n_headers;
+    struct lk_buf body; /* the answer, until h2o has sent it */
+    struct lk_watch hangup;
+    bool watching;
+};
+
+static void release(struct exchange *exchange)
+{
+    if (--exchange->holders != 0)
+        return;
+    lk_buf_free(&exchange->body);
+    lk_arena_free(exchange->arena);
+}
+
+/* ---- headers ---- */
+
+static const char mcp_headers[] = "mcp-protocol-version,mcp-method,mcp-name";
+
+struct copying {
+    struct exchange *exchange;
+    h2o_req_t *req;
+};
+
+static bool count_header(void *arg, struct lk_str name)
+{
+    size_t *n = arg;
+
+    (void)name;
+    ++*n;
+    return false;
+}
+
+static bool copy_header(void *arg, struct lk_str name)
+{
+    struct copying *copying = arg;
+    struct exchange *exchange = copying->exchange;
+    struct lk_str value = lk_http_header(copying->req, name);
+
+    if (value.len != 0)
+        exchange->headers[exchange->n_headers++] =
+            (struct header){name, lk_arena_str(exchange->arena, value)};
+    return false;
+}
+
+static void copy_headers(struct exchange *exchange, h2o_req_t *req)
+{
+    const struct lk_str lists[] = {lk_str(mcp_headers), exchange->server->options.forward_headers};
+    struct copying copying = {exchange, req};
+    size_t n = 0;
+
+    for (size_t i = 0; i < 2; i++)
+        lk_http_list_any(lists[i], count_header, &n);
+    exchange->headers = lk_arena_array(exchange->arena, n, sizeof(struct header));
+    for (size_t i = 0; i < 2; i++)
+        lk_http_list_any(lists[i], copy_header, &copying);
+}
+
+static struct lk_str on_header(void *arg, struct lk_str name)
+{
+    struct exchange *exchange = arg;
+
+    for (size_t i = 0; i < exchange->n_headers; i++) {
+        if (lk_str_ieq(exchange->headers[i].name, name))
+            return exchange->headers[i].value;
+    }
+    return (struct lk_str){0};
+}
+
+/* ---- the two ends ---- */
+
+static void stop_watching(struct exchange *exchange)
+{
+    if (!exchange->watching)
+        return;
+    exchange->watching = false;
+    lk_loop_unwatch(exchange->server->options.loop, &exchange->hangup);
+}
+
+static void on_reply(void *arg, int http_status, struct lk_buf *body)
+{
+    struct exchange *exchange = arg;
+    struct lk_http_server *server = exchange->server;
+
+    exchange->replied = true;
+    server->n_open--;
+    exchange->call = NULL;
+    stop_watching(exchange);
+    if (exchange->req != NULL && !exchange->dropped) {
+        exchange->body = *body;
+        *body = (struct lk_buf){0};
+        lk_http_respond_borrow(exchange->req, http_status, lk_buf_view(&exchange->body));
+    }
+    release(exchange);
+    lk_http_check_stopped(server);
+}
+
+static void on_disposed(void *arg)
+{
+    struct exchange *exchange = arg;
+
+    stop_watching(exchange);
+    lk_http_connection(exchange->req)->exchange = NULL;
+    exchange->req = NULL;
+    if (exchange->call != NULL && mcp_call_ends_with_client(exchange->call))
+        mcp_call_cancel(exchange->call);
+    release(exchange);
+}
+
+void lk_http_exchange_drop(struct exchange *exchange)
+{
+    stop_watching(exchange);
+    if (exchange->replied) { /* the answer is being sent: let that fail */
+        shutdown(h2o_socket_get_fd(lk_http_connection(exchange->req)->sock), SHUT_RDWR);
+    } else if (!exchange->dropped) {
+        exchange->dropped = true;
+        lk_http_abort(exchange->req);
+    }
+}
+
+static void on_hangup(void *arg, uint32_t events)
+{
+    (void)events;
+    lk_http_exchange_drop(arg);
+}
+
+/*
+ * While a call is under way h2o does not read from the connection, so it would not notice that the
+ * client has gone. A client that only shuts its sending side down counts as gone as well.
+ */
+static void watch_client(struct exchange *exchange)
+{
+    struct connection *connection = lk_http_connection(exchange->req);
+    struct lk_error err = {0};
+
+    exchange->hangup = (struct lk_watch){
+        .fd = h2o_socket_get_fd(connection->sock), .ready = on_hangup, .arg = exchange};
+    exchange->watching =
+        lk_loop_watch(exchange->server->options.loop, &exchange->hangup, EPOLLRDHUP, &err);
+    if (!exchange->watching)
+        lk_log_warning(exchange->server->options.log, "http.cannot_watch",
+                       lk_log_text("error", err.message));
+}
+
+void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req)
+{
+    struct lk_arena *arena = lk_arena_new();
+    struct exchange *exchange = lk_arena_new_object(arena, struct exchange);
+    struct mcp_inbound inbound = {
+        .peer = &exchange->peer,
+        .body = {req->entity.base, req->entity.len},
+        .header = on_header,
+        .reply = on_reply,
+        .arg = exchange,
+    };
+    struct mcp_call *call;
+
+    server->n_open++;
+    exchange->server = server;
+    exchange->arena = arena;
+    exchange->holders = 3; /* and this function */
+    exchange->req = req;
+    exchange->peer.http = true;
+    lk_http_connection(req)->exchange = exchange;
+    lk_http_on_dispose(req, on_disposed, exchange);
+    copy_headers(exchange, req);
+    mcp_server_receive(server->options.server, &inbound, &call);
+    if (!exchange->replied && call != NULL) {
+        exchange->call = call;
+        if (mcp_call_ends_with_client(call))
+            watch_client(exchange);
+    }
+    release(exchange);
+}
