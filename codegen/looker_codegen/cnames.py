@@ -40,9 +40,7 @@ def string(text: str) -> str:
     """A C string literal. UTF-8 stays as it is; ?? is broken up, in case of trigraphs."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
     escaped = escaped.replace("??", "?\\?")
-    if any(ord(c) < 0x20 for c in escaped):
-        raise ValueError("control character in text")
-    return f'"{escaped}"'
+    return '"' + "".join(c if c >= " " else f"\\{ord(c):03o}" for c in escaped) + '"'
 
 
 class Names:

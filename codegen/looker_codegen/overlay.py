@@ -16,12 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .errors import InputError, did_you_mean
+from .errors import InputError, did_you_mean, quoted
 from .facts import Facts, Field, Operation, Reader, Schema
 from .yaml_file import Map, load_map
 
 _REMEDY = "mend the entry in the overlay"
 _STATUSES = ("observed", "unverified")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_FIELD_NAME = re.compile(r"[A-Za-z0-9_.:$@-]+")
+_PATH = re.compile(r"(/([A-Za-z0-9_.~-]+|\{[A-Za-z0-9_]+\}))+")
 
 
 class Overlay:
@@ -133,6 +136,10 @@ class Consistency:
             return InputError(self.overlay_file, place, problem, _REMEDY)
         return InputError(self.facts_file, place, problem, "import the API document again, or mend the overlay")
 
+    def check_name(self, name: str, form: re.Pattern[str], owner: Operation | Schema, place: str) -> None:
+        if not form.fullmatch(name):
+            raise self.fail(owner, place, f"{quoted(name)} is not of the form {form.pattern}")
+
     def check_type(self, field_type: Any, owner: Operation | Schema, place: str) -> None:
         if field_type.kind == "object" and field_type.schema not in self.facts.schemas:
             hint = did_you_mean(field_type.schema, self.facts.schemas)
@@ -140,6 +147,8 @@ class Consistency:
 
     def check_operation(self, op: Operation) -> None:
         place = f"operations.{op.id}"
+        self.check_name(op.id, _IDENTIFIER, op, "operations")
+        self.check_name(op.path, _PATH, op, f"{place}.path")
         in_path = re.findall(r"\{([^{}]+)\}", op.path)
         declared = [p.name for p in op.parameters if p.place == "path"]
         if sorted(in_path) != sorted(declared):
@@ -153,6 +162,7 @@ class Consistency:
             raise self.fail(op, f"{place}.answers", "has no 2xx status")
 
     def check_parameter(self, op: Operation, parameter: Field, place: str) -> None:
+        self.check_name(parameter.name, _FIELD_NAME, op, f"{place.rpartition('.')[0]}")
         if parameter.place == "path" and (not parameter.required or parameter.type.is_list):
             raise self.fail(op, place, "is a path parameter, which is one value and required")
         if parameter.type.kind == "object":
@@ -162,7 +172,9 @@ class Consistency:
             raise self.fail(op, place, "is declared twice")
 
     def check_schema(self, schema: Schema) -> None:
+        self.check_name(schema.name, _IDENTIFIER, schema, "schemas")
         for field in schema.fields.values():
+            self.check_name(field.name, _FIELD_NAME, schema, f"schemas.{schema.name}")
             self.check_type(field.type, schema, f"schemas.{schema.name}.{field.name}")
 
     def run(self) -> None:

@@ -5,6 +5,8 @@ Run with LK_GOLDEN_UPDATE=1 to write what came instead of comparing; then read t
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import shutil
 import subprocess
@@ -14,6 +16,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CODEGEN = ROOT / "codegen"
+sys.path.insert(0, str(CODEGEN))
+import generate  # noqa: E402
+
 API = HERE / "api"
 UPDATE = os.environ.get("LK_GOLDEN_UPDATE") == "1"
 # CMakeLists.txt compiles generated/ with these.
@@ -46,11 +51,15 @@ class Project:
             shutil.copy(API / "widgets.overlay.yaml", self.overlay)
 
     def generate(self, *args: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Runs generate.py on this project: in this process, which is quick, or with env in its own."""
         overlay = ["--overlay", self.overlay] if self.overlay else ["--no-overlay"]
-        return run(
-            *("generate.py", "--facts", self.facts, *overlay, "--tools", self.tools, "--output", self.output, *args),
-            env=env,
-        )
+        words = ["--facts", self.facts, *overlay, "--tools", self.tools, "--output", self.output, *args]
+        if env is not None:
+            return run("generate.py", *words, env=env)
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = generate.main([str(word) for word in words])
+        return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
 
 
 def compare(expected: Path, text: str) -> None:

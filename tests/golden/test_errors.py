@@ -192,3 +192,29 @@ def test_argument_that_names_both_a_parameter_and_a_body_field(tmp_path: Path) -
         "spec/tools/a.yaml:11: tools.t.args.size: is both a query parameter and a body field of create_widget; "
         "bind it: query.size or body.size"
     )
+
+
+def test_names_that_could_leave_their_place_in_c(tmp_path: Path) -> None:
+    project = Project(tmp_path / "here", overlay=False)
+    facts = facts_of(project)
+    facts["schemas"]["Part*/"] = {"status": "stable", "fields": {}}
+    project.facts.write_text(json.dumps(facts))
+    assert 'schemas: "Part*/" is not of the form ' in say(project)
+    del facts["schemas"]["Part*/"]
+    facts["operations"]["get widget"] = facts["operations"].pop("widget")
+    project.facts.write_text(json.dumps(facts))
+    assert 'operations: "get widget" is not of the form ' in say(project)
+    facts = facts_of(project)
+    facts["operations"]["widget"] = facts["operations"].pop("get widget")
+    facts["schemas"]["Part"]["fields"]["*/"] = {"type": "string"}
+    project.facts.write_text(json.dumps(facts))
+    assert 'schemas.Part: "*/" is not of the form ' in say(project)
+
+
+@pytest.mark.parametrize("path", ["widgets", "/widgets?x=1", "/widgets/*/x", "/wid gets", "/{widget_id}x", "/widgets/", ""])
+def test_paths_that_are_none(path: str, tmp_path: Path) -> None:
+    project = Project(tmp_path / "here", overlay=False)
+    facts = facts_of(project)
+    facts["operations"]["all_widgets"]["path"] = path
+    project.facts.write_text(json.dumps(facts))
+    assert f"operations.all_widgets.path: {json.dumps(path)} is not of the form " in say(project)
