@@ -36,6 +36,12 @@ static const struct lk_projection *find_field(const struct lk_projection *node, 
     return NULL;
 }
 
+/* Whether the value is copied without a look inside. */
+static bool is_whole(const struct projector *p, const struct lk_projection *node)
+{
+    return node->fields == NULL && !(p->drop && node->drop_if_true != NULL);
+}
+
 /* Whether the member whose value is at `at` has its whole object left out. */
 static bool is_dropped(const struct projector *p, const char *at, const struct lk_projection *node,
                        struct lk_str key)
@@ -86,6 +92,13 @@ static const char *project_member(const struct projector *p, const char *at,
 
     if (*ret_comma)
         lk_buf_char(p->out, ',');
+    if (is_whole(p, field) && at - quote == (ptrdiff_t)key.len + 3) {
+        /* No white space between key and value: both in one piece, as most members are. */
+        at = lk_json_skip_value(at, p->end);
+        lk_buf_append(p->out, quote, (size_t)(at - quote));
+        *ret_comma = true;
+        return at;
+    }
     lk_buf_append(p->out, quote, key.len + 2);
     lk_buf_char(p->out, ':');
     at = project_value(p, at, field, &dropped);
@@ -140,15 +153,14 @@ static const char *copy_object(const struct projector *p, const char *at,
 static const char *project_value(const struct projector *p, const char *at,
                                  const struct lk_projection *node, bool *ret_dropped)
 {
-    bool may_drop = p->drop && node->drop_if_true != NULL;
+    bool whole = at == p->end || is_whole(p, node);
 
     *ret_dropped = false;
-    if (at < p->end && *at == '[' && (node->fields != NULL || may_drop))
+    if (!whole && *at == '[')
         return project_list(p, at, node);
-    if (at < p->end && *at == '{' && node->fields != NULL)
-        return project_object(p, at, node, ret_dropped);
-    if (at < p->end && *at == '{' && may_drop)
-        return copy_object(p, at, node, ret_dropped);
+    if (!whole && *at == '{')
+        return node->fields != NULL ? project_object(p, at, node, ret_dropped)
+                                    : copy_object(p, at, node, ret_dropped);
     const char *after = lk_json_skip_value(at, p->end);
     lk_buf_append(p->out, at, (size_t)(after - at));
     return after;

@@ -170,7 +170,7 @@ static void wrong_kinds_are_named(void **state)
             "missing required argument \"fields\": a list of strings");
     refused("{\"fields\":\"a string of many, many more words than an error should quote\"}",
             "fields: expected a list of strings, got the string \"a string of many, many more "
-            "words than an error s...\"");
+            "words than an error ...\"");
     refused("[]", "arguments: expected an object, got a list");
     refused("\"{}\"", "arguments: expected an object, got the string \"{}\"");
     refused("null", "arguments: expected an object, got null");
