@@ -1,0 +1,136 @@
+/*
+ * One request to one answer, in the order in which Looker (and then the sandbox's strictness)
+ * would object: path, method, token, parameters, body, workspace; then the rules, then the handler.
+ * Also builds and resets the whole state.
+ */
+#include "sandbox.h"
+
+#include <stdlib.h>
+
+static const struct sb_handler *const handler_lists[] = {
+    sb_auth_handlers,
+    sb_model_handlers,
+    sb_query_handlers,
+    sb_run_handlers,
+    sb_content_handlers,
+    sb_connection_handlers,
+    NULL,
+};
+
+static void seed(struct sb *sb)
+{
+    sb->queries = sb_queries_new();
+    sb->store = sb_store_new();
+    sb_seed_queries(sb);
+    sb_seed_content(sb);
+    sb_seed_connections(sb);
+    sb_seed_models(sb);
+}
+
+void sb_state_init(struct sb *sb)
+{
+    pthread_mutex_init(&sb->lock, NULL);
+    sb->router = sb_router_new(handler_lists);
+    sb->auth = sb_auth_new();
+    sb->rules = sb_rules_new();
+    sb->record = sb_record_new();
+    seed(sb);
+}
+
+void sb_state_free(struct sb *sb)
+{
+    sb_store_free(sb->store);
+    sb_queries_free(sb->queries);
+    sb_record_free(sb->record);
+    sb_rules_free(sb->rules);
+    sb_auth_free(sb->auth);
+    sb_router_free(sb->router);
+    pthread_mutex_destroy(&sb->lock);
+}
+
+void sb_state_reset(struct sb *sb)
+{
+    sb_store_free(sb->store);
+    sb_queries_free(sb->queries);
+    sb_record_clear(sb->record);
+    sb_rules_clear(sb->rules);
+    sb_auth_reset(sb->auth);
+    seed(sb);
+}
+
+/* Splits the path below the API root into decoded segments; false when it is not below it. */
+static bool split_path(struct sb_request *rq)
+{
+    static const struct lk_str bare[] = {LK_STR_INIT("/versions"), LK_STR_INIT("/alive")};
+    struct lk_str rest = rq->path;
+
+    if (lk_str_starts(rest, LK_STR(SB_ROOT "/")))
+        rest = lk_str_n(rest.ptr + sizeof(SB_ROOT) - 1, rest.len - (sizeof(SB_ROOT) - 1));
+    else if (!lk_str_eq(rest, bare[0]) && !lk_str_eq(rest, bare[1]))
+        return false;
+    while (rest.len > 0) {
+        const char *start = rest.ptr + 1, *slash = memchr(start, '/', rest.len - 1);
+        size_t len = slash != NULL ? (size_t)(slash - start) : rest.len - 1;
+
+        if (rq->n_segments == SB_MAX_SEGMENTS ||
+            !sb_percent_decode(rq->arena, lk_str_n(start, len), false,
+                               &rq->segments[rq->n_segments]))
+            return false;
+        rq->n_segments++;
+        rest = lk_str_n(start + len, rest.len - 1 - len);
+    }
+    return true;
+}
+
+/* False: *out is the refusal. */
+static bool admit(struct sb_request *rq, struct sb_answer *out)
+{
+    const char *allow = NULL;
+    int status = split_path(rq) ? sb_router_find(rq->sb->router, rq, &allow) : 404;
+
+    if (status == 405) {
+        sb_fail(rq, out, 405, "Method not allowed: %.*s; there is %s", LK_STR_ARG(rq->method),
+                allow);
+        out->headers[out->n_headers++] = (struct sb_header){LK_STR("allow"), lk_str(allow)};
+        return false;
+    }
+    if (status == 404) {
+        sb_fail_not_found(rq, out);
+        return false;
+    }
+    if (rq->token == NULL && !rq->route->open) {
+        sb_fail(rq, out, 401, "Requires authentication.");
+        return false;
+    }
+    if (!sb_check_params(rq, out) || !sb_check_body(rq, out))
+        return false;
+    if (rq->route->dev_only && strcmp(rq->token->workspace, "dev") != 0) {
+        sb_fail(rq, out, 403, "%s needs a session in the dev workspace", rq->route->op->id);
+        return false;
+    }
+    return true;
+}
+
+void sb_handle(struct sb_request *rq, struct sb_answer *out, struct sb_sending *ret_sending)
+{
+    const struct sb_rule *rule;
+
+    *ret_sending = (struct sb_sending){-1, -1, -1};
+    if (lk_str_starts(rq->path, LK_STR("/_sandbox/"))) {
+        if (!sb_control(rq, out))
+            sb_fail_not_found(rq, out);
+        return;
+    }
+    sb_auth_identify(rq);
+    if (admit(rq, out)) {
+        rule = sb_rules_match(rq->sb->rules, rq->route->op->id);
+        if (rule == NULL || !sb_rule_answers(rq, rule, out)) {
+            rq->route->run(rq, out);
+            sb_fields_apply(rq, out);
+        }
+        if (rule != NULL)
+            sb_rule_spoil(rq, rule, out, ret_sending);
+    }
+    if (rq->sb->options.record)
+        sb_record_add(rq, out->status);
+}
