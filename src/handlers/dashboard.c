@@ -1,0 +1,219 @@
+/*
+ * run_dashboard: every tile of a dashboard, several at a time, with the dashboard's filters. Tiles
+ * are tile.c's, filters filters.c's; here is the order of things and who gets how much room.
+ */
+#include "handlers/ask.h"
+#include "handlers/context.h"
+#include "handlers/filters.h"
+#include "handlers/parallel.h"
+#include "handlers/tile.h"
+#include "looker_tools.h"
+#include "json/codec.h"
+#include "json/project.h"
+#include "json/scan.h"
+
+#include <stdlib.h>
+
+/* What a tile takes besides its rows, about. */
+#define TILE_OVERHEAD_BYTES 250
+
+struct dashboard {
+    struct mcp_call *call;
+    struct lk_str json; /* as Looker answered */
+    struct lk_filters filters;
+    struct lk_tile **tiles;
+    size_t n_tiles;
+    size_t n_done;
+    struct lk_tile_env run;
+};
+
+/* ---- choosing tiles ---- */
+
+static bool is_named(const struct lk_tile *tile, struct lk_str name)
+{
+    return lk_str_eq(tile->element.id.value, name) || lk_str_ieq(lk_tile_title(tile), name);
+}
+
+static bool is_wanted(const struct lk_tile *tile, const struct lk_string_list *names)
+{
+    for (size_t i = 0; i < names->len; i++) {
+        if (is_named(tile, names->items[i]))
+            return true;
+    }
+    return names->is != LK_PRESENT;
+}
+
+/* Each name must be that of a tile. */
+static bool check_names(const struct dashboard *dashboard, const struct lk_string_list *names,
+                        struct lk_error *err)
+{
+    for (size_t i = 0; i < names->len; i++) {
+        bool found = false;
+        for (size_t k = 0; k < dashboard->n_tiles && !found; k++)
+            found = is_named(dashboard->tiles[k], names->items[i]);
+        if (!found)
+            return lk_fail(err, LK_ERROR_ARGUMENT,
+                           "tiles: the dashboard has no tile with the id or title \"%.*s\"; leave "
+                           "tiles out to see all of them",
+                           LK_STR_ARG(names->items[i]));
+    }
+    return true;
+}
+
+static bool collect_tiles(struct dashboard *dashboard, const struct lk_string_list *names,
+                          struct lk_error *err)
+{
+    struct lk_arena *arena = dashboard->run.arena;
+    struct lk_str elements = LK_STR("[]"), element;
+
+    lk_json_get(dashboard->json, LK_STR("dashboard_elements"), &elements);
+    dashboard->tiles = lk_arena_array(arena, lk_json_count(elements), sizeof(*dashboard->tiles));
+    struct lk_json_iter it = lk_json_iter(elements);
+    while (lk_json_next(&it, NULL, &element)) {
+        struct lk_tile *tile = lk_arena_new_object(arena, struct lk_tile);
+        lk_tile_init(tile, arena, element);
+        if (is_wanted(tile, names))
+            dashboard->tiles[dashboard->n_tiles++] = tile;
+    }
+    return check_names(dashboard, names, err);
+}
+
+static bool resolve_filters(struct dashboard *dashboard, struct lk_json given, struct lk_error *err)
+{
+    struct looker_dashboard_filter_list filters = {0};
+    struct lk_object_list decoded = {0};
+    struct lk_str list;
+
+    if (lk_json_get(dashboard->json, LK_STR("dashboard_filters"), &list) &&
+        lk_json_type(list) == LK_JSON_ARRAY) {
+        if (!lk_decode_answer_list(dashboard->run.arena, &looker_dashboard_filter_type, list,
+                                   &decoded, err))
+            return false;
+        filters = (struct looker_dashboard_filter_list){decoded.items, decoded.len, decoded.is};
+    }
+    return lk_filters_resolve(dashboard->run.arena, &filters, given.value, &dashboard->filters,
+                              err);
+}
+
+/* ---- running ---- */
+
+static void run_tile(void *arg, size_t i)
+{
+    struct dashboard *dashboard = arg;
+    struct lk_tile *tile = dashboard->tiles[i];
+
+    lk_tile_run(&dashboard->run, tile);
+    mcp_call_progress(dashboard->call, (double)++dashboard->n_done, (double)dashboard->n_tiles,
+                      lk_tile_title(tile));
+}
+
+/* ---- the answer ---- */
+
+static int compare_sizes(const void *a, const void *b)
+{
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* The most bytes of rows that each result may have for all to stay within the budget: small ones
+ * leave what they do not need to the others. */
+static size_t fair_share(size_t *sizes, size_t n, size_t budget)
+{
+    qsort(sizes, n, sizeof(*sizes), compare_sizes);
+    for (size_t i = 0; i < n; i++) {
+        size_t share = budget / (n - i);
+        if (sizes[i] > share)
+            return share;
+        budget -= sizes[i];
+    }
+    return SIZE_MAX;
+}
+
+static size_t share_of_rows(const struct dashboard *dashboard)
+{
+    size_t max_bytes = lk_tool_max_answer_bytes(dashboard->run.context), taken = 0, n = 0, k = 0;
+
+    for (size_t i = 0; i < dashboard->n_tiles; i++) {
+        const struct lk_tile *tile = dashboard->tiles[i];
+        n += tile->n_results;
+        taken += TILE_OVERHEAD_BYTES + tile->element.body_text.value.len;
+    }
+    size_t *sizes = lk_arena_array(dashboard->run.arena, n, sizeof(*sizes));
+    for (size_t i = 0; i < dashboard->n_tiles; i++) {
+        const struct lk_tile *tile = dashboard->tiles[i];
+        for (size_t r = 0; r < tile->n_results; r++)
+            sizes[k++] = tile->results[r].rows.len;
+    }
+    /* Rows get a quarter of the room at least, whatever the texts take. */
+    size_t budget = taken < max_bytes - max_bytes / 4 ? max_bytes - taken : max_bytes / 4;
+    return fair_share(sizes, n, budget);
+}
+
+static bool write_answer(struct dashboard *dashboard, struct lk_error *err)
+{
+    static const struct lk_projection fields[] = {
+        {.name = "description"}, {.name = "id"}, {.name = "title"}};
+    static const struct lk_projection projection = {.fields = fields, .n_fields = 3};
+    struct lk_json_writer w = lk_json_writer(mcp_call_answer(dashboard->call));
+    size_t share = share_of_rows(dashboard);
+    int64_t failed = 0;
+
+    for (size_t i = 0; i < dashboard->n_tiles; i++)
+        failed += lk_tile_failed(dashboard->tiles[i]);
+    lk_json_begin_object(&w);
+    lk_json_key(&w, "dashboard");
+    if (!lk_project(dashboard->json, &projection, false, w.buf, err))
+        return false;
+    w.comma = true;
+    lk_json_key(&w, "filters");
+    lk_filters_write(&dashboard->filters, &w);
+    lk_json_member_integer(&w, "count", (int64_t)dashboard->n_tiles);
+    lk_json_member_integer(&w, "failed", failed);
+    lk_json_key(&w, "items");
+    lk_json_begin_array(&w);
+    for (size_t i = 0; i < dashboard->n_tiles; i++)
+        lk_tile_write(dashboard->tiles[i], &w, share);
+    lk_json_end_array(&w);
+    lk_json_end_object(&w);
+    return true;
+}
+
+bool lk_handler_run_dashboard(struct mcp_call *call, const void *args_, struct lk_error *err)
+{
+    const struct looker_run_dashboard_args *args = args_;
+    const struct lk_tool_context *context = lk_tool_context(call);
+    struct lk_arena *arena = mcp_call_arena(call);
+    struct dashboard *dashboard = lk_arena_new_object(arena, struct dashboard);
+
+    *dashboard = (struct dashboard){
+        .call = call,
+        .run = {.context = context,
+                .arena = arena,
+                .filters = &dashboard->filters,
+                .limit = lk_rows_limit(lk_tool_max_rows(context), args->limit.value, 0).applied},
+    };
+
+    /* 1. The dashboard, with its filters and tiles: fatal. */
+    struct looker_dashboard_params params = {
+        .dashboard_id = args->dashboard_id,
+        .fields = lk_string(LK_STR("id,title,description,dashboard_filters,dashboard_elements")),
+    };
+    if (!lk_ask(context->api, arena, looker_dashboard(&params), LK_JSON_OBJECT, &dashboard->json,
+                err))
+        return lk_explain_status(err, 404,
+                                 "there is no dashboard with this id, or no access to it: "
+                                 "search_content finds dashboards by title");
+    if (!resolve_filters(dashboard, args->filters, err) ||
+        !collect_tiles(dashboard, &args->tiles, err))
+        return false;
+
+    /* 2. The tiles, several at a time: each failure is recorded with its tile. */
+    if (!lk_parallel(context->loop,
+                     context->max_parallel > 0 ? context->max_parallel : LK_DEFAULT_PARALLEL,
+                     dashboard->n_tiles, run_tile, dashboard, err))
+        return false;
+
+    /* 3. All of it, within one answer. */
+    return write_answer(dashboard, err);
+}

@@ -1,0 +1,137 @@
+/*
+ * Dashboard filters (filters.h). Makes no calls; dashboard.c and tile.c use it.
+ */
+#include "handlers/filters.h"
+
+#include "json/scan.h"
+
+static bool is_called(const struct lk_filter *filter, struct lk_str name)
+{
+    return lk_str_ieq(filter->name, name) || lk_str_ieq(filter->title, name);
+}
+
+static struct lk_filter *find(const struct lk_filters *filters, struct lk_str name)
+{
+    for (size_t i = 0; i < filters->len; i++) {
+        if (lk_str_eq(filters->items[i].name, name))
+            return &filters->items[i];
+    }
+    for (size_t i = 0; i < filters->len; i++) {
+        if (is_called(&filters->items[i], name))
+            return &filters->items[i];
+    }
+    return NULL;
+}
+
+static bool fail_unknown(const struct lk_filters *filters, struct lk_str name, struct lk_error *err)
+{
+    struct lk_buf known;
+
+    lk_buf_init(&known, 400);
+    for (size_t i = 0; i < filters->len; i++)
+        lk_buf_printf(&known, "%s%.*s", i > 0 ? ", " : "", LK_STR_ARG(filters->items[i].name));
+    lk_fail(err, LK_ERROR_ARGUMENT,
+            "filters: the dashboard has no filter \"%.*s\"; its filters: %.*s", LK_STR_ARG(name),
+            LK_STR_ARG(known.len > 0 ? lk_buf_view(&known) : LK_STR("none")));
+    lk_buf_free(&known);
+    return false;
+}
+
+bool lk_filters_resolve(struct lk_arena *arena, const struct looker_dashboard_filter_list *filters,
+                        struct lk_str given, struct lk_filters *ret_filters, struct lk_error *err)
+{
+    struct lk_filters resolved = {
+        .items = lk_arena_array(arena, filters->len, sizeof(*resolved.items)),
+        .len = filters->len,
+    };
+    struct lk_json_iter it = lk_json_iter(given);
+    struct lk_str key, value;
+
+    for (size_t i = 0; i < filters->len; i++) {
+        const struct looker_dashboard_filter *filter = &filters->items[i];
+        struct lk_str title = filter->title.value, value_ = filter->default_value.value;
+        resolved.items[i] = (struct lk_filter){
+            .name = filter->name.value.len > 0 ? filter->name.value : title,
+            .title = title,
+            .value = value_,
+            .applies = value_.len > 0,
+        };
+    }
+    while (lk_json_next(&it, &key, &value)) {
+        /* The key with its quotes is a JSON string. */
+        struct lk_str name = lk_json_decode_string(arena, lk_str_n(key.ptr - 1, key.len + 2));
+        struct lk_filter *filter = find(&resolved, name);
+        if (filter == NULL)
+            return fail_unknown(&resolved, name, err);
+        filter->value = lk_json_decode_string(arena, value);
+        filter->applies = filter->given = true;
+    }
+    *ret_filters = resolved;
+    return true;
+}
+
+/* The dashboard filter that the tile applies to that field, or NULL. `field`: as in the JSON. */
+static const struct lk_filter *listens(const struct lk_filters *filters,
+                                       const struct looker_result_maker_filterables *listener,
+                                       struct lk_str field)
+{
+    for (size_t i = 0; i < listener->listen.len; i++) {
+        const struct looker_result_maker_filterables_listen *listen = &listener->listen.items[i];
+        const struct lk_filter *filter = find(filters, listen->dashboard_filter_name.value);
+        if (filter != NULL && filter->applies && lk_str_eq(listen->field.value, field))
+            return filter;
+    }
+    return NULL;
+}
+
+struct lk_json lk_filters_apply(struct lk_arena *arena, const struct lk_filters *filters,
+                                const struct looker_result_maker_filterables *listener,
+                                struct lk_json query_filters)
+{
+    struct lk_buf buf;
+    struct lk_json_writer w = lk_json_writer(&buf);
+    struct lk_json_iter it = lk_json_iter(query_filters.value);
+    struct lk_str key, value, merged;
+
+    lk_buf_init(&buf, 1024 * 1024);
+    lk_json_begin_object(&w);
+    while (lk_json_next(&it, &key, &value)) {
+        struct lk_str field = lk_json_decode_string(arena, lk_str_n(key.ptr - 1, key.len + 2));
+        if (listens(filters, listener, field) == NULL) {
+            lk_json_key_str(&w, field);
+            lk_json_put_raw(&w, value);
+        }
+    }
+    for (size_t i = 0; i < listener->listen.len; i++) {
+        struct lk_str field = listener->listen.items[i].field.value;
+        const struct lk_filter *filter =
+            find(filters, listener->listen.items[i].dashboard_filter_name.value);
+        /* Two filters on one field: the first wins, as in `listens`. */
+        if (filter == NULL || listens(filters, listener, field) != filter)
+            continue;
+        lk_json_key_str(&w, field);
+        lk_json_put_string(&w, filter->value);
+    }
+    lk_json_end_object(&w);
+    merged = lk_arena_str(arena, lk_buf_view(&buf));
+    lk_buf_free(&buf);
+    return lk_json(merged);
+}
+
+void lk_filters_write(const struct lk_filters *filters, struct lk_json_writer *w)
+{
+    lk_json_begin_array(w);
+    for (size_t i = 0; i < filters->len; i++) {
+        const struct lk_filter *filter = &filters->items[i];
+        if (!filter->applies)
+            continue;
+        lk_json_begin_object(w);
+        lk_json_member_string(w, "name", filter->name);
+        if (filter->title.len > 0 && !lk_str_eq(filter->title, filter->name))
+            lk_json_member_string(w, "title", filter->title);
+        lk_json_member_string(w, "value", filter->value);
+        lk_json_member_string(w, "source", filter->given ? LK_STR("argument") : LK_STR("default"));
+        lk_json_end_object(w);
+    }
+    lk_json_end_array(w);
+}
