@@ -276,6 +276,28 @@ static void secrets_are_never_quoted(void **state)
                  "secret: expected a string of at most 8 bytes, got a list");
 }
 
+static void secret_strings_of_another_kind_are_not_quoted(void **state)
+{
+    (void)state;
+    static const char *const values[] = {"sesame", NULL};
+    static const struct lk_rule rule = {.values = values};
+    const struct lk_field pin = {.name = "pin", .kind = LK_KIND_INTEGER, .flags = LK_FIELD_SECRET};
+    const struct lk_field word = {
+        .name = "word", .kind = LK_KIND_STRING, .flags = LK_FIELD_SECRET, .rule = &rule};
+    const struct lk_type pins = {"Pin", &pin, 1, sizeof(struct lk_integer)};
+    const struct lk_type words = {"Word", &word, 1, sizeof(struct lk_string)};
+    struct lk_error err = {0};
+    union {
+        struct lk_integer pin;
+        struct lk_string word;
+    } out;
+    assert_false(lk_decode_arguments(arena, &pins, parse("{\"pin\":\"hunter2\"}"), &out, &err));
+    assert_string_equal(err.message, "pin: expected an integer, got a string");
+    memset(&err, 0, sizeof(err));
+    assert_false(lk_decode_arguments(arena, &words, parse("{\"word\":\"sesam\"}"), &out, &err));
+    assert_string_equal(err.message, "word: expected one of \"sesame\", got a string");
+}
+
 static void tools_without_arguments_take_none(void **state)
 {
     (void)state;
@@ -337,6 +359,7 @@ int main(void)
         TEST(long_lists_of_known_names_are_cut),
         TEST(missing_and_repeated_ones_are_named),
         TEST(secrets_are_never_quoted),
+        TEST(secret_strings_of_another_kind_are_not_quoted),
         TEST(tools_without_arguments_take_none),
         TEST(hostile_names_and_paths_stay_short),
     };

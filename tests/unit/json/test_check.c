@@ -164,6 +164,7 @@ static void refuses_what_is_not_json(void **state)
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         assert_bad(lk_str(texts[i]), NULL);
+    assert_bad(LK_STR("\"\\udc00\\udc00\""), NULL); /* two second halves */
     assert_bad(lk_str_n("1\0", 2), NULL);
     assert_bad(lk_str_n("\"\0\"", 3), NULL);
     assert_bad(lk_str_n("\"\\\0\"", 4), NULL);

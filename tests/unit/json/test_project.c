@@ -60,6 +60,17 @@ static void chosen_fields_keep_their_bytes_and_order(void **state)
     assert_string_equal(project(&model, true, "{\"nam\":1,\"names\":2,\"\":3,\"Name\":4}"), "{}");
 }
 
+static void names_that_begin_alike_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct lk_projection fields[] = {
+        {.name = "id"}, {.name = "id_a"}, {.name = "id_ab"}, {.name = "id_b"}, {.name = "idx"}};
+    const struct lk_projection alike = {.fields = fields, .n_fields = 5};
+    const char *text = "{\"id\":1,\"id_a\":2,\"id_ab\":3,\"id_b\":4,\"idx\":5}";
+    assert_string_equal(project(&alike, true, text), text);
+    assert_string_equal(project(&alike, true, "{\"i\":1,\"id_\":2,\"id_abc\":3,\"idxx\":4}"), "{}");
+}
+
 static void lists_stand_for_their_items(void **state)
 {
     (void)state;
@@ -128,6 +139,10 @@ static void whole_values_are_copied(void **state)
     assert_string_equal(project(&all_but_hidden, true, text), "[{\"a\":1}]");
     assert_string_equal(project(&all_but_hidden, true, "{\"a\":1,\"hidden\":true}"), "null");
     assert_string_equal(project(&all_but_hidden, true, "{ }"), "{ }");
+    const struct lk_projection shown = {
+        .fields = model_fields, .n_fields = 4, .drop_if_true = "hidden"};
+    assert_string_equal(project(&shown, true, "{\"id\":1,\"hidden\":true}"), "null");
+    assert_string_equal(project(&shown, false, "{\"id\":1,\"hidden\":true}"), "{\"id\":1}");
 }
 
 static void every_maximum_ends_in_a_limit_error_or_the_whole(void **state)
@@ -181,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chosen_fields_keep_their_bytes_and_order),
+        cmocka_unit_test(names_that_begin_alike_are_told_apart),
         cmocka_unit_test(lists_stand_for_their_items),
         cmocka_unit_test(hidden_objects_are_dropped_on_request),
         cmocka_unit_test(dropped_members_take_their_key_with_them),
