@@ -33,7 +33,7 @@ struct lk_http_request {
     struct lk_str body;         /* borrowed until the call returns */
     bool has_body;
     uint64_t timeout_ms;     /* for the whole exchange; 0: none */
-    size_t max_answer_bytes; /* 0: 64 MiB; more is LK_ERROR_LIMIT */
+    size_t max_answer_bytes; /* decompressed; 0: 64 MiB; more is LK_ERROR_LIMIT */
 };
 
 struct lk_http_answer {
@@ -46,8 +46,11 @@ struct lk_http_answer {
 /*
  * Awaits the answer, whatever its status. Redirects are not followed (credentials would travel).
  * Errors: LK_ERROR_NETWORK (refused, unresolvable, cut off: message says how much had come),
- * LK_ERROR_TIMEOUT, LK_ERROR_TLS, LK_ERROR_LIMIT, LK_ERROR_CANCELLED. Messages name host and
- * port, never path, query or headers.
+ * LK_ERROR_TIMEOUT, LK_ERROR_TLS, LK_ERROR_LIMIT, LK_ERROR_CANCELLED, and LK_ERROR_ARGUMENT for a
+ * URL or header that is none. Messages name host and port, never path, query or headers.
+ *
+ * A request is sent again, once, when a connection that had been used before turns out to be closed
+ * before a byte of the answer came: servers close idle connections at any time.
  */
 bool lk_http_perform(struct lk_http *http, const struct lk_http_request *request,
                      struct lk_arena *arena, struct lk_http_answer *ret_answer,

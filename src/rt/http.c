@@ -1,0 +1,238 @@
+/*
+ * One HTTP request, from the coroutine that awaits it: checks it, sets an easy handle up, gives it
+ * to the multi handle (http_multi.c), parks until it is over, and takes the answer out. Called by
+ * src/api and by whoever else needs a peer over HTTP.
+ */
+#include "rt/http.h"
+
+#include "base/memory.h"
+#include "rt/http_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static char *copy(const char *text)
+{
+    size_t size = text != NULL ? strlen(text) + 1 : 0;
+
+    return text != NULL ? memcpy(lk_memory_new(size), text, size) : NULL;
+}
+
+struct lk_http *lk_http_new(struct lk_loop *loop, const struct lk_http_options *options)
+{
+    struct lk_http *http = lk_memory_new(sizeof(*http));
+
+    http->loop = loop;
+    http->options = *options;
+    http->options.ca_file = copy(options->ca_file);
+    http->options.user_agent = copy(options->user_agent);
+    if (http->options.connect_timeout_ms == 0)
+        http->options.connect_timeout_ms = LK_HTTP_CONNECT_TIMEOUT_MS;
+    if (http->options.max_connections == 0)
+        http->options.max_connections = LK_HTTP_MAX_CONNECTIONS;
+    return http;
+}
+
+void lk_http_free(struct lk_http *http)
+{
+    if (http == NULL)
+        return;
+    assert(http->n_in_flight == 0);
+    lk_http_multi_close(http);
+    free((char *)http->options.ca_file);
+    free((char *)http->options.user_agent);
+    free(http);
+}
+
+/* ---- the request ---- */
+
+static bool starts_with(const char *text, const char *prefix)
+{
+    return strncasecmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Whatever could end a header line early and begin another is refused here: curl sends it as is. */
+static bool check(const struct lk_http_request *request, struct lk_error *err)
+{
+    if (!starts_with(request->url, "http://") && !starts_with(request->url, "https://"))
+        return lk_fail(err, LK_ERROR_ARGUMENT, "the URL must begin with http:// or https://");
+    for (const char *c = request->url; *c != '\0'; c++)
+        if ((unsigned char)*c <= ' ' || *c == 0x7f)
+            return lk_fail(err, LK_ERROR_ARGUMENT,
+                           "the URL must not contain spaces or control characters");
+    for (const char *const *line = request->headers; line != NULL && *line != NULL; line++)
+        if (strpbrk(*line, "\r\n") != NULL)
+            return lk_fail(err, LK_ERROR_ARGUMENT, "a request header must be one line");
+    return true;
+}
+
+/* curl's list, but in the arena and without copies. */
+static void set_headers(struct lk_http_transfer *transfer, struct lk_arena *arena)
+{
+    static const char no_expect[] = "Expect:"; /* no waiting for 100 Continue */
+    static const char content_type[] = "Content-Type:";
+    const char *const *lines = transfer->request->headers;
+    struct curl_slist *items;
+    size_t n = 0, n_items = 0;
+    bool typed = false;
+
+    while (lines != NULL && lines[n] != NULL)
+        n++;
+    items = lk_arena_array(arena, n + 2, sizeof(*items));
+    items[n_items++].data = (char *)no_expect; /* curl only reads it */
+    for (size_t i = 0; i < n; i++) {
+        typed = typed || starts_with(lines[i], content_type);
+        items[n_items++].data = (char *)lines[i];
+    }
+    if (!typed) /* or curl says that it is a form */
+        items[n_items++].data = (char *)content_type;
+    for (size_t i = 0; i + 1 < n_items; i++)
+        items[i].next = &items[i + 1];
+    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, items);
+}
+
+static void set_method(const struct lk_http_transfer *transfer)
+{
+    const struct lk_http_request *request = transfer->request;
+    const char *method = request->method;
+    CURL *easy = transfer->easy;
+    /* These say how long their body is even when there is none (RFC 9110 section 8.6). */
+    bool sends = request->has_body || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
+                 strcmp(method, "PATCH") == 0;
+
+    curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L); /* takes back what the last request had set */
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
+    if (sends) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                         request->has_body ? (curl_off_t)request->body.len : 0);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+                         request->has_body && request->body.len > 0 ? request->body.ptr : "");
+    } else if (strcmp(method, "HEAD") == 0) {
+        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+        return;
+    }
+    if (strcmp(method, sends ? "POST" : "GET") != 0)
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+}
+
+static void on_deadline(void *arg)
+{
+    struct lk_http_transfer *transfer = arg;
+
+    transfer->expired = true;
+    lk_co_wake(transfer->co);
+}
+
+static bool begin(struct lk_http_transfer *transfer, struct lk_arena *arena, struct lk_error *err)
+{
+    const struct lk_http_request *request = transfer->request;
+    CURL *easy = transfer->easy;
+    CURLMcode code;
+
+    set_method(transfer);
+    set_headers(transfer, arena);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->text);
+    if (curl_easy_setopt(easy, CURLOPT_URL, request->url) != CURLE_OK)
+        return lk_fail(err, LK_ERROR_ARGUMENT, "the URL is too long");
+    code = curl_multi_add_handle(transfer->http->multi, easy);
+    if (code != CURLM_OK)
+        return lk_fail(err, LK_ERROR_INTERNAL, "libcurl takes no more requests: %s",
+                       curl_multi_strerror(code));
+    transfer->http->n_in_flight++;
+    /* Not curl's own time-out, which does not run while a request waits for a connection. */
+    transfer->deadline = lk_timer(on_deadline, transfer);
+    if (request->timeout_ms > 0)
+        lk_timer_start(transfer->http->loop, &transfer->deadline, request->timeout_ms);
+    return true;
+}
+
+/* ---- the answer ---- */
+
+static void take_answer(const struct lk_http_transfer *transfer, struct lk_arena *arena,
+                        struct lk_http_answer *ret_answer)
+{
+    const char *content_type = NULL;
+    long status = 0;
+
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &content_type);
+    *ret_answer = (struct lk_http_answer){
+        .status = (int)status,
+        .content_type =
+            content_type != NULL ? lk_arena_str(arena, lk_str(content_type)) : (struct lk_str){0},
+        .retry_after_s = transfer->retry_after_s,
+        .body = lk_buf_view(transfer->body),
+    };
+}
+
+static bool await_answer(struct lk_http_transfer *transfer, struct lk_arena *arena,
+                         struct lk_http_answer *ret_answer, struct lk_error *err)
+{
+    struct lk_http *http = transfer->http;
+    bool ok;
+
+    if (!begin(transfer, arena, err))
+        return false;
+    while (!transfer->done && !transfer->expired && !lk_co_cancelled(transfer->co))
+        lk_co_park(http->loop);
+    lk_timer_stop(http->loop, &transfer->deadline);
+    ok = transfer->done && transfer->result == CURLE_OK && transfer->header_complete;
+    if (ok)
+        take_answer(transfer, arena, ret_answer);
+    else
+        (void)lk_http_fail(transfer, err);
+    curl_multi_remove_handle(http->multi, transfer->easy);
+    http->n_in_flight--;
+    return ok;
+}
+
+bool lk_http_perform(struct lk_http *http, const struct lk_http_request *request,
+                     struct lk_arena *arena, struct lk_http_answer *ret_answer,
+                     struct lk_error *err)
+{
+    struct lk_http_transfer transfer = {
+        .http = http, .request = request, .co = lk_co_self(http->loop), .retry_after_s = -1};
+    bool ok;
+
+    assert(transfer.co != NULL && "awaiting on the loop's own stack");
+    if (lk_co_cancelled(transfer.co))
+        return lk_fail(err, LK_ERROR_CANCELLED, "cancelled before the request was sent");
+    if (!check(request, err) || !lk_http_multi_open(http, err))
+        return false;
+    transfer.easy = lk_http_handle_take(http);
+    if (transfer.easy == NULL)
+        return lk_fail(err, LK_ERROR_INTERNAL, "libcurl has no memory for a request");
+    transfer.body = lk_arena_new_object(arena, struct lk_buf);
+    lk_buf_init(transfer.body, request->max_answer_bytes > 0 ? request->max_answer_bytes
+                                                             : LK_HTTP_MAX_ANSWER_BYTES);
+    lk_arena_defer(arena, lk_buf_free_deferred, transfer.body);
+    ok = await_answer(&transfer, arena, ret_answer, err);
+    lk_http_handle_give(http, transfer.easy);
+    if (!ok)
+        lk_buf_free(transfer.body);
+    return ok;
+}
+
+/* ---- encoding ---- */
+
+void lk_http_encode(struct lk_buf *buf, struct lk_str s)
+{
+    static const char hex[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+            c == '-' || c == '.' || c == '_' || c == '~') {
+            lk_buf_char(buf, (char)c);
+        } else {
+            char escaped[3] = {'%', hex[c >> 4], hex[c & 15]};
+
+            lk_buf_append(buf, escaped, sizeof(escaped));
+        }
+    }
+}

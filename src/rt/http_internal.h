@@ -1,0 +1,66 @@
+/*
+ * What the three files of the HTTP client share.
+ *
+ *     http.c        one request: checks it, sets up an easy handle, awaits, takes the answer
+ *     http_multi.c  curl's multi handle on the loop: sockets, its one time-out, what has finished
+ *     http_error.c  from curl's result codes to errors that a user can act on
+ */
+#ifndef LK_RT_HTTP_INTERNAL_H
+#define LK_RT_HTTP_INTERNAL_H
+
+#include "rt/co.h"
+#include "rt/http.h"
+#include "rt/internal.h"
+
+#include <curl/curl.h>
+
+#define LK_HTTP_CONNECT_TIMEOUT_MS 10000
+#define LK_HTTP_MAX_CONNECTIONS 64
+#define LK_HTTP_MAX_ANSWER_BYTES ((size_t)64 * 1024 * 1024)
+#define LK_HTTP_MAX_HEADER_BYTES ((size_t)256 * 1024) /* all of an answer's header lines */
+#define LK_HTTP_MAX_HEADER_LINES 1000
+#define LK_HTTP_IDLE_HANDLES 64
+
+struct lk_http_socket;
+
+struct lk_http {
+    struct lk_loop *loop;
+    struct lk_http_options options; /* with the defaults filled in; strings are copies */
+    CURLM *multi;                   /* NULL until the first request */
+    struct lk_loop_hook hook;
+    struct lk_timer timer;
+    bool timeout_is_due; /* curl's; handled by the hook, before the loop waits */
+    struct lk_http_socket *sockets;
+    CURL *idle[LK_HTTP_IDLE_HANDLES]; /* with all set that is the same for each request */
+    size_t n_idle;
+    size_t n_in_flight;
+};
+
+/* One request; on the stack of the coroutine that awaits it. */
+struct lk_http_transfer {
+    struct lk_http *http;
+    const struct lk_http_request *request;
+    struct lk_co *co;
+    CURL *easy;
+    struct lk_timer deadline;
+    struct lk_buf *body;
+    size_t header_bytes, header_lines;
+    bool in_header;       /* of the answer that counts, or of a 1xx before it */
+    bool header_complete; /* its empty line has come */
+    bool header_too_large;
+    int64_t retry_after_s;
+    bool done, expired;
+    CURLcode result;
+    char text[CURL_ERROR_SIZE];
+};
+
+/* http_multi.c */
+bool lk_http_multi_open(struct lk_http *http, struct lk_error *err);
+void lk_http_multi_close(struct lk_http *http);
+CURL *lk_http_handle_take(struct lk_http *http);
+void lk_http_handle_give(struct lk_http *http, CURL *easy);
+
+/* http_error.c: returns false. */
+bool lk_http_fail(const struct lk_http_transfer *transfer, struct lk_error *err);
+
+#endif
