@@ -10,7 +10,7 @@ source "$(dirname "$0")/lib.sh"
 
 CREDENTIAL=demo
 SERVER=$ROOT/build/looker-mcp-server
-SANDBOX=$ROOT/build/tests/looker-sandbox
+SANDBOX=$ROOT/build/looker-sandbox
 
 serve=no
 case ${1:-} in
@@ -50,7 +50,7 @@ print_clients() {
     local stdio="{\"command\": \"$SERVER\", \"env\": {$env}}"
     cat <<TEXT
 
-The server is running. Paste one of these, then ask for "revenue by month in thelook".
+The server is running. Paste one of these, then ask for "revenue by product category in thelook".
 
 Claude Code
   HTTP    claude mcp add --transport http looker $MCP_URL

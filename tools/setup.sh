@@ -10,7 +10,7 @@
 source "$(dirname "$0")/lib.sh"
 
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config
-    libh2o-evloop-dev libcjson-dev libcurl4-openssl-dev libssl-dev zlib1g-dev libcmocka-dev
+    libh2o-evloop-dev libcjson-dev libcurl4-openssl-dev libssl-dev libcmocka-dev
     python3 python3-jinja2 python3-yaml)
 test_packages=(git ca-certificates openssl clang clang-format valgrind libc6-dbg
     python3-pytest python3-venv)

@@ -82,7 +82,7 @@ class Load:
 class Bench:
     def __init__(self, build: Path, seconds: int, folder: Path) -> None:
         self.server = build / "looker-mcp-server"
-        self.sandbox = build / "tests" / "looker-sandbox"
+        self.sandbox = build / "looker-sandbox"
         self.seconds = seconds
         self.folder = folder
         self.started: list[subprocess.Popen[bytes]] = []

@@ -5,9 +5,9 @@ import { answerOf, connect } from "./connect.mjs";
 
 const QUERY = {
     model: "thelook",
-    view: "orders",
-    fields: ["orders.created_month", "orders.status", "orders.count", "orders.total_revenue"],
-    sorts: ["orders.created_month desc"],
+    view: "order_items",
+    fields: ["products.category", "products.department", "order_items.count", "order_items.total_sale_price"],
+    sorts: ["order_items.total_sale_price desc"],
     limit: 8,
 };
 

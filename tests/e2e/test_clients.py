@@ -62,7 +62,7 @@ def test_sdk_with_a_bearer_token(http: Any, looker: Sandbox, tmp_path: Path) -> 
 def test_the_demonstration(http: Any, looker: Sandbox, tmp_path: Path, transport: str) -> None:
     where = str(SERVER) if transport == "stdio" else http().url
     printed = run_client(tmp_path, looker, "demo.mjs", transport, where).splitlines()
-    header = next(i for i, line in enumerate(printed) if "orders.total_revenue" in line)
+    header = next(i for i, line in enumerate(printed) if "order_items.total_sale_price" in line)
     rows = printed[header + 2 :]
     assert len(rows) == 8
     asked = [r for r in looker.requests() if r["operation"] in ("run_query", "run_inline_query")]

@@ -15,7 +15,7 @@ from typing import Any, Callable, TypeVar
 ROOT = Path(__file__).parents[3]
 BUILD = Path(os.environ.get("LK_BUILD_DIR", ROOT / "build")).resolve()
 SERVER = BUILD / "looker-mcp-server"
-SANDBOX = BUILD / "tests" / "looker-sandbox"
+SANDBOX = BUILD / "looker-sandbox"
 SANITIZED = BUILD.name.endswith("asan")
 
 # An unhurried machine answers in milliseconds; a sanitized build on a busy one does not.
