@@ -44,6 +44,15 @@ static void pivot_cells(struct lk_buf *buf, const struct sb_plan *plan,
     lk_buf_char(buf, '}');
 }
 
+/* The column's key, with the comma in front of it unless it is the first one. */
+static void json_key(struct lk_buf *buf, const struct sb_column *column, bool *comma)
+{
+    size_t skip = *comma ? 0 : 1;
+
+    lk_buf_append(buf, column->json_key.ptr + skip, column->json_key.len - skip);
+    *comma = true;
+}
+
 static void json_cells(struct lk_buf *buf, const struct sb_plan *plan, int64_t row, bool detail)
 {
     bool comma = false;
@@ -54,10 +63,7 @@ static void json_cells(struct lk_buf *buf, const struct sb_plan *plan, int64_t r
 
         if (column->pivot)
             continue;
-        if (comma)
-            lk_buf_char(buf, ',');
-        comma = true;
-        lk_buf_str(buf, column->json_key);
+        json_key(buf, column, &comma);
         if (plan->n_pivots > 0 && is_measure(column)) {
             pivot_cells(buf, plan, column, row, detail);
             continue;
@@ -164,10 +170,7 @@ static void totals(struct lk_buf *buf, const struct sb_plan *plan)
     for (size_t c = 0; c < plan->n_columns; c++) {
         if (!is_measure(&plan->columns[c]))
             continue;
-        if (comma)
-            lk_buf_char(buf, ',');
-        comma = true;
-        lk_buf_str(buf, plan->columns[c].json_key);
+        json_key(buf, &plan->columns[c], &comma);
         lk_buf_lit(buf, "{\"value\":");
         sb_value(buf, plan, &plan->columns[c], plan->all, SB_JSON_VALUE);
         lk_buf_char(buf, '}');

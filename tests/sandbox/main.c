@@ -216,9 +216,15 @@ static void begin_stop(struct sb_worker *worker)
 
 static void on_wake(h2o_socket_t *socket, const char *err)
 {
+    struct sb_worker *worker = socket->data;
+    uint64_t one = 1;
+
     (void)err;
     h2o_socket_read_stop(socket);
-    begin_stop(socket->data);
+    begin_stop(worker);
+    for (unsigned i = 0; i < worker->n_others; i++)
+        if (write(worker->others[i].wake_fd, &one, sizeof(one)) < 0)
+            abort();
 }
 
 static void worker_init(struct sb_worker *worker, struct sb *sb, h2o_globalconf_t *config,
@@ -259,6 +265,7 @@ static void *worker_run(void *arg)
 static void worker_free(struct sb_worker *worker)
 {
     h2o_loop_t *loop = worker->context.loop;
+    h2o_multithread_queue_t *queue;
 
     h2o_socket_close(worker->listener);
     h2o_socket_close(worker->waker);
@@ -266,23 +273,11 @@ static void worker_free(struct sb_worker *worker)
     if (!h2o_linklist_is_empty(&worker->connections))
         return; /* a peer that would not go: leave the rest to the end of the process */
     h2o_timeout_dispose(loop, &worker->tick);
+    queue = worker->context.queue;
     h2o_context_dispose(&worker->context);
+    h2o_evloop_run(loop, 0); /* frees the sockets that were just closed */
+    free(queue);             /* h2o 2.2 forgets it */
     h2o_evloop_destroy(loop);
-}
-
-/* The signals arrive at one eventfd a worker, written by a handler-free thread: this one. */
-static void wait_for_signal(const sigset_t *signals, struct sb_worker *workers, unsigned n)
-{
-    int signal_number;
-
-    while (sigwait(signals, &signal_number) != 0)
-        ;
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t one = 1;
-
-        if (write(workers[i].wake_fd, &one, sizeof(one)) < 0)
-            abort();
-    }
 }
 
 int main(int argc, char **argv)
@@ -310,14 +305,18 @@ int main(int argc, char **argv)
     sb_http_register(&config, sb);
     workers = sb_alloc(sb->options.threads * sizeof(*workers));
     for (unsigned i = 0; i < sb->options.threads; i++) {
-        worker_init(&workers[i], sb, &config, tls, i == 0 ? fd : dup(fd), eventfd(0, EFD_CLOEXEC));
-        if (pthread_create(&workers[i].thread, NULL, worker_run, &workers[i]) != 0)
+        int wake_fd = i == 0 ? signalfd(-1, &signals, SFD_CLOEXEC) : eventfd(0, EFD_CLOEXEC);
+
+        worker_init(&workers[i], sb, &config, tls, i == 0 ? fd : dup(fd), wake_fd);
+        if (i > 0 && pthread_create(&workers[i].thread, NULL, worker_run, &workers[i]) != 0)
             abort();
     }
+    workers[0].others = workers + 1;
+    workers[0].n_others = sb->options.threads - 1;
     printf("looker-sandbox listening on %s\n", sb->base_url);
     fflush(stdout);
-    wait_for_signal(&signals, workers, sb->options.threads);
-    for (unsigned i = 0; i < sb->options.threads; i++)
+    worker_run(&workers[0]);
+    for (unsigned i = 1; i < sb->options.threads; i++)
         pthread_join(workers[i].thread, NULL);
     for (unsigned i = 0; i < sb->options.threads; i++)
         worker_free(&workers[i]);

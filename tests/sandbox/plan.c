@@ -122,7 +122,8 @@ static bool add_column(struct maker *m, struct lk_str name)
     column->name = lk_arena_str(m->rq->arena, name);
     column->hash = sb_hash(name);
     column->n_values = count_values(column->field.values);
-    lk_buf_char(key, '"');
+    sb_column_prepare(column);
+    lk_buf_lit(key, ",\"");
     lk_json_escape(key, name);
     lk_buf_lit(key, "\":");
     column->json_key = lk_buf_view(key);

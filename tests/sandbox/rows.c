@@ -1,10 +1,18 @@
 /*
  * The values of a result: each is a function of the field's name and the row's number, so that any
- * row can be made without the ones before it, the same in every format and at every time.
+ * row can be made without the ones before it, the same in every format and at every time. A value
+ * is put together in a cell on the stack and then presented; a million rows pass through here.
  */
 #include "sandbox.h"
 
 #include <stdio.h>
+
+#define CELL_BYTES 512
+
+struct cell {
+    char text[CELL_BYTES];
+    size_t len;
+};
 
 static uint64_t mix(uint64_t h)
 {
@@ -15,9 +23,23 @@ static uint64_t mix(uint64_t h)
     return h ^ (h >> 31);
 }
 
-/* ---- appending without printf: these run a million times ---- */
+static void put_str(struct cell *cell, struct lk_str s)
+{
+    size_t room = CELL_BYTES - cell->len;
 
-static void put_unsigned(struct lk_buf *buf, uint64_t value, unsigned min_digits)
+    if (s.len > room)
+        s.len = room;
+    memcpy(cell->text + cell->len, s.ptr, s.len);
+    cell->len += s.len;
+}
+
+static void put_char(struct cell *cell, char c)
+{
+    if (cell->len < CELL_BYTES)
+        cell->text[cell->len++] = c;
+}
+
+static void put_unsigned(struct cell *cell, uint64_t value, unsigned min_digits)
 {
     char digits[24];
     size_t n = sizeof(digits);
@@ -26,133 +48,208 @@ static void put_unsigned(struct lk_buf *buf, uint64_t value, unsigned min_digits
         digits[--n] = (char)('0' + value % 10);
         value /= 10;
     } while (value > 0 || sizeof(digits) - n < min_digits);
-    lk_buf_append(buf, digits + n, sizeof(digits) - n);
+    put_str(cell, lk_str_n(digits + n, sizeof(digits) - n));
 }
 
-static void put_cents(struct lk_buf *buf, uint64_t cents)
+static void put_cents(struct cell *cell, uint64_t cents)
 {
-    put_unsigned(buf, cents / 100, 1);
-    lk_buf_char(buf, '.');
-    put_unsigned(buf, cents % 100, 2);
+    put_unsigned(cell, cents / 100, 1);
+    put_char(cell, '.');
+    put_unsigned(cell, cents % 100, 2);
 }
 
-/* Year, month and day of a day number since 1970-01-01 (after H. Hinnant's public algorithm). */
+/* ---- which value a field has ---- */
+
+static enum sb_value_kind kind_of(const struct sb_field *field)
+{
+    static const struct {
+        const char *type;
+        enum sb_value_kind kind;
+    } types[] = {
+        {"date_time", SB_TIME}, {"date_date", SB_DATE},    {"date", SB_DATE},
+        {"date_week", SB_WEEK}, {"date_month", SB_MONTH},  {"date_year", SB_YEAR},
+        {"yesno", SB_YESNO},    {"location", SB_LOCATION}, {"zipcode", SB_ZIP},
+        {"sum", SB_SUM},        {"average", SB_AVERAGE},   {"median", SB_AVERAGE},
+    };
+    const char *format = field->value_format_name != NULL ? field->value_format_name : "";
+
+    if (field->flags & SB_PRIMARY_KEY)
+        return SB_KEY;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (strcmp(types[i].type, field->type) == 0)
+            return types[i].kind;
+    if (!sb_is_number_type(field->type))
+        return strcmp(field->name, "email") == 0 ? SB_EMAIL : SB_TEXT;
+    if (strcmp(format, "percent_2") == 0)
+        return SB_RATE;
+    if (strcmp(format, "usd") == 0)
+        return SB_AVERAGE;
+    return field->flags & SB_MEASURE ? SB_COUNT : SB_INTEGER;
+}
+
+void sb_column_prepare(struct sb_column *column)
+{
+    column->kind = (uint8_t)kind_of(&column->field);
+    column->number = sb_is_number_type(column->field.type);
+    column->nullable = column->field.group != NULL && strcmp(column->field.group, "returned") == 0;
+}
+
+/* ---- dates ---- */
+
+/* Year, month and day of a day number since 1970-01-01, by counting in 400-year eras from March. */
 static void civil(int64_t days, unsigned *ret_y, unsigned *ret_m, unsigned *ret_d)
 {
     int64_t z = days + 719468, era = z / 146097;
-    unsigned doe = (unsigned)(z - era * 146097);
-    unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    unsigned mp = (5 * doy + 2) / 153;
+    unsigned day_of_era = (unsigned)(z - era * 146097);
+    unsigned year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    unsigned month = (5 * day_of_year + 2) / 153; /* from March */
 
-    *ret_d = doy - (153 * mp + 2) / 5 + 1;
-    *ret_m = mp < 10 ? mp + 3 : mp - 9;
-    *ret_y = (unsigned)((int64_t)yoe + era * 400) + (*ret_m <= 2);
-}
-
-static void put_date(struct lk_buf *buf, const char *type, int64_t days, uint64_t h)
-{
-    unsigned y, m, d;
-
-    if (strcmp(type, "date_week") == 0)
-        days -= (days + 3) % 7;
-    civil(days, &y, &m, &d);
-    put_unsigned(buf, y, 4);
-    if (strcmp(type, "date_year") == 0)
-        return;
-    lk_buf_char(buf, '-');
-    put_unsigned(buf, m, 2);
-    if (strcmp(type, "date_month") == 0)
-        return;
-    lk_buf_char(buf, '-');
-    put_unsigned(buf, d, 2);
-    if (strcmp(type, "date_time") != 0)
-        return;
-    lk_buf_char(buf, ' ');
-    put_unsigned(buf, h % 24, 2);
-    lk_buf_char(buf, ':');
-    put_unsigned(buf, h / 24 % 60, 2);
-    lk_buf_char(buf, ':');
-    put_unsigned(buf, h / 1440 % 60, 2);
+    *ret_d = day_of_year - (153 * month + 2) / 5 + 1;
+    *ret_m = month < 10 ? month + 3 : month - 9;
+    *ret_y = (unsigned)((int64_t)year_of_era + era * 400) + (*ret_m <= 2);
 }
 
 #define FIRST_DAY 19358 /* 2023-01-01 */
 
+/* The first dimension of a query counts up, so that rows differ. */
 static int64_t day_of(const struct sb_column *column, int64_t row, uint64_t h)
 {
-    int64_t step = 1;
-
     if (!column->first)
         return FIRST_DAY + (int64_t)(h % 1096);
-    if (strcmp(column->field.type, "date_week") == 0)
-        step = 7;
-    else if (strcmp(column->field.type, "date_month") == 0)
-        return FIRST_DAY + row % 20000 * 30436 / 1000 + 1;
-    else if (strcmp(column->field.type, "date_year") == 0)
-        step = 366;
-    return FIRST_DAY + row * step % 2900000;
-}
-
-static void put_number(struct lk_buf *buf, const struct sb_column *column, uint64_t h)
-{
-    const char *format = column->field.value_format_name, *type = column->field.type;
-
-    if (format != NULL && strcmp(format, "percent_2") == 0) {
-        lk_buf_lit(buf, "0.");
-        put_unsigned(buf, h % 9000 + 1000, 4);
-    } else if (strcmp(type, "sum") == 0) {
-        put_cents(buf, h % 10000000);
-    } else if (strcmp(type, "average") == 0 || strcmp(type, "median") == 0 ||
-               (format != NULL && strcmp(format, "usd") == 0)) {
-        put_cents(buf, h % 50000);
-    } else if (column->field.flags & SB_MEASURE) {
-        put_unsigned(buf, h % 5000 + 1, 1);
-    } else {
-        put_unsigned(buf, h % 100, 1);
+    switch (column->kind) {
+    case SB_WEEK:
+        return FIRST_DAY + row * 7 % 2900000;
+    case SB_MONTH:
+        return FIRST_DAY + row % 90000 * 30437 / 1000 + 1;
+    case SB_YEAR:
+        return FIRST_DAY + row * 366 % 2900000;
+    default:
+        return FIRST_DAY + row % 2900000;
     }
 }
 
-/* A string value goes into `buf` raw. */
-static void put_text(struct lk_buf *buf, const struct sb_column *column, int64_t row, uint64_t h)
+static void put_date(struct cell *cell, const struct sb_column *column, int64_t row, uint64_t h)
 {
-    static const char *const words[] = {"Amber", "Birch", "Cedar",  "Dune", "Ember", "Fjord",
-                                        "Grove", "Heath", "Indigo", "Jade", "Kelp",  "Lark",
-                                        "Moss",  "Nord",  "Opal",   "Pine"};
-    const struct sb_field *field = &column->field;
+    int64_t days = day_of(column, row, h);
+    unsigned y, m, d;
 
-    if (column->n_values > 0) {
-        size_t n = column->n_values;
+    if (column->kind == SB_WEEK)
+        days -= (days + 3) % 7;
+    civil(days, &y, &m, &d);
+    put_unsigned(cell, y, 4);
+    if (column->kind == SB_YEAR)
+        return;
+    put_char(cell, '-');
+    put_unsigned(cell, m, 2);
+    if (column->kind == SB_MONTH)
+        return;
+    put_char(cell, '-');
+    put_unsigned(cell, d, 2);
+    if (column->kind != SB_TIME)
+        return;
+    put_char(cell, ' ');
+    put_unsigned(cell, h % 24, 2);
+    put_char(cell, ':');
+    put_unsigned(cell, h / 24 % 60, 2);
+    put_char(cell, ':');
+    put_unsigned(cell, h / 1440 % 60, 2);
+}
 
-        lk_buf_str(buf, lk_str(field->values[(column->first ? (uint64_t)row : h) % n]));
-        if (column->first && (size_t)row >= n) {
-            lk_buf_char(buf, ' ');
-            put_unsigned(buf, (uint64_t)row / n + 1, 1);
+/* ---- text ---- */
+
+static void put_text(struct cell *cell, const struct sb_column *column, int64_t row, uint64_t h)
+{
+    static const struct lk_str words[] = {
+        LK_STR_INIT("Amber"), LK_STR_INIT("Birch"), LK_STR_INIT("Cedar"),  LK_STR_INIT("Dune"),
+        LK_STR_INIT("Ember"), LK_STR_INIT("Fjord"), LK_STR_INIT("Grove"),  LK_STR_INIT("Heath"),
+        LK_STR_INIT("Jade"),  LK_STR_INIT("Kelp"),  LK_STR_INIT("Indigo"), LK_STR_INIT("Lark"),
+        LK_STR_INIT("Moss"),  LK_STR_INIT("Nord"),  LK_STR_INIT("Opal"),   LK_STR_INIT("Pine"),
+    };
+    uint64_t n = column->n_values, number = (uint64_t)row;
+
+    if (n > 0) {
+        put_str(cell, lk_str(column->field.values[(column->first ? number : h) % n]));
+        if (column->first && number >= n) {
+            put_char(cell, ' ');
+            put_unsigned(cell, number / n + 1, 1);
         }
-    } else if (strcmp(field->type, "location") == 0) {
-        put_cents(buf, h % 6000 + 100);
-        lk_buf_lit(buf, ",-");
-        put_cents(buf, h / 6000 % 12000 + 100);
-    } else if (strcmp(field->type, "zipcode") == 0) {
-        put_unsigned(buf, h % 100000, 5);
-    } else if (strcmp(field->type, "list") == 0) {
-        lk_buf_lit(buf, "Chrome|Safari");
-    } else if (strcmp(field->name, "email") == 0) {
-        lk_buf_lit(buf, "customer");
-        put_unsigned(buf, column->first ? (uint64_t)row : h % 1000000, 6);
-        lk_buf_lit(buf, "@example.com");
-    } else {
-        lk_buf_str(buf, lk_str(words[h % 16]));
-        lk_buf_char(buf, ' ');
-        put_unsigned(buf, column->first ? (uint64_t)row + 1 : h / 16 % 10000, 1);
+        return;
+    }
+    if (strcmp(column->field.type, "list") == 0) {
+        put_str(cell, LK_STR("Chrome|Safari"));
+        return;
+    }
+    put_str(cell, words[h % 16]);
+    put_char(cell, ' ');
+    put_unsigned(cell, column->first ? number + 1 : h / 16 % 10000, 1);
+}
+
+static void put_location(struct cell *cell, uint64_t h)
+{
+    put_cents(cell, h % 6000 + 100);
+    put_str(cell, LK_STR(",-"));
+    put_cents(cell, h / 6000 % 12000 + 100);
+}
+
+static void put_value(struct cell *cell, const struct sb_column *column, int64_t row, uint64_t h)
+{
+    switch (column->kind) {
+    case SB_KEY:
+        put_unsigned(cell, (uint64_t)row + 1, 1);
+        break;
+    case SB_INTEGER:
+        put_unsigned(cell, h % 100, 1);
+        break;
+    case SB_COUNT:
+        put_unsigned(cell, h % 5000 + 1, 1);
+        break;
+    case SB_SUM:
+        put_cents(cell, h % 10000000);
+        break;
+    case SB_AVERAGE:
+        put_cents(cell, h % 50000);
+        break;
+    case SB_RATE:
+        put_str(cell, LK_STR("0."));
+        put_unsigned(cell, h % 9000 + 1000, 4);
+        break;
+    case SB_YESNO:
+        put_str(cell, h % 2 == 0 ? LK_STR("Yes") : LK_STR("No"));
+        break;
+    case SB_ZIP:
+        put_unsigned(cell, h % 100000, 5);
+        break;
+    case SB_LOCATION:
+        put_location(cell, h);
+        break;
+    case SB_EMAIL:
+        put_str(cell, LK_STR("customer"));
+        put_unsigned(cell, column->first ? (uint64_t)row : h % 1000000, 6);
+        put_str(cell, LK_STR("@example.com"));
+        break;
+    case SB_TEXT:
+        put_text(cell, column, row, h);
+        break;
+    default:
+        put_date(cell, column, row, h);
     }
 }
 
 /* ---- presentation ---- */
 
-static void put_csv(struct lk_buf *buf, struct lk_str text)
+static bool has_any_of(struct lk_str text, const char *bytes)
 {
-    if (memchr(text.ptr, ',', text.len) == NULL && memchr(text.ptr, '"', text.len) == NULL &&
-        memchr(text.ptr, '\n', text.len) == NULL) {
+    for (; *bytes != '\0'; bytes++)
+        if (memchr(text.ptr, *bytes, text.len) != NULL)
+            return true;
+    return false;
+}
+
+static void present_csv(struct lk_buf *buf, struct lk_str text)
+{
+    if (!has_any_of(text, ",\"\n")) {
         lk_buf_str(buf, text);
         return;
     }
@@ -165,53 +262,54 @@ static void put_csv(struct lk_buf *buf, struct lk_str text)
     lk_buf_char(buf, '"');
 }
 
-static void put_html(struct lk_buf *buf, struct lk_str text)
+static void present_html(struct lk_buf *buf, struct lk_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
-        switch (text.ptr[i]) {
-        case '<':
+        if (text.ptr[i] == '<')
             lk_buf_lit(buf, "&lt;");
-            break;
-        case '&':
+        else if (text.ptr[i] == '&')
             lk_buf_lit(buf, "&amp;");
-            break;
-        default:
+        else
             lk_buf_char(buf, text.ptr[i]);
-        }
     }
 }
 
-/* A string or formatted value in the style, from where it was put raw: buf[from…]. */
-static void present(struct lk_buf *buf, size_t from, enum sb_value_style style)
+static void present_json(struct lk_buf *buf, struct lk_str text)
 {
-    char text[1024];
-    size_t len = buf->len - from;
-    struct lk_str raw;
+    char *room;
 
-    if (buf->overflow)
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] >= ' ' && text.ptr[i] != '"' && text.ptr[i] != '\\')
+            continue;
+        lk_buf_char(buf, '"');
+        lk_json_escape(buf, text);
+        lk_buf_char(buf, '"');
         return;
-    if (len > sizeof(text))
-        len = sizeof(text);
-    memcpy(text, buf->ptr + from, len);
-    raw = lk_str_n(text, len);
-    lk_buf_truncate(buf, from);
-    if (style == SB_CSV_VALUE) {
-        put_csv(buf, raw);
-    } else if (style == SB_HTML_VALUE) {
-        put_html(buf, raw);
-    } else if (style == SB_JSON_VALUE) {
-        lk_buf_char(buf, '"');
-        lk_json_escape(buf, raw);
-        lk_buf_char(buf, '"');
-    } else {
-        lk_buf_str(buf, raw);
     }
+    room = lk_buf_reserve(buf, text.len + 2);
+    if (room == NULL)
+        return;
+    room[0] = '"';
+    memcpy(room + 1, text.ptr, text.len);
+    room[text.len + 1] = '"';
+    buf->len += text.len + 2;
 }
 
-static bool is_null(const struct sb_column *column, uint64_t h)
+static void present(struct lk_buf *buf, struct lk_str text, enum sb_value_style style)
 {
-    return column->field.group != NULL && strcmp(column->field.group, "returned") == 0 &&
-           !column->first && h % 5 != 0;
+    switch (style) {
+    case SB_JSON_VALUE:
+        present_json(buf, text);
+        break;
+    case SB_CSV_VALUE:
+        present_csv(buf, text);
+        break;
+    case SB_HTML_VALUE:
+        present_html(buf, text);
+        break;
+    case SB_PLAIN_VALUE:
+        lk_buf_str(buf, text);
+    }
 }
 
 void sb_value(struct lk_buf *buf, const struct sb_plan *plan, const struct sb_column *column,
@@ -219,32 +317,28 @@ void sb_value(struct lk_buf *buf, const struct sb_plan *plan, const struct sb_co
 {
     int64_t at = plan->descending ? plan->all - 1 - row : row;
     uint64_t h = mix(column->hash + (uint64_t)at * 0x9e3779b97f4a7c15ULL);
-    const char *type = column->field.type;
-    bool number = sb_is_number_type(type);
-    size_t from = buf->len;
+    struct lk_str text;
+    struct cell cell;
 
+    cell.len = 0;
+    if (at < 0)
+        at = -at;
     if (column->n_fixed > 0) {
-        lk_buf_str(buf, column->fixed[h % column->n_fixed]);
-    } else if (is_null(column, h)) {
+        text = column->fixed[h % column->n_fixed];
+    } else if (column->nullable && !column->first && h % 5 != 0) {
         if (style == SB_JSON_VALUE)
             lk_buf_lit(buf, "null");
         return;
-    } else if (column->field.flags & SB_PRIMARY_KEY) {
-        put_unsigned(buf, (uint64_t)at + 1, 1);
-    } else if (strncmp(type, "date", 4) == 0) {
-        put_date(buf, type, day_of(column, at, h), h);
-    } else if (number) {
-        if (plan->formatted && column->field.value_format_name != NULL &&
-            strcmp(column->field.value_format_name, "usd") == 0)
-            lk_buf_char(buf, '$');
-        put_number(buf, column, h);
-    } else if (strcmp(type, "yesno") == 0) {
-        lk_buf_str(buf, h % 2 == 0 ? LK_STR("Yes") : LK_STR("No"));
     } else {
-        put_text(buf, column, at, h);
+        if (plan->formatted && (column->kind == SB_SUM || column->kind == SB_AVERAGE))
+            put_char(&cell, '$');
+        put_value(&cell, column, at, h);
+        text = lk_str_n(cell.text, cell.len);
     }
-    if (!number || plan->formatted)
-        present(buf, from, style);
+    if (column->number && !plan->formatted)
+        lk_buf_str(buf, text);
+    else
+        present(buf, text, style);
 }
 
 struct lk_str sb_pivot_key(const struct sb_plan *plan, size_t i)

@@ -357,13 +357,33 @@ void sb_run(struct sb_request *rq, struct sb_answer *out, struct lk_str query,
 
 /* ---- plan.c: what a query asks for; rows.c: its values; format.c: their presentation ---- */
 
+enum sb_value_kind {
+    SB_TEXT,
+    SB_EMAIL,
+    SB_LOCATION,
+    SB_ZIP,
+    SB_YESNO,
+    SB_KEY,     /* the row's number */
+    SB_INTEGER, /* below 100 */
+    SB_COUNT,
+    SB_SUM,
+    SB_AVERAGE,
+    SB_RATE,
+    SB_TIME, /* from here to SB_YEAR by how much of the date is shown */
+    SB_DATE,
+    SB_WEEK,
+    SB_MONTH,
+    SB_YEAR,
+};
 struct sb_column {
     struct lk_str name, label;
     struct sb_field field;
-    struct lk_str json_key; /* "name": with quotes and colon */
+    struct lk_str json_key; /* ,"name": with comma, quotes and colon */
     uint64_t hash;
     struct lk_str fixed[8]; /* values that an equality filter allows */
     size_t n_fixed, n_values;
+    uint8_t kind;          /* sb_value_kind */
+    bool number, nullable; /* shown without quotes; sometimes null */
     bool first, pivot, table_calc;
 };
 struct sb_plan {
@@ -390,6 +410,8 @@ void sb_value(struct lk_buf *buf, const struct sb_plan *plan, const struct sb_co
               int64_t row, enum sb_value_style style);
 /* The key of the i-th pivot column, as text. */
 #define SB_PIVOTS 3
+/* Sets what sb_value goes by, once. */
+void sb_column_prepare(struct sb_column *column);
 struct lk_str sb_pivot_key(const struct sb_plan *plan, size_t i);
 /* Sets out's stream or body; false when there is no such format. */
 bool sb_format_answer(struct sb_request *rq, struct sb_answer *out, struct sb_plan *plan,

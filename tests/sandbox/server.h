@@ -15,7 +15,9 @@ struct sb_worker {
     h2o_socket_t *listener, *waker;
     h2o_linklist_t connections;
     struct sb *sb;
-    int wake_fd; /* readable: stop */
+    int wake_fd; /* readable: stop; a signalfd in the first worker, eventfds in the others */
+    struct sb_worker *others; /* of the first one: those to wake too */
+    unsigned n_others;
     bool stopping;
     pthread_t thread;
 };
