@@ -50,7 +50,10 @@ def main(argv: list[str]) -> int:
 def check(output: Path, files: dict[str, str]) -> int:
     differing = [name for name, text in files.items() if not emit.same_content(output / name, text)]
     for name in differing:
-        print(f"generate: {output / name}: is not what the inputs give; run tools/regenerate.sh", file=sys.stderr)
+        print(
+            f"generate: {output / name}: is not what the inputs give; run tools/regenerate.sh",
+            file=sys.stderr,
+        )
         print(emit.first_difference(output / name, files[name]), file=sys.stderr)
     return 1 if differing else 0
 

@@ -38,7 +38,9 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description="Write the facts of Looker's API document.")
     parser.add_argument("source", metavar="FILE|URL")
     parser.add_argument("--output", type=Path, default=ROOT / "spec" / "looker-4.0.json")
-    parser.add_argument("--overlay", type=Path, default=ROOT / "spec" / "overlay.yaml", help="to compare with")
+    parser.add_argument(
+        "--overlay", type=Path, default=ROOT / "spec" / "overlay.yaml", help="to compare with"
+    )
     options = parser.parse_args(argv)
     try:
         document, name = fetch.read_document(options.source)

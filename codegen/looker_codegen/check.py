@@ -49,7 +49,9 @@ class Checker:
         if op is None:
             hint = did_you_mean(name, self.facts.operations)
             raise self.fail(
-                key, f"the API has no operation {name}{hint}", "use an id of spec/looker-4.0.json or spec/overlay.yaml"
+                key,
+                f"the API has no operation {name}{hint}",
+                "use an id of spec/looker-4.0.json or spec/overlay.yaml",
             )
         return op
 
@@ -59,11 +61,17 @@ class Checker:
         tool, hints = self.tool, self.tool.hints
         ops = [self.operation(n, "operation" if tool.operation else "operations") for n in tool.operations]
         if hints["read_only"] and hints["destructive"]:
-            raise self.fail("annotations.destructive", "contradicts read_only", "a tool that only reads destroys nothing")
+            raise self.fail(
+                "annotations.destructive", "contradicts read_only", "a tool that only reads destroys nothing"
+            )
         if hints["read_only"] and not hints["idempotent"]:
-            raise self.fail("annotations.idempotent", "contradicts read_only", "reading twice is reading once: true")
+            raise self.fail(
+                "annotations.idempotent", "contradicts read_only", "reading twice is reading once: true"
+            )
         if tool.query_like and not any(op.method in ("POST", "PUT", "PATCH") for op in ops):
-            raise self.fail("query_like", "there is no POST, PUT or PATCH that it could be about", "remove it")
+            raise self.fail(
+                "query_like", "there is no POST, PUT or PATCH that it could be about", "remove it"
+            )
         for op in ops:
             self.check_hints(op)
 
@@ -73,11 +81,15 @@ class Checker:
             raise self.fail("annotations.destructive", f"is false, but {op.id} is a DELETE", "write true")
         reads = op.method == "GET" and not op.acts
         if tool.operation and reads and not hints["read_only"]:
-            raise self.fail("annotations.read_only", f"is false, but {op.id} is a GET that only reads", "write true")
+            raise self.fail(
+                "annotations.read_only", f"is false, but {op.id} is a GET that only reads", "write true"
+            )
         if not hints["read_only"] or reads:
             return
         if op.method == "GET":
-            raise self.fail("annotations.read_only", f"is true, but {op.id} acts though it is a GET", "write false")
+            raise self.fail(
+                "annotations.read_only", f"is true, but {op.id} acts though it is a GET", "write false"
+            )
         if not tool.query_like:
             raise self.fail(
                 "annotations.read_only",
@@ -112,11 +124,19 @@ class Checker:
         if not name:
             return "body", Field("body", op.body.type, required=op.body.required)
         if op.body.type.kind != "object" or op.body.type.is_list:
-            raise self.fail(at, f"the body of {op.id} is {op.body.type}, without fields", "bind it as a whole: body: ARGUMENT")
+            raise self.fail(
+                at,
+                f"the body of {op.id} is {op.body.type}, without fields",
+                "bind it as a whole: body: ARGUMENT",
+            )
         fields = self.facts.schemas[op.body.type.schema].fields
         if name not in fields:
             hint = did_you_mean(name, fields)
-            raise self.fail(at, f"the body of {op.id} ({op.body.type}) has no field {name}{hint}", f"it has: {listed(fields, 60)}")
+            raise self.fail(
+                at,
+                f"the body of {op.id} ({op.body.type}) has no field {name}{hint}",
+                f"it has: {listed(fields, 60)}",
+            )
         return "body_field", fields[name]
 
     def explicit(self, op: Operation) -> Iterator[tuple[str, Bind, Field, str]]:
@@ -126,7 +146,9 @@ class Checker:
             if isinstance(value, str):
                 value = {"arg": value}
             if not isinstance(value, dict) or ("arg" in value) == ("const" in value):
-                raise self.fail(at, "names no argument", "write an argument's name, {arg: …, convert: …} or {const: …}")
+                raise self.fail(
+                    at, "names no argument", "write an argument's name, {arg: …, convert: …} or {const: …}"
+                )
             for unknown in set(value) - {"arg", "const", "convert"}:
                 raise self.fail(at, f"has the unknown key {unknown}", "known are: arg, convert, const")
             if "const" in value:
@@ -134,7 +156,11 @@ class Checker:
                 continue
             convert = value.get("convert", "none")
             if convert != "none" and convert not in CONVERSIONS:
-                raise self.fail(at, f"{quoted(convert)} is no conversion{did_you_mean(str(convert), CONVERSIONS)}", f"write one of {listed(CONVERSIONS)}")
+                raise self.fail(
+                    at,
+                    f"{quoted(convert)} is no conversion{did_you_mean(str(convert), CONVERSIONS)}",
+                    f"write one of {listed(CONVERSIONS)}",
+                )
             yield key, Bind(target, field.name, value["arg"], convert=convert), field, at
 
     def controls(self) -> set[str]:
@@ -148,7 +174,8 @@ class Checker:
     def automatic(self, op: Operation, taken: dict[str, Bind]) -> Iterator[tuple[str, Bind, Field, str]]:
         named = {b.arg for b in taken.values()} | self.controls()
         body = op.body.type if op.body else None
-        fields = self.facts.schemas[body.schema].fields if body and body.kind == "object" and not body.is_list else {}
+        has_fields = body is not None and body.kind == "object" and not body.is_list
+        fields = self.facts.schemas[body.schema].fields if body and has_fields else {}
         for name in self.tool.args:
             if name in named:
                 continue
@@ -157,10 +184,16 @@ class Checker:
             if name in fields and "path" not in places:
                 places.append("body")
             if len(places) > 1:
-                raise self.fail(at, f"is both a query parameter and a body field of {op.id}", f"bind it: query.{name} or body.{name}")
+                raise self.fail(
+                    at,
+                    f"is both a query parameter and a body field of {op.id}",
+                    f"bind it: query.{name} or body.{name}",
+                )
             key = f"{places[0]}.{name}" if places else ""
             if key in taken:
-                raise self.fail(at, f"bind gives {key} something else", f"remove {name}, or that line of bind")
+                raise self.fail(
+                    at, f"bind gives {key} something else", f"remove {name}, or that line of bind"
+                )
             if not key:
                 known = [p.name for p in op.parameters] + list(fields)
                 raise self.fail(
@@ -173,66 +206,64 @@ class Checker:
 
     def check_bind(self, bind: Bind, field: Field, op: Operation, at: str) -> None:
         if bind.target == "body_field" and field.read_only and not op.sends_read_only:
-            raise self.fail(
-                at, f"{field.name} is readOnly in {op.body.type if op.body else ''}", "Looker refuses or ignores it; remove it"
-            )
+            owner = op.body.type if op.body else ""
+            raise self.fail(at, f"{field.name} is readOnly in {owner}", "Looker refuses or ignores it; remove it")
         if bind.arg is None:
             return self.check_constant(at, field)
         arg = self.tool.args.get(bind.arg)
         if arg is None:
             hint = did_you_mean(bind.arg, self.tool.args)
-            raise self.fail(at, f"there is no argument {bind.arg}{hint}", "declare it below args, or correct the name")
+            raise self.fail(
+                at, f"there is no argument {bind.arg}{hint}", "declare it below args, or correct the name"
+            )
         self.check_types(arg, field, bind.convert, at)
         if field.required and not arg.always_there and not (bind.target == "body_field" and op.method == "PATCH"):
             raise self.fail(
-                at, f"{op.id} requires {field.name}, but the argument {arg.name} is optional", "make it required, or give it a default"
+                at,
+                f"{op.id} requires {field.name}, but the argument {arg.name} is optional",
+                "make it required, or give it a default",
             )
         if field.enum:
             odd = [v for v in arg.enum if v not in field.enum]
             if odd or not arg.enum:
-                problem = f"{quoted(odd[0])} is not a value of {field.name}" if odd else f"{field.name} takes certain values only"
+                problem = f"{field.name} takes certain values only"
+                if odd:
+                    problem = f"{quoted(odd[0])} is not a value of {field.name}"
                 raise self.fail(at, problem, f"give {arg.name} an enum out of: {listed(field.enum, 40)}")
 
     def check_constant(self, at: str, field: Field) -> None:
         value = self.tool.bind[at.removeprefix("bind.")]["const"]
         if field.type.kind == "object":
-            raise self.fail(at, f"{field.name} is {field.type}, which is no constant", "write a handler for this tool")
+            raise self.fail(
+                at, f"{field.name} is {field.type}, which is no constant", "write a handler for this tool"
+            )
         if not fits_type(value, field.type):
-            raise self.fail(at, f"the constant {quoted(value)} is not of type {field.type}", "correct the constant")
+            raise self.fail(
+                at, f"the constant {quoted(value)} is not of type {field.type}", "correct the constant"
+            )
         if field.enum and value not in field.enum:
-            raise self.fail(at, f"the constant {quoted(value)} is not a value of {field.name}", f"choose from {listed(field.enum, 40)}")
+            raise self.fail(
+                at,
+                f"the constant {quoted(value)} is not a value of {field.name}",
+                f"choose from {listed(field.enum, 40)}",
+            )
 
     def check_types(self, arg: Argument, field: Field, convert: str, at: str) -> None:
-        source, target = arg.type, field.type
-        converted: Type | None = source
-        if convert == "join_comma":
-            converted = Type("string") if source == Type("string", True) else None
-        elif convert == "to_string":
-            scalar = source.kind in ("integer", "number", "boolean") and not source.is_list
-            converted = Type("string") if scalar else None
-        elif convert == "to_strings":
-            converted = Type("string", True) if source == Type("integer", True) else None
-        if converted is None:
+        target = field.type
+        sent = converted(arg.type, convert)
+        if sent is None:
             raise self.fail(at, f"{convert} does not take {arg.type_name}", "correct the conversion or the type")
-        if converted == target or (
-            converted.kind == target.kind == "map" and target.values == "any" and converted.is_list == target.is_list
-        ):
+        both_maps = sent.kind == target.kind == "map" and sent.is_list == target.is_list
+        if sent == target or (both_maps and target.values == "any"):
             return
+        fitting = [c for c in CONVERSIONS if converted(arg.type, c) == target]
         if target.kind == "object":
             remedy = "an object with a schema of its own takes a handler"
+        elif fitting:
+            remedy = f"add convert: {fitting[0]}"
         else:
-            fitting = [c for c in CONVERSIONS if self.would_fit(source, target, c)]
-            remedy = f"add convert: {fitting[0]}" if fitting else f"declare the argument as {as_argument(target)}"
+            remedy = f"declare the argument as {as_argument(target)}"
         raise self.fail(at, f"the argument {arg.name} is {arg.type_name}, but {field.name} is {target}", remedy)
-
-    @staticmethod
-    def would_fit(source: Type, target: Type, convert: str) -> bool:
-        pairs = {
-            "join_comma": source == Type("string", True) and target == Type("string"),
-            "to_string": source.kind in ("integer", "number", "boolean") and not source.is_list and target == Type("string"),
-            "to_strings": source == Type("integer", True) and target == Type("string", True),
-        }
-        return pairs[convert]
 
     def binds(self, op: Operation) -> dict[str, Bind]:
         taken: dict[str, Bind] = {}
@@ -241,7 +272,11 @@ class Checker:
                 self.check_bind(bind, field, op, at)
                 taken[key] = bind
         for name in sorted(self.controls() & {b.arg for b in taken.values() if b.arg}):
-            raise self.fail("bind", f"{name} is bound, but the server itself obeys it", "remove it from bind, or from page and keep_arg")
+            raise self.fail(
+                "bind",
+                f"{name} is bound, but the server itself obeys it",
+                "remove it from bind, or from page and keep_arg",
+            )
         return taken
 
     def check_required(self, op: Operation, taken: dict[str, Bind]) -> None:
@@ -255,7 +290,11 @@ class Checker:
         for key in missing:
             if key not in taken:
                 name = key.partition(".")[2] or "body"
-                raise self.fail("operation", f"{op.id} requires {key}, which nothing binds", f"declare an argument {name}, or bind {key}")
+                raise self.fail(
+                    "operation",
+                    f"{op.id} requires {key}, which nothing binds",
+                    f"declare an argument {name}, or bind {key}",
+                )
 
     # ---- what comes back ----
 
@@ -269,15 +308,25 @@ class Checker:
         kind = content.type
         if tool.answer == "text":
             if kind != Type("string") or not any(m in _TEXT_MEDIA for m in content.media):
-                raise self.fail("answer", f"{op.id} answers {kind} as {listed(content.media)}, not text", "write another answer, or a handler")
+                raise self.fail(
+                    "answer",
+                    f"{op.id} answers {kind} as {listed(content.media)}, not text",
+                    "write another answer, or a handler",
+                )
             return None
         if "application/json" not in content.media or kind == Type("string"):
             raise self.fail(
-                "answer", f"{op.id} answers {kind} as {listed(content.media)}, not a JSON object or list", "write answer: text or none, or a handler"
+                "answer",
+                f"{op.id} answers {kind} as {listed(content.media)}, not a JSON object or list",
+                "write answer: text or none, or a handler",
             )
         if tool.answer == "object":
             if kind.is_list or kind.kind not in ("object", "map", "any"):
-                raise self.fail("answer", f"{op.id} answers {kind}", "write answer: list" if kind.is_list else "write a handler")
+                raise self.fail(
+                    "answer",
+                    f"{op.id} answers {kind}",
+                    "write answer: list" if kind.is_list else "write a handler",
+                )
             return kind
         return self.list_items(kind, op)
 
@@ -288,12 +337,20 @@ class Checker:
                 raise self.fail("items", f"{walked} is {kind}, which has no field {name}", "correct the path")
             fields = self.facts.schemas[kind.schema].fields
             if name not in fields:
-                raise self.fail("items", f"{kind.schema} has no field {name}{did_you_mean(name, fields)}", f"it has: {listed(fields, 60)}")
+                raise self.fail(
+                    "items",
+                    f"{kind.schema} has no field {name}{did_you_mean(name, fields)}",
+                    f"it has: {listed(fields, 60)}",
+                )
             kind, walked = fields[name].type, f"{walked}.{name}"
         if not kind.is_list and kind.kind != "any":
             if self.tool.items:
                 raise self.fail("items", f"leads to {kind}, which is no list", "correct the path")
-            raise self.fail("answer", f"{op.id} answers {kind}, which is no list", "write answer: object, or name the list with items")
+            raise self.fail(
+                "answer",
+                f"{op.id} answers {kind}, which is no list",
+                "write answer: object, or name the list with items",
+            )
         return replace(kind, is_list=False)
 
     def check_projection(self, kind: Type | None) -> projection.Node | None:
@@ -308,7 +365,11 @@ class Checker:
             if wrong:
                 path, problem, known = wrong
                 hint = did_you_mean(path.rpartition(".")[2], known)
-                raise self.fail("project", f"{path or 'the answer'} {problem}{hint}", f"it has: {listed(known, 60)}" if known else "keep it whole")
+                raise self.fail(
+                    "project",
+                    f"{path or 'the answer'} {problem}{hint}",
+                    f"it has: {listed(known, 60)}" if known else "keep it whole",
+                )
         for path in tool.drop_if_true:
             self.check_drop(path, root, kind)
         return root if tool.project is not None or tool.drop_if_true else None
@@ -318,7 +379,9 @@ class Checker:
         *parents, name = path.split(".")
         for parent in parents:
             if parent not in node.fields or here is None or here.kind != "object":
-                raise self.fail("drop_if_true", f"{path}: the projection does not keep {parent}", "name it in project")
+                raise self.fail(
+                    "drop_if_true", f"{path}: the projection does not keep {parent}", "name it in project"
+                )
             node, here = node.fields[parent], self.facts.schemas[here.schema].fields[parent].type
         fields = self.facts.schemas[here.schema].fields if here and here.kind == "object" else {}
         if name not in fields or fields[name].type != Type("boolean"):
@@ -330,16 +393,23 @@ class Checker:
         tool = self.tool
         wanted: list[tuple[str, str | None, Type]] = [("keep_arg", tool.keep_arg, Type("boolean"))]
         if tool.page:
-            wanted += [("page.limit", tool.page.limit, Type("integer")), ("page.offset", tool.page.offset, Type("integer"))]
+            wanted.append(("page.limit", tool.page.limit, Type("integer")))
+            wanted.append(("page.offset", tool.page.offset, Type("integer")))
         for key, name, kind in wanted:
             if name is None:
                 continue
             arg = tool.args.get(name)
             if arg is None or arg.type != kind:
-                raise self.fail(key, f"{name} is no argument of type {kind}{did_you_mean(name, tool.args)}", "declare it below args")
+                raise self.fail(
+                    key,
+                    f"{name} is no argument of type {kind}{did_you_mean(name, tool.args)}",
+                    "declare it below args",
+                )
             if tool.page and tool.page.by == "looker" and key != "keep_arg":
                 if not any(b.arg == name and k.startswith("query.") for k, b in taken.items()):
-                    raise self.fail(key, f"{name} is bound to no query parameter", "bind it, or write by: local")
+                    raise self.fail(
+                        key, f"{name} is bound to no query parameter", "bind it, or write by: local"
+                    )
 
     def add_fields_parameter(self, op: Operation, taken: dict[str, Bind], root: projection.Node | None) -> None:
         field = op.parameter("fields", "query")
@@ -369,9 +439,22 @@ class Checker:
         return Binding(op, list(taken.values()), root)
 
 
+def converted(source: Type, convert: str) -> Type | None:
+    """What the conversion makes of that type; None when it does not take it."""
+    text, texts = Type("string"), Type("string", is_list=True)
+    if convert == "join_comma":
+        return text if source == texts else None
+    if convert == "to_string":
+        return text if source in (Type("integer"), Type("number"), Type("boolean")) else None
+    if convert == "to_strings":
+        return texts if source == Type("integer", is_list=True) else None
+    return source
+
+
 def as_argument(kind: Type) -> str:
     """How a manifest writes that type."""
-    name = {"map<any>": "object", "any": "object"}.get(str(replace(kind, is_list=False)), str(replace(kind, is_list=False)))
+    name = str(replace(kind, is_list=False))
+    name = "object" if name in ("map<any>", "any") else name
     return f"{name}[]" if kind.is_list else name
 
 

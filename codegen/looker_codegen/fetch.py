@@ -67,7 +67,9 @@ def _parse(content: bytes, source: str) -> dict[str, Any]:
             source, "", f"is not JSON: {error}", "give Looker's OpenAPI 3.0 or Swagger 2.0 document as JSON"
         ) from error
     if not isinstance(document, dict):
-        raise InputError(source, "", "is not a JSON object", "give Looker's OpenAPI 3.0 or Swagger 2.0 document")
+        raise InputError(
+            source, "", "is not a JSON object", "give Looker's OpenAPI 3.0 or Swagger 2.0 document"
+        )
     return document
 
 

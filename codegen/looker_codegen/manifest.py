@@ -150,12 +150,16 @@ class Where:
                     "is a schema form that model providers refuse",
                     "write one plain type; offer alternatives as separate optional arguments",
                 )
-            raise self.error(key, f"is an unknown key{did_you_mean(key, known)}", f"known are: {listed(known, 30)}")
+            raise self.error(
+                key, f"is an unknown key{did_you_mean(key, known)}", f"known are: {listed(known, 30)}"
+            )
 
     def text(self, key: str, most: int = MAX_DESCRIPTION) -> str:
         value = self.row.get(key)
         if not isinstance(value, str) or not value.strip():
-            raise self.error(key, "is missing or no text", f"write {key}: followed by text, in quotes if need be")
+            raise self.error(
+                key, "is missing or no text", f"write {key}: followed by text, in quotes if need be"
+            )
         value = value.strip()
         if len(value) > most:
             raise self.error(key, f"has {len(value)} characters; clients cut at {most}", "shorten it")
@@ -166,13 +170,17 @@ class Where:
     def flag(self, key: str, default: bool | None = None) -> bool:
         value = self.row.get(key, default)
         if not isinstance(value, bool):
-            raise self.error(key, "is not stated" if value is None else f"is {quoted(value)}", "write true or false")
+            raise self.error(
+                key, "is not stated" if value is None else f"is {quoted(value)}", "write true or false"
+            )
         return value
 
     def texts(self, key: str) -> list[str]:
         value = self.row.get(key)
         if not isinstance(value, list) or not value or not all(isinstance(v, str) and v for v in value):
-            raise self.error(key, "is not a list of texts", "write [a, b], with quotes where YAML reads another type")
+            raise self.error(
+                key, "is not a list of texts", "write [a, b], with quotes where YAML reads another type"
+            )
         if len(set(value)) != len(value):
             raise self.error(key, "names something twice", "remove one")
         return value
@@ -186,7 +194,11 @@ def _argument_type(at: Where) -> tuple[str, Type]:
     if isinstance(name, list):
         raise at.error("type", "is a list of types, which model providers refuse", "write one type")
     if name in ("array", "list"):
-        raise at.error("type", "is a list without an item type, which model providers refuse", "write string[] or the like")
+        raise at.error(
+            "type",
+            "is a list without an item type, which model providers refuse",
+            "write string[] or the like",
+        )
     if not isinstance(name, str) or name not in ARGUMENT_TYPES:
         hint = did_you_mean(str(name), ARGUMENT_TYPES) if name is not None else ""
         problem = "is missing" if name is None else f"is {quoted(name)}{hint}"
@@ -212,7 +224,9 @@ def _limits(at: Where, kind: Type) -> dict[str, Any]:
             if not fits:
                 raise at.error(key, "does not fit the type", f"it is for {what}; remove it")
             if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-                raise at.error(key, f"is {quoted(value)}", "write a whole number" if whole else "write a number")
+                raise at.error(
+                    key, f"is {quoted(value)}", "write a whole number" if whole else "write a number"
+                )
             if abs(value) > MAX_INTEGER or (what != "numbers" and not 0 <= value < 2**32):
                 raise at.error(key, f"is {quoted(value)}, out of range", "write a smaller number")
             found[key] = value
@@ -234,7 +248,9 @@ def _is_scalar(value: Any, kind: str) -> bool:
 def fits_type(value: Any, kind: Type) -> bool:
     """Whether a YAML value is one of that type."""
     if kind.is_list:
-        return isinstance(value, list) and all(fits_type(v, Type(kind.kind, values=kind.values)) for v in value)
+        return isinstance(
+            value, list) and all(fits_type(v, Type(kind.kind, values=kind.values)) for v in value
+        )
     if kind.kind == "any":
         return True
     if kind.kind == "map":
@@ -247,7 +263,9 @@ def fits_type(value: Any, kind: Type) -> bool:
 def _check_default(at: Where, arg: Argument) -> None:
     value, limits = arg.default, arg.limits
     if not fits_type(value, arg.type):
-        raise at.error("default", f"is {quoted(value)}, not of type {arg.type_name}", "correct the default or the type")
+        raise at.error(
+            "default", f"is {quoted(value)}, not of type {arg.type_name}", "correct the default or the type"
+        )
     if arg.type.is_list or arg.type.kind == "map":
         size = len(value)
         if not limits.get("min_items", 0) <= size <= limits.get("max_items", size):
@@ -257,11 +275,15 @@ def _check_default(at: Where, arg: Argument) -> None:
             raise at.error("default", f"{quoted(item)} is not in the enum", f"choose from {listed(arg.enum)}")
         if arg.type.kind in ("integer", "number"):
             if not limits.get("minimum", item) <= item <= limits.get("maximum", item) or abs(item) > MAX_INTEGER:
-                raise at.error("default", f"{quoted(item)} is out of range", "stay within minimum and maximum")
+                raise at.error(
+                    "default", f"{quoted(item)} is out of range", "stay within minimum and maximum"
+                )
         if arg.type.kind == "string":
             size = len(item.encode())
             if not limits.get("min_length", 0) <= size <= limits.get("max_length", size):
-                raise at.error("default", f"{quoted(item)} has {size} bytes", "stay within min_length and max_length")
+                raise at.error(
+                    "default", f"{quoted(item)} has {size} bytes", "stay within min_length and max_length"
+                )
 
 
 def _argument(name: str, at: Where) -> Argument:
@@ -310,7 +332,11 @@ def _operation_tool(tool: Tool, at: Where) -> None:
         tool.bind = at.below("bind").row
     tool.answer = row.get("answer", "")
     if tool.answer not in ANSWERS:
-        raise at.error("answer", f"is {quoted(tool.answer)}" if tool.answer else "is missing", f"write one of {listed(ANSWERS)}")
+        raise at.error(
+            "answer",
+            f"is {quoted(tool.answer)}" if tool.answer else "is missing",
+            f"write one of {listed(ANSWERS)}",
+        )
     if "items" in row:
         tool.items = at.text("items").split(".")
     if "text_name" in row:
@@ -351,7 +377,9 @@ def _operation_keys_together(tool: Tool, at: Where) -> None:
 def _handler_tool(tool: Tool, at: Where) -> None:
     tool.handler = at.text("handler")
     if not HANDLER_NAME.fullmatch(tool.handler) or tool.handler == "generic":
-        raise at.error("handler", f"{quoted(tool.handler)} is no handler name", "use a-z, 0-9 and _; generic is taken")
+        raise at.error(
+            "handler", f"{quoted(tool.handler)} is no handler name", "use a-z, 0-9 and _; generic is taken"
+        )
     if "operations" in at.row:
         tool.operations = at.texts("operations")
 
@@ -391,7 +419,11 @@ def _group(path: Path, shown: str, errors: list[InputError]) -> Group:
     at.only(_GROUP_KEYS)
     name = at.text("group")
     if name != path.stem or not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        raise at.error("group", f"is {quoted(name)} in a file named {path.name}", "give both the same name, of a-z, 0-9 and _")
+        raise at.error(
+            "group",
+            f"is {quoted(name)} in a file named {path.name}",
+            "give both the same name, of a-z, 0-9 and _",
+        )
     order = row.get("order")
     if isinstance(order, bool) or not isinstance(order, int):
         raise at.error("order", "is missing or no whole number", "give the group its place among the groups")
@@ -420,12 +452,16 @@ def load(files: list[tuple[Path, str]]) -> tuple[list[Group], list[InputError]]:
     for before, after in zip(groups, groups[1:]):
         if before.order == after.order:
             errors.append(
-                InputError(after.file, "order", f"{after.order} is also that of {before.file}", "give each its own")
+                InputError(
+                    after.file, "order", f"{after.order} is also that of {before.file}", "give each its own"
+                )
             )
     seen: dict[str, Tool] = {}
     for tool in (t for g in groups for t in g.tools):
         if tool.name in seen:
             other = seen[tool.name].where
-            errors.append(tool.where.error("", f"is also in {other.file}:{other.line}", "rename or remove one"))
+            errors.append(
+                tool.where.error("", f"is also in {other.file}:{other.line}", "rename or remove one")
+            )
         seen.setdefault(tool.name, tool)
     return groups, errors

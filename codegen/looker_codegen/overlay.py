@@ -77,7 +77,9 @@ class Overlay:
         op = self.operations.get(name)
         if op is None:
             hint = did_you_mean(name, self.operations)
-            raise self.fail(place, f"the API has no such operation{hint}", "correct the id or remove the entry")
+            raise self.fail(
+                place, f"the API has no such operation{hint}", "correct the id or remove the entry"
+            )
         keys = ("drop_parameters", "add_parameters", "body", "acts", "sends_read_only")
         got = self.reader.keys(row, place, ("source",), keys)
         self.source(got, place)
@@ -88,7 +90,9 @@ class Overlay:
         added = self.reader.parameters(got.get("add_parameters", []), f"{place}.add_parameters")
         for new in added:
             if op.parameter(new.name, new.place):
-                raise self.fail(f"{place}.add_parameters", f"{new.name} is in the API document", "remove it here")
+                raise self.fail(
+                    f"{place}.add_parameters", f"{new.name} is in the API document", "remove it here"
+                )
         self.operations[name] = replace(
             op,
             parameters=tuple(sorted([*kept, *added], key=lambda p: (p.place, p.name))),
@@ -134,7 +138,9 @@ class Consistency:
     def fail(self, owner: Operation | Schema, place: str, problem: str) -> InputError:
         if owner not in (*self.published.operations.values(), *self.published.schemas.values()):
             return InputError(self.overlay_file, place, problem, _REMEDY)
-        return InputError(self.facts_file, place, problem, "import the API document again, or mend the overlay")
+        return InputError(
+            self.facts_file, place, problem, "import the API document again, or mend the overlay"
+        )
 
     def check_name(self, name: str, form: re.Pattern[str], owner: Operation | Schema, place: str) -> None:
         if not form.fullmatch(name):
@@ -152,7 +158,9 @@ class Consistency:
         in_path = re.findall(r"\{([^{}]+)\}", op.path)
         declared = [p.name for p in op.parameters if p.place == "path"]
         if sorted(in_path) != sorted(declared):
-            raise self.fail(op, f"{place}.path", f"{op.path} and the path parameters ({', '.join(declared)}) differ")
+            raise self.fail(
+                op, f"{place}.path", f"{op.path} and the path parameters ({', '.join(declared)}) differ"
+            )
         for parameter in op.parameters:
             self.check_parameter(op, parameter, f"{place}.parameters.{parameter.name}")
         for name, content in (("body", op.body), *((f"answers.{s}", c) for s, c in op.answers.items())):

@@ -103,7 +103,12 @@ def sorted_fields(fields: Iterable[Field]) -> list[Field]:
 
 
 def build_struct(
-    owner: str, title: str, fields: list[Field], rules: dict[str, Rule], file: str, secrets: frozenset[str] = frozenset()
+    owner: str,
+    title: str,
+    fields: list[Field],
+    rules: dict[str, Rule],
+    file: str,
+    secrets: frozenset[str] = frozenset(),
 ) -> Struct:
     """The struct of these fields; `rules` by field name. Two members of one name are an error."""
     names = Names()
@@ -200,7 +205,9 @@ class Tables:
     def row(self, op: Operation, params: Struct | None) -> list[str]:
         statuses = sorted(op.answers)
         if len(statuses) > 3:
-            raise InputError(self.file, f"operations.{op.id}.answers", "has more than three 2xx statuses", _WIDEN)
+            raise InputError(
+                self.file, f"operations.{op.id}.answers", "has more than three 2xx statuses", _WIDEN
+            )
         lines = [f".id = {string(op.id)}", f".path = {string(op.path)}"]
         if params:
             lines.append(f".params = &looker_{params.owner}_type")

@@ -14,7 +14,8 @@ from .projection import Node
 from .schema import compact, input_schema, pieces
 from .tables import Rule, Struct, Tables, build_struct, sorted_fields, wrap
 
-_LIMIT_MEMBERS = {"min_length": "min_length", "max_length": "max_length", "min_items": "min_items", "max_items": "max_items"}
+# Limits that have the same name in the manifest and in struct lk_rule.
+_SIZES = ("min_length", "max_length", "min_items", "max_items")
 _HINTS = {
     "read_only": "MCP_READ_ONLY",
     "destructive": "MCP_DESTRUCTIVE",
@@ -77,7 +78,7 @@ def rule(owner: str, arg: Argument) -> Rule | None:
     for key, short in (("minimum", "min"), ("maximum", "max")):
         if key in arg.limits:
             members += [f".{short} = {arg.limits[key]!r}", f".has_{short} = true"]
-    members += [f".{_LIMIT_MEMBERS[k]} = {v}" for k, v in arg.limits.items() if k in _LIMIT_MEMBERS]
+    members += [f".{key} = {value}" for key, value in arg.limits.items() if key in _SIZES]
     if not members and not arg.enum:
         return None
     return Rule(f"rule_{owner}_{arg.name}", members, [string(v) for v in arg.enum])

@@ -122,7 +122,9 @@ class Importer:
         if kind == "array":
             if not isinstance(node.get("items"), dict):
                 raise self.fail(place, "is an array without items", "mend the document")
-            items = self.known(node["items"], f"{place}.items", {"$ref", "type", "format", "items", "additionalProperties"})
+            items = self.known(
+                node["items"], f"{place}.items", {"$ref", "type", "format", "items", "additionalProperties"}
+            )
             inner = self.type(items, f"{place}.items")
             if inner.is_list:
                 raise self.fail(place, "is a list of lists")
@@ -153,7 +155,9 @@ class Importer:
         form_name = str(node.get("format", ""))
         if form_name in _PLAIN_FORMATS.get(kind.kind, ()):
             form_name = ""
-        variants = self.listing(node.get("x-looker-polymorphic-types", []), f"{place}.x-looker-polymorphic-types")
+        variants = self.listing(
+            node.get("x-looker-polymorphic-types", []), f"{place}.x-looker-polymorphic-types"
+        )
         return Field(
             name,
             kind,
@@ -311,7 +315,9 @@ class Importer:
         properties = self.mapping(node.get("properties", {}), f"{place}.properties")
         required = self.listing(node.get("required", []), f"{place}.required")
         for missing in (r for r in required if not isinstance(r, str) or r not in properties):
-            raise self.fail(f"{place}.required", f"names {missing}, which is no property", "mend the document")
+            raise self.fail(
+                f"{place}.required", f"names {missing}, which is no property", "mend the document"
+            )
         fields = {f: self.field(f, v, f"{place}.{f}", f in required) for f, v in properties.items()}
         return Schema(name, self.choice(node.get("x-looker-status", "stable"), STATUSES, place), fields)
 
@@ -325,9 +331,16 @@ class Importer:
         for path, item in paths.items():
             self.known(item, f"paths.{path}", {"parameters", *(m.lower() for m in METHODS)})
             for method in (m.lower() for m in METHODS if m.lower() in item):
-                op = self.operation(path, method, item[method], self.listing(item.get("parameters", []), f"paths.{path}.parameters"))
+                op = self.operation(
+                    path,
+                    method,
+                    item[method],
+                    self.listing(item.get("parameters", []), f"paths.{path}.parameters"),
+                )
                 if op.id in operations:
-                    raise self.fail(f"paths.{path}.{method}", f"operationId {op.id} is used twice", "mend the document")
+                    raise self.fail(
+                        f"paths.{path}.{method}", f"operationId {op.id} is used twice", "mend the document"
+                    )
                 operations[op.id] = op
         schemas = {name: self.schema(name, node) for name, node in self.schemas.items()}
         info = self.mapping(self.document.get("info", {}), "info")

@@ -29,7 +29,9 @@ def _value(loader: yaml.SafeLoader, node: yaml.Node, shown: str) -> Any:
         line = key.start_mark.line + 1
         name = loader.construct_object(key) if key.value != "<<" else "<<"  # type: ignore[no-untyped-call]
         if not isinstance(name, str):
-            raise InputError(shown, str(key.value), f"YAML reads this key as {name!r}", "put it in quotes", line)
+            raise InputError(
+                shown, str(key.value), f"YAML reads this key as {name!r}", "put it in quotes", line
+            )
         if name in seen:
             raise InputError(shown, name, "stands twice in the same mapping", "remove or rename one", line)
         seen.add(name)

@@ -58,7 +58,9 @@ def test_damaged_inputs(part: str, tmp_path: Path) -> None:
     refused = 0
     for _ in range(250):
         document = damaged(whole, chance)
-        dump = json.dumps(document) if part == "facts" else yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
+        dump = json.dumps(
+            document) if part == "facts" else yaml.safe_dump(document, allow_unicode=True, sort_keys=False
+        )
         path.write_text(dump, encoding="utf-8")
         try:
             pipeline.generate(project.facts, project.overlay, project.tools, project.output)

@@ -31,7 +31,9 @@ def test_expected_c(case: str, tmp_path: Path) -> None:
     result = made.generate()
     assert (result.returncode, result.stderr) == (0, "")
     for name in NAMES:
-        compare(HERE / "generate" / case / "expected" / name, (made.output / name).read_text(encoding="utf-8"))
+        compare(
+            HERE / "generate" / case / "expected" / name, (made.output / name).read_text(encoding="utf-8")
+        )
 
 
 @pytest.mark.parametrize("compiler", compilers())

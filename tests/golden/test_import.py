@@ -121,7 +121,9 @@ def versions(*rows: tuple[str, str]) -> tuple[int, str]:
 def test_a_host_alone_is_enough(server: Any, absolute: bool, slash: str, tmp_path: Path) -> None:
     base = server({})
     spec = "/api/4.0/swagger.json"
-    server({"/versions": versions(("3.1", "/old"), ("4.0", base + spec if absolute else spec)), spec: (200, SWAGGER.read_text())})
+    server(
+        {"/versions": versions(("3.1", "/old"), ("4.0", base + spec if absolute else spec)), spec: (200, SWAGGER.read_text())},
+    )
     output = tmp_path / "facts.json"
     result = import_to(output, base + slash)
     assert (result.returncode, result.stderr) == (0, "")
