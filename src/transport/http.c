@@ -321,7 +321,7 @@ bool lk_http_server_new(const struct lk_http_server_options *options,
 {
     struct lk_arena *arena = lk_arena_new();
     struct lk_http_server *server = lk_arena_new_object(arena, struct lk_http_server);
-    int fd;
+    int fd = -1;
 
     server->arena = arena;
     server->options = *options;
@@ -390,7 +390,8 @@ void lk_http_server_stop(struct lk_http_server *server, uint64_t grace_ms,
         lk_timer_stop(loop, &server->accept_timer);
         h2o_socket_close(server->listener);
         server->listener = NULL;
-        h2o_context_request_shutdown(&server->context);
+        /* Not h2o_context_request_shutdown: that starts a timer for HTTP/2 which outlives us. */
+        server->context.shutdown_requested = 1;
         close_connections(server, false);
     }
     if (!server->cancelled)

@@ -42,7 +42,7 @@ struct lk_stdio {
     enum phase phase;
     struct mcp_peer peer;
     struct lk_watch in, out;
-    bool watching_in, watching_out, paused;
+    bool watching_in, watching_out;
     struct lk_timer timer;
     size_t n_open; /* messages handed to the core that have no reply yet */
 
@@ -52,10 +52,12 @@ struct lk_stdio {
     struct chunk *queue, **queue_end;
     size_t queued_bytes;
     bool out_is_socket, out_is_file, out_broken;
+    struct lk_str unread; /* what of read_buf has not been taken yet */
     char read_buf[READ_BYTES];
 };
 
 static void set_phase(struct lk_stdio *stdio, enum phase phase);
+static void go_on_reading(struct lk_stdio *stdio);
 
 /* ---- output ---- */
 
@@ -132,17 +134,6 @@ static void watch_output(struct lk_stdio *stdio, bool on)
     stdio->watching_out = on;
 }
 
-/* Reading waits while much output does. */
-static void balance_input(struct lk_stdio *stdio)
-{
-    bool pause = stdio->queued_bytes > PAUSE_READING_BYTES;
-
-    if (!stdio->watching_in || pause == stdio->paused)
-        return;
-    stdio->paused = pause;
-    lk_loop_rewatch(stdio->options.loop, &stdio->in, pause ? 0 : EPOLLIN);
-}
-
 static void flush(struct lk_stdio *stdio)
 {
     while (stdio->queue != NULL) {
@@ -167,7 +158,6 @@ static void flush(struct lk_stdio *stdio)
         free(chunk);
     }
     watch_output(stdio, stdio->queue != NULL);
-    balance_input(stdio);
 }
 
 static void on_writable(void *arg, uint32_t events)
@@ -176,6 +166,7 @@ static void on_writable(void *arg, uint32_t events)
 
     (void)events;
     flush(stdio);
+    go_on_reading(stdio);
     end_if_done(stdio);
 }
 
@@ -283,21 +274,48 @@ static void finish_line(struct lk_stdio *stdio, struct lk_str bytes)
         lk_buf_truncate(&stdio->line, 0);
 }
 
-static void take_bytes(struct lk_stdio *stdio, struct lk_str bytes)
+static bool must_wait(const struct lk_stdio *stdio)
 {
-    while (bytes.len != 0 && stdio->phase == READING) {
-        const char *end = memchr(bytes.ptr, '\n', bytes.len);
-        size_t len = end != NULL ? (size_t)(end - bytes.ptr) : bytes.len;
-        struct lk_str part = {bytes.ptr, len};
+    return stdio->queued_bytes > PAUSE_READING_BYTES;
+}
 
-        if (end == NULL) {
+static void take_unread(struct lk_stdio *stdio)
+{
+    struct lk_str *unread = &stdio->unread;
+
+    while (unread->len != 0 && stdio->phase == READING && !must_wait(stdio)) {
+        const char *end = memchr(unread->ptr, '\n', unread->len);
+        struct lk_str part = {unread->ptr, end != NULL ? (size_t)(end - unread->ptr) : unread->len};
+        size_t used = part.len + (end != NULL);
+
+        unread->ptr += used;
+        unread->len -= used;
+        if (end != NULL)
+            finish_line(stdio, part);
+        else
             keep(stdio, part);
-            return;
-        }
-        finish_line(stdio, part);
-        bytes.ptr += len + 1;
-        bytes.len -= len + 1;
     }
+}
+
+static void watch_input(struct lk_stdio *stdio, bool on)
+{
+    if (on == stdio->watching_in)
+        return;
+    if (on && !lk_loop_watch(stdio->options.loop, &stdio->in, EPOLLIN, NULL)) {
+        lk_stdio_close(stdio);
+        return;
+    }
+    if (!on)
+        lk_loop_unwatch(stdio->options.loop, &stdio->in);
+    stdio->watching_in = on;
+}
+
+/* Reads while the reader of the output reads. */
+static void go_on_reading(struct lk_stdio *stdio)
+{
+    take_unread(stdio);
+    if (stdio->phase == READING)
+        watch_input(stdio, !must_wait(stdio));
 }
 
 static void on_readable(void *arg, uint32_t events)
@@ -310,7 +328,8 @@ static void on_readable(void *arg, uint32_t events)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n > 0) {
-        take_bytes(stdio, lk_str_n(stdio->read_buf, (size_t)n));
+        stdio->unread = lk_str_n(stdio->read_buf, (size_t)n);
+        go_on_reading(stdio);
         return;
     }
     if (n < 0)
@@ -339,10 +358,7 @@ static void set_phase(struct lk_stdio *stdio, enum phase phase)
         return;
     stdio->phase = phase;
     lk_timer_stop(loop, &stdio->timer);
-    if (stdio->watching_in) {
-        stdio->watching_in = false;
-        lk_loop_unwatch(loop, &stdio->in);
-    }
+    watch_input(stdio, false);
     switch (phase) {
     case READING:
         break;
@@ -402,8 +418,7 @@ void lk_stdio_free(struct lk_stdio *stdio)
 {
     if (stdio == NULL)
         return;
-    if (stdio->watching_in)
-        lk_loop_unwatch(stdio->options.loop, &stdio->in);
+    watch_input(stdio, false);
     watch_output(stdio, false);
     lk_timer_stop(stdio->options.loop, &stdio->timer);
     drop_queue(stdio);
