@@ -1,0 +1,314 @@
+/*
+ * Runs a tool from its JSON arguments to its JSON answer, with a scripted Looker below it: this
+ * file stands in for api/api.c and mcp/call.c. Each test program includes it once.
+ *
+ *     fake_answers("GET /user", "{\"id\":\"1\"}");   consumed by path, in order; the last one stays
+ *     run_tool("whoami", "{}")                      the answer, or fails the test
+ *     fake_requests[i]                              "POST /queries/run/json {…body…}"
+ */
+#ifndef LK_TEST_FAKE_LOOKER_H
+#define LK_TEST_FAKE_LOOKER_H
+
+#include "../test.h"
+
+#include "api/api.h"
+#include "api/request.h"
+#include "base/arena.h"
+#include "handlers/context.h"
+#include "looker_tools.h"
+#include "rt/co.h"
+#include "json/codec.h"
+#include "json/scan.h"
+#include "json/tree.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define FAKE_MAX 64
+
+struct mcp_call {
+    const struct mcp_tool *tool;
+    struct lk_arena *arena;
+    struct lk_buf answer;
+    struct lk_tool_context *context;
+};
+
+struct fake_script {
+    const char *route; /* "GET /user", without the query string */
+    const char *body;
+    int status;
+    enum lk_media media;
+    bool used;
+};
+
+static struct lk_arena *fake_arena;
+static struct lk_loop *fake_loop;
+static struct fake_script fake_scripts[FAKE_MAX];
+static size_t fake_n_scripts;
+static char *fake_requests[FAKE_MAX];
+static size_t fake_n_requests;
+static unsigned fake_in_flight, fake_most_in_flight, fake_delay_ms;
+static struct lk_tool_context fake_context;
+static struct lk_error fake_error;
+static double fake_progress;
+
+static void fake_script(const char *route, int status, enum lk_media media, const char *body)
+{
+    assert_true(fake_n_scripts < FAKE_MAX);
+    fake_scripts[fake_n_scripts++] = (struct fake_script){route, body, status, media, false};
+}
+
+__attribute__((unused)) static void fake_answers(const char *route, const char *body)
+{
+    fake_script(route, 200, LK_MEDIA_JSON, body);
+}
+
+__attribute__((unused)) static void fake_answers_text(const char *route, const char *body)
+{
+    fake_script(route, 200, LK_MEDIA_TEXT, body);
+}
+
+__attribute__((unused)) static void fake_fails(const char *route, int status, const char *detail)
+{
+    fake_script(route, status, LK_MEDIA_JSON, detail);
+}
+
+/* The first script of the route that was not used, or its last one. */
+static struct fake_script *fake_find(const char *route)
+{
+    struct fake_script *found = NULL;
+
+    for (size_t i = 0; i < fake_n_scripts; i++) {
+        if (strcmp(fake_scripts[i].route, route) != 0)
+            continue;
+        found = &fake_scripts[i];
+        if (!found->used)
+            break;
+    }
+    if (found != NULL)
+        found->used = true;
+    return found;
+}
+
+/* ---- api/api.h ---- */
+
+bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
+                 struct lk_api_answer *ret_answer, struct lk_error *err)
+{
+    struct lk_wire_request wire;
+    char route[300];
+
+    (void)api;
+    if (!lk_request_build(fake_arena, LK_STR(""), request, &wire, err))
+        return false;
+    assert_true(fake_n_requests < FAKE_MAX);
+    struct lk_str line =
+        lk_arena_printf(fake_arena, "%s %s%s%.*s", lk_method_name(request.op->method), wire.url,
+                        wire.body.len > 0 ? " " : "", LK_STR_ARG(wire.body));
+    fake_requests[fake_n_requests++] = (char *)(uintptr_t)lk_arena_cstr(fake_arena, line);
+    snprintf(route, sizeof(route), "%s %.*s", lk_method_name(request.op->method),
+             (int)strcspn(wire.url, "?"), wire.url);
+
+    if (++fake_in_flight > fake_most_in_flight)
+        fake_most_in_flight = fake_in_flight;
+    bool awake = fake_delay_ms == 0 || lk_co_sleep(fake_loop, fake_delay_ms, err);
+    fake_in_flight--;
+    if (!awake)
+        return false;
+
+    struct fake_script *script = fake_find(route);
+    if (script == NULL || script->status >= 400) {
+        int status = script != NULL ? script->status : 404;
+        lk_fail(err, LK_ERROR_UPSTREAM, "Looker answered %d to %s", status, request.op->id);
+        lk_error_detail(err, "%s", script != NULL ? script->body : "Not found");
+        if (err != NULL)
+            err->status = status;
+        return false;
+    }
+    /* A copy, so that reading past its end or after its arena shows. */
+    *ret_answer = (struct lk_api_answer){
+        .status = script->status,
+        .media = script->media,
+        .body = lk_arena_str(arena, lk_str(script->body)),
+    };
+    if (script->media == LK_MEDIA_JSON)
+        assert_true(lk_json_check(ret_answer->body, LK_JSON_MAX_DEPTH, 0, NULL));
+    return true;
+}
+
+/* ---- mcp/tool.h ---- */
+
+const struct mcp_tool *mcp_call_tool(const struct mcp_call *call)
+{
+    return call->tool;
+}
+
+struct lk_arena *mcp_call_arena(struct mcp_call *call)
+{
+    return call->arena;
+}
+
+struct lk_buf *mcp_call_answer(struct mcp_call *call)
+{
+    return &call->answer;
+}
+
+void *mcp_call_context(struct mcp_call *call)
+{
+    return call->context;
+}
+
+void mcp_call_progress(struct mcp_call *call, double progress, double total, struct lk_str message)
+{
+    (void)call;
+    (void)total;
+    (void)message;
+    assert_true(progress > fake_progress);
+    fake_progress = progress;
+}
+
+/* ---- running ---- */
+
+static int fake_set_up(void **state)
+{
+    struct lk_error err = {0};
+
+    (void)state;
+    fake_arena = lk_arena_new();
+    fake_n_scripts = fake_n_requests = 0;
+    fake_in_flight = fake_most_in_flight = fake_delay_ms = 0;
+    fake_progress = 0;
+    fake_error = (struct lk_error){0};
+    if (!lk_loop_new(&fake_loop, &err))
+        return -1;
+    fake_context = (struct lk_tool_context){.loop = fake_loop};
+    return 0;
+}
+
+static int fake_tear_down(void **state)
+{
+    (void)state;
+    lk_loop_free(fake_loop);
+    lk_arena_free(fake_arena);
+    return 0;
+}
+
+struct fake_run {
+    struct mcp_call *call;
+    const void *args;
+    bool ok;
+};
+
+static void fake_run(void *arg)
+{
+    struct fake_run *run = arg;
+
+    run->ok = run->call->tool->run(run->call, run->args, &fake_error);
+    lk_loop_stop(fake_loop);
+}
+
+static const struct mcp_tool *fake_tool(const char *name)
+{
+    for (size_t i = 0; i < LOOKER_TOOL_COUNT; i++) {
+        if (strcmp(looker_tools[i].name, name) == 0)
+            return &looker_tools[i];
+    }
+    fail_msg("no tool %s", name);
+    return NULL;
+}
+
+/* cancel_after_ms: 0: never. */
+static bool fake_call(const struct mcp_tool *tool, const char *arguments, uint64_t cancel_after_ms,
+                      struct lk_str *ret_answer)
+{
+    struct mcp_call *call = lk_arena_new_object(fake_arena, struct mcp_call);
+    struct fake_run run = {.call = call};
+    struct lk_co *co = NULL;
+    cJSON *tree = NULL;
+    void *args = NULL;
+
+    fake_progress = 0;
+    *call = (struct mcp_call){.tool = tool, .arena = fake_arena, .context = &fake_context};
+    lk_buf_init(&call->answer, (size_t)8 * 1024 * 1024);
+    lk_arena_defer(fake_arena, lk_buf_free_deferred, &call->answer);
+    if (tool->args != NULL) {
+        args = lk_arena_alloc(fake_arena, tool->args->size);
+        assert_true(lk_tree_parse(fake_arena, lk_str(arguments), &tree, NULL));
+        if (!lk_decode_arguments(fake_arena, tool->args, tree, args, &fake_error))
+            return false;
+    }
+    run.args = args;
+    assert_true(lk_co_start(fake_loop, fake_run, &run, &co, NULL));
+    if (co != NULL) {
+        struct lk_timer timer = lk_timer((void (*)(void *))(uintptr_t)lk_co_cancel, co);
+        if (cancel_after_ms > 0)
+            lk_timer_start(fake_loop, &timer, cancel_after_ms);
+        lk_loop_run(fake_loop);
+        lk_timer_stop(fake_loop, &timer);
+    }
+    assert_int_equal(lk_co_count(fake_loop), 0);
+    if (run.ok) {
+        struct lk_str answer = lk_buf_view(&call->answer);
+        assert_false(call->answer.overflow);
+        assert_true(lk_json_check(answer, LK_JSON_MAX_DEPTH, 0, NULL));
+        assert_int_equal(lk_json_type(answer), LK_JSON_OBJECT);
+        *ret_answer = answer;
+    }
+    return run.ok;
+}
+
+__attribute__((unused)) static struct lk_str run_tool(const char *name, const char *arguments)
+{
+    struct lk_str answer = {0};
+
+    if (!fake_call(fake_tool(name), arguments, 0, &answer))
+        fail_msg("%s: %s (%s)", name, fake_error.message, fake_error.detail);
+    return answer;
+}
+
+/* Runs a tool that must fail, and says how. */
+__attribute__((unused)) static const struct lk_error *refuse_tool(const char *name,
+                                                                  const char *arguments)
+{
+    struct lk_str answer = {0};
+
+    fake_error = (struct lk_error){0};
+    if (fake_call(fake_tool(name), arguments, 0, &answer))
+        fail_msg("%s succeeded: %.*s", name, LK_STR_ARG(answer));
+    assert_int_not_equal(fake_error.kind, LK_ERROR_NONE);
+    return &fake_error;
+}
+
+/* The value at a path of member names and list indices ("items/0/name"), as JSON text; or
+ * "(absent)". */
+__attribute__((unused)) static struct lk_str at(struct lk_str json, const char *path)
+{
+    while (*path != '\0') {
+        size_t len = strcspn(path, "/");
+        struct lk_str name = lk_str_n(path, len), value = {0};
+        bool found = false;
+        if (lk_json_type(json) == LK_JSON_ARRAY) {
+            struct lk_json_iter it = lk_json_iter(json);
+            for (long i = strtol(path, NULL, 10); i >= 0; i--)
+                found = lk_json_next(&it, NULL, &value);
+        } else {
+            found = lk_json_get(json, name, &value);
+        }
+        if (!found)
+            return LK_STR("(absent)");
+        json = value;
+        path += len + (path[len] == '/');
+    }
+    return json;
+}
+
+__attribute__((unused)) static void assert_contains_(const char *text, const char *part,
+                                                     const char *file, int line)
+{
+    if (strstr(text, part) == NULL)
+        print_error("\"%s\" does not contain \"%s\"\n", text, part);
+    _assert_true(strstr(text, part) != NULL, "text contains", file, line);
+}
+#define assert_contains(text, part) assert_contains_(text, part, __FILE__, __LINE__)
+
+#endif

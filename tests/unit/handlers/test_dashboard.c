@@ -1,0 +1,231 @@
+/*
+ * run_dashboard: tiles of every kind, filters, failures, room, concurrency, cancelling.
+ */
+#include "fake_looker.h"
+
+#define QUERY(extra)                                                                               \
+    "\"query\":{\"id\":\"1\",\"client_id\":\"c\",\"model\":\"m\",\"view\":\"v\","                  \
+    "\"fields\":[\"v.a\"]" extra "}"
+#define LISTENS                                                                                    \
+    "\"result_maker\":{\"filterables\":[{\"listen\":[{\"dashboard_filter_name\":\"State\","        \
+    "\"field\":\"v.st\"},{\"dashboard_filter_name\":\"Day\",\"field\":\"v.day\"}]}]}"
+#define FILTERS                                                                                    \
+    "\"dashboard_filters\":[{\"name\":\"State\",\"title\":\"US State\",\"default_value\":\"CA\"}," \
+    "{\"name\":\"Day\",\"title\":\"Day\",\"default_value\":null}]"
+#define INLINE "POST /queries/run/json"
+
+static void dashboard(const char *elements)
+{
+    fake_answers("GET /dashboards/7",
+                 lk_arena_printf(fake_arena,
+                                 "{\"id\":\"7\",\"title\":\"D\",\"x\":1," FILTERS
+                                 ",\"dashboard_elements\":[%s]}",
+                                 elements)
+                     .ptr);
+}
+
+static void test_query_tile_with_filters(void **state)
+{
+    (void)state;
+    dashboard("{\"id\":\"1\",\"title\":\"T\",\"type\":\"vis\"," LISTENS "," QUERY(
+        ",\"filters\":{\"v.st\":\"TX\",\"v.day\":\"1 day\",\"v.z\":\"9\"},"
+        "\"filter_config\":{\"a\":1},\"vis_config\":{\"b\":1},\"limit\":\"20\"") "}");
+    fake_answers(INLINE, "[{\"v.a\":1}]");
+    assert_str(run_tool("run_dashboard", "{\"dashboard_id\":\"7\"}"),
+               "{\"dashboard\":{\"id\":\"7\",\"title\":\"D\"},\"filters\":[{\"name\":\"State\","
+               "\"title\":\"US State\",\"value\":\"CA\",\"source\":\"default\"}],\"count\":1,"
+               "\"failed\":0,\"items\":[{\"id\":\"1\",\"title\":\"T\",\"kind\":\"query\","
+               "\"count\":1,\"items\":[{\"v.a\":1}]}]}");
+    /* The default replaces the tile's own; a filter without a value leaves it alone. */
+    assert_contains(fake_requests[1],
+                    " {\"fields\":[\"v.a\"],\"filters\":{\"v.day\":\"1 day\",\"v.z\":\"9\","
+                    "\"v.st\":\"CA\"},\"limit\":\"20\",\"model\":\"m\",\"view\":\"v\"}");
+
+    /* By title, in any case; an empty value lifts. */
+    run_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"limit\":5,\"filters\":{\"us state\":"
+                              "\"\\\"a, b\\\"\",\"Day\":\"\"}}");
+    assert_contains(fake_requests[3],
+                    "\"filters\":{\"v.z\":\"9\",\"v.st\":\"\\\"a, b\\\"\",\"v.day\":\"\"},"
+                    "\"limit\":\"5\"");
+}
+
+static void test_unknown_names_are_refused(void **state)
+{
+    (void)state;
+    dashboard("{\"id\":\"1\",\"title\":\"T\"," QUERY("") "}");
+    const struct lk_error *err =
+        refuse_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"filters\":{\"Stat\":\"CA\"}}");
+    assert_int_equal(err->kind, LK_ERROR_ARGUMENT);
+    assert_contains(err->message, "no filter \"Stat\"; its filters: State, Day");
+    err = refuse_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"tiles\":[\"t\",\"x\"]}");
+    assert_contains(err->message, "\"x\"");
+    assert_int_equal(fake_n_requests, 2);
+    assert_contains(refuse_tool("run_dashboard", "{\"dashboard_id\":\"8\"}")->message,
+                    "no dashboard");
+}
+
+static void test_every_kind(void **state)
+{
+    (void)state;
+    dashboard(
+        "{\"id\":\"1\",\"type\":\"text\",\"title_text\":\"Hi\",\"body_text\":\"there\"},"
+        "{\"id\":\"2\",\"look\":{\"id\":\"5\",\"title\":\"L\"," QUERY(
+            "") "}},"
+                "{\"id\":\"3\",\"title\":\"S\",\"result_maker\":{\"sql_query_id\":\"slug\"}},"
+                "{\"id\":\"4\",\"title\":\"M\",\"merge_result_id\":\"mm\",\"result_maker\":{"
+                "\"filterables\":[{\"name\":\"second\",\"listen\":[{\"dashboard_filter_name\":"
+                "\"State\",\"field\":\"v.st\"}]}]}},"
+                "{\"id\":\"5\",\"type\":\"button\"},"
+                "{\"id\":\"6\",\"title\":\"ById\",\"query_id\":\"77\"},"
+                "{\"id\":\"7\",\"title\":\"ByLook\",\"look_id\":\"88\"},"
+                "{\"id\":\"8\",\"title\":\"Maker\",\"result_maker\":{" QUERY("") "}}");
+    fake_answers(INLINE, "[{\"v.a\":1}]");
+    fake_answers("POST /sql_queries/slug/run/json", "[{\"x\":1}]");
+    fake_answers(
+        "GET /merge_queries/mm",
+        "{\"source_queries\":[{\"name\":\"first\",\"query_id\":\"10\"},{\"name\":\"second\","
+        "\"query_slug\":\"sl\",\"merge_fields\":[{\"field_name\":\"a\","
+        "\"source_field_name\":\"v.a\"}]}]}");
+    fake_answers("GET /queries/10", "{\"model\":\"m\",\"view\":\"ten\"}");
+    fake_answers("GET /queries/slug/sl", "{\"model\":\"m\",\"view\":\"slug\"}");
+    fake_answers("GET /queries/77", "{\"model\":\"m\",\"view\":\"v\"}");
+    fake_answers("GET /looks/88", "{\"id\":\"88\"," QUERY("") "}");
+    struct lk_str answer = run_tool("run_dashboard", "{\"dashboard_id\":\"7\"}");
+    assert_str(at(answer, "failed"), "0");
+    assert_str(at(answer, "items/0"),
+               "{\"id\":\"1\",\"title\":\"Hi\",\"kind\":\"text\",\"text\":\"there\"}");
+    assert_str(at(answer, "items/1/title"), "\"L\"");
+    assert_str(at(answer, "items/1/kind"), "\"look\"");
+    assert_str(at(answer, "items/2"), "{\"id\":\"3\",\"title\":\"S\",\"kind\":\"sql\",\"count\":1,"
+                                      "\"items\":[{\"x\":1}]}");
+    assert_str(at(answer, "items/3/kind"), "\"merged\"");
+    assert_str(at(answer, "items/3/members/0/count"), "1");
+    assert_str(at(answer, "items/3/members/1/merge_fields"),
+               "[{\"field_name\":\"a\",\"source_field_name\":\"v.a\"}]");
+    assert_str(at(answer, "items/4"),
+               "{\"id\":\"5\",\"title\":\"\",\"kind\":\"other\",\"type\":\"button\"}");
+    for (int i = 5; i < 8; i++) {
+        char path[40];
+        snprintf(path, sizeof(path), "items/%d/count", i);
+        assert_str(at(answer, path), "1");
+    }
+    /* Of the members, the one that listens is filtered. */
+    for (size_t i = 0; i < fake_n_requests; i++) {
+        if (strstr(fake_requests[i], "\"view\":\"slug\"") != NULL)
+            assert_contains(fake_requests[i], "\"filters\":{\"v.st\":\"CA\"}");
+    }
+}
+
+static void test_failures_stay_with_their_tile(void **state)
+{
+    (void)state;
+    dashboard("{\"id\":\"1\",\"title\":\"A\"," QUERY(
+        "") "},"
+            "{\"id\":\"2\",\"title\":\"B\",\"query_id\":\"99\"},"
+            "{\"id\":\"3\",\"title\":\"C\"," QUERY("") "},"
+                                                       "{\"id\":\"4\",\"title\":\"E\",\"query\":7},"
+                                                       "{\"id\":\"5\",\"title\":\"F\"," QUERY(
+                                                           "") "}");
+    fake_answers(INLINE, "[{\"looker_error\":\"boom\"}]");
+    fake_fails(INLINE, 500, "down");
+    fake_answers(INLINE, "[]");
+    struct lk_str answer = run_tool("run_dashboard", "{\"dashboard_id\":\"7\"}");
+    assert_str(at(answer, "count"), "5");
+    assert_str(at(answer, "failed"), "4");
+    assert_str(at(answer, "items/0/detail"), "\"boom\"");
+    assert_str(at(answer, "items/1/status"), "404");
+    assert_str(at(answer, "items/2/status"), "500");
+    assert_str(at(answer, "items/3/title"), "\"E\"");
+    assert_str(at(answer, "items/4"),
+               "{\"id\":\"5\",\"title\":\"F\",\"kind\":\"query\",\"count\":0,\"items\":[]}");
+}
+
+static void test_tiles_share_the_room(void **state)
+{
+    struct lk_buf big;
+
+    (void)state;
+    lk_buf_init(&big, 100000);
+    for (int i = 0; i < 500; i++)
+        lk_buf_printf(&big, "%s{\"v.a\":\"%d\"}", i > 0 ? "," : "[", i);
+    lk_buf_char(&big, ']');
+    dashboard("{\"id\":\"1\",\"title\":\"A\"," QUERY(
+        "") "},"
+            "{\"id\":\"2\",\"title\":\"B\"," QUERY("") "},"
+                                                       "{\"id\":\"3\",\"title\":\"C\"," QUERY(
+                                                           "") "}");
+    fake_answers(INLINE, big.ptr);
+    fake_answers(INLINE, "[{\"v.a\":\"small\"}]");
+    fake_answers(INLINE, big.ptr);
+    fake_context.max_answer_bytes = 4000;
+    struct lk_str answer = run_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"limit\":1000}");
+    int64_t a = 0, c = 0;
+    assert_true(lk_json_integer(at(answer, "items/0/count"), &a));
+    assert_true(lk_json_integer(at(answer, "items/2/count"), &c));
+    assert_str(at(answer, "items/1/count"), "1");
+    assert_int_equal(a, c);
+    assert_in_range(a, 80, 140);
+    assert_str(at(answer, "items/0/truncated/total"), "500");
+    assert_in_range(answer.len, 3000, 4700);
+    lk_buf_free(&big);
+}
+
+static void many_tiles(int n)
+{
+    struct lk_buf buf;
+
+    lk_buf_init(&buf, 100000);
+    for (int i = 0; i < n; i++)
+        lk_buf_printf(&buf, "%s{\"id\":\"%d\",\"title\":\"T%d\"," QUERY("") "}", i > 0 ? "," : "",
+                      i, i);
+    dashboard(buf.ptr);
+    fake_answers(INLINE, "[]");
+    lk_buf_free(&buf);
+}
+
+static void test_tiles_run_at_once_within_a_bound(void **state)
+{
+    (void)state;
+    many_tiles(20);
+    fake_delay_ms = 20;
+    fake_context.max_parallel = 5;
+    struct lk_str answer = run_tool("run_dashboard", "{\"dashboard_id\":\"7\"}");
+    assert_int_equal(fake_most_in_flight, 5);
+    assert_int_equal(fake_n_requests, 21);
+    assert_str(at(answer, "items/19/title"), "\"T19\"");
+    assert_int_equal((int)fake_progress, 20);
+
+    answer = run_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"tiles\":[\"t3\",\"11\"]}");
+    assert_str(at(answer, "count"), "2");
+    assert_str(at(answer, "items/1/title"), "\"T11\"");
+}
+
+static void test_cancelling_stops_all_tiles(void **state)
+{
+    struct lk_str answer;
+
+    (void)state;
+    many_tiles(30);
+    fake_delay_ms = 50;
+    fake_context.max_parallel = 4;
+    assert_false(fake_call(fake_tool("run_dashboard"), "{\"dashboard_id\":\"7\"}", 120, &answer));
+    assert_int_equal(fake_error.kind, LK_ERROR_CANCELLED);
+    assert_in_range(fake_n_requests, 2, 13);
+    assert_int_equal(fake_in_flight, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fake_set_up, fake_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_query_tile_with_filters),
+        TEST(test_unknown_names_are_refused),
+        TEST(test_every_kind),
+        TEST(test_failures_stay_with_their_tile),
+        TEST(test_tiles_share_the_room),
+        TEST(test_tiles_run_at_once_within_a_bound),
+        TEST(test_cancelling_stops_all_tiles),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

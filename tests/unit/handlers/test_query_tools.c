@@ -1,0 +1,272 @@
+/*
+ * query, query_sql, query_url, run_query, run_look: what is sent, what comes back, what is refused.
+ */
+#include "fake_looker.h"
+
+#define ASK "{\"model\":\"m\",\"view\":\"v\",\"fields\":[\"v.a\",\"v.n\"]"
+
+static void test_query(void **state)
+{
+    (void)state;
+    fake_answers("POST /queries/run/json",
+                 "[{\"v.a\":\"x\",\"v.n\":12345678901234567890},\n {\"v.a\":null}]");
+    assert_str(run_tool("query", ASK ",\"limit\":5}"),
+               "{\"count\":2,\"items\":[{\"v.a\":\"x\",\"v.n\":12345678901234567890},"
+               "{\"v.a\":null}]}");
+    assert_int_equal(fake_n_requests, 1);
+    assert_string_equal(fake_requests[0],
+                        "POST /queries/run/"
+                        "json?apply_formatting=false&cache=true&server_table_calcs=false "
+                        "{\"fields\":[\"v.a\",\"v.n\"],\"limit\":\"5\",\"model\":\"m\","
+                        "\"view\":\"v\"}");
+}
+
+static void test_every_argument_is_sent(void **state)
+{
+    (void)state;
+    fake_answers("POST /queries/run/json", "[]");
+    run_tool("query", ASK ",\"filters\":{\"v.a\":\"x,y\"},\"filter_expression\":\"1=1\","
+                          "\"sorts\":[\"v.a desc\"],\"column_limit\":7,\"pivots\":[\"v.p\"],"
+                          "\"fill_fields\":[\"v.d\"],\"total\":true,\"row_total\":\"right\","
+                          "\"subtotals\":[\"v.a\"],\"query_timezone\":\"UTC\","
+                          "\"dynamic_fields\":\"[{\\\"measure\\\":\\\"z\\\"}]\",\"cache\":false,"
+                          "\"apply_formatting\":true,\"server_table_calcs\":true}");
+    assert_string_equal(
+        fake_requests[0],
+        "POST /queries/run/json?apply_formatting=true&cache=false&server_table_calcs=true "
+        "{\"column_limit\":\"7\",\"dynamic_fields\":\"[{\\\"measure\\\":\\\"z\\\"}]\","
+        "\"fields\":[\"v.a\",\"v.n\"],\"fill_fields\":[\"v.d\"],\"filter_expression\":\"1=1\","
+        "\"filters\":{\"v.a\":\"x,y\"},\"limit\":\"500\",\"model\":\"m\",\"pivots\":[\"v.p\"],"
+        "\"query_timezone\":\"UTC\",\"row_total\":\"right\",\"sorts\":[\"v.a desc\"],"
+        "\"subtotals\":[\"v.a\"],\"total\":true,\"view\":\"v\"}");
+}
+
+static void test_limit_is_lowered_and_said(void **state)
+{
+    (void)state;
+    fake_context.max_rows = 2;
+    fake_answers("POST /queries/run/json", "[{\"v.a\":1},{\"v.a\":2}]");
+    struct lk_str answer = run_tool("query", ASK ",\"limit\":3}");
+    assert_contains(fake_requests[0], "\"limit\":\"2\"");
+    assert_str(at(answer, "limit_applied"), "2");
+    assert_contains(lk_arena_cstr(fake_arena, at(answer, "limit_note")), "LOOKER_MAX_ROWS");
+    assert_str(at(answer, "limit_reached"), "true");
+    /* Within the maximum nothing is said but that the limit was met. */
+    answer = run_tool("query", ASK ",\"limit\":2}");
+    assert_str(at(answer, "limit_applied"), "(absent)");
+    assert_str(at(answer, "limit"), "2");
+
+    assert_contains(refuse_tool("query", ASK ",\"limit\":-1}")->message, "limit");
+    assert_contains(refuse_tool("query", ASK ",\"limit\":0}")->message, "limit");
+}
+
+static void test_rows_are_cut_at_the_byte_limit(void **state)
+{
+    (void)state;
+    fake_context.max_answer_bytes = 25;
+    fake_answers("POST /queries/run/json", "[{\"v.a\":1},{\"v.a\":2},{\"v.a\":3}]");
+    struct lk_str answer = run_tool("query", ASK "}");
+    assert_str(at(answer, "count"), "2");
+    assert_str(at(answer, "items"), "[{\"v.a\":1},{\"v.a\":2}]");
+    assert_str(at(answer, "truncated/reason"), "\"answer_bytes\"");
+    assert_str(at(answer, "truncated/returned"), "2");
+    assert_str(at(answer, "truncated/total"), "3");
+    assert_contains(lk_arena_cstr(fake_arena, at(answer, "truncated/how")), "fewer fields");
+}
+
+static void test_detail(void **state)
+{
+    (void)state;
+    fake_answers("POST /queries/run/json_detail",
+                 "{\"id\":\"q\",\"errors\":[],\"data\":[{\"v.a\":{\"value\":1}}],\"fields\":{}}");
+    assert_str(run_tool("query", ASK ",\"result_format\":\"json_detail\"}"),
+               "{\"detail\":{\"id\":\"q\",\"errors\":[],\"fields\":{}},\"count\":1,"
+               "\"items\":[{\"v.a\":{\"value\":1}}]}");
+    fake_answers("POST /queries/run/json_bi", "{\"metadata\":{\"x\":1},\"rows\":[{\"v.a\":1}]}");
+    assert_str(run_tool("query", ASK ",\"result_format\":\"json_bi\"}"),
+               "{\"detail\":{\"metadata\":{\"x\":1}},\"count\":1,\"items\":[{\"v.a\":1}]}");
+}
+
+static void test_text_formats(void **state)
+{
+    (void)state;
+    fake_answers_text("POST /queries/run/csv", "A,N\n\xc3\xa4,1\nb,2\n");
+    assert_str(run_tool("query", ASK ",\"result_format\":\"csv\"}"),
+               "{\"format\":\"csv\",\"text\":\"A,N\\n\xc3\xa4,1\\nb,2\\n\"}");
+    assert_str(
+        at(run_tool("query", ASK ",\"result_format\":\"csv\",\"limit\":2}"), "limit_reached"),
+        "true");
+    fake_context.max_answer_bytes = 10;
+    struct lk_str cut = run_tool("query", ASK ",\"result_format\":\"csv\"}");
+    assert_str(at(cut, "text"), "\"A,N\\n\xc3\xa4,1\\n\"");
+    assert_str(at(cut, "truncated/total_bytes"), "13");
+    /* Without a line's end, between characters. */
+    fake_context.max_answer_bytes = 2;
+    fake_answers_text("POST /queries/run/md", "a\xc3\xa4");
+    assert_str(at(run_tool("query", ASK ",\"result_format\":\"md\"}"), "text"), "\"a\"");
+    assert_contains(refuse_tool("query", ASK ",\"result_format\":\"png\"}")->message, "json");
+}
+
+static void test_errors_inside_a_200(void **state)
+{
+    (void)state;
+    fake_answers("POST /queries/run/json", "[{\"looker_error\":\"Unknown column \\\"z\\\"\"}]");
+    const struct lk_error *err = refuse_tool("query", ASK "}");
+    assert_int_equal(err->kind, LK_ERROR_UPSTREAM);
+    assert_string_equal(err->detail, "Unknown column \"z\"");
+    fake_answers("POST /queries/run/json_detail",
+                 "{\"data\":[],\"errors\":[{\"message\":\"Bad\",\"message_details\":\"why\"}]}");
+    err = refuse_tool("query", ASK ",\"result_format\":\"json_detail\"}");
+    assert_string_equal(err->detail, "Bad: why");
+    /* A column that happens to be called so in a later row is data. */
+    fake_scripts[0].body = "[{\"v.a\":1},{\"looker_error\":\"x\"}]";
+    assert_str(at(run_tool("query", ASK "}"), "count"), "2");
+    fake_scripts[0] =
+        (struct fake_script){"POST /queries/run/json", "no rows", 200, LK_MEDIA_TEXT, false};
+    assert_int_equal(refuse_tool("query", ASK "}")->kind, LK_ERROR_PARSE);
+}
+
+static void test_remedies(void **state)
+{
+    (void)state;
+    assert_contains(refuse_tool("query", ASK "}")->message,
+                    "no explore \"v\" in model \"m\", or no access to it: list_models");
+    fake_fails("POST /queries/run/json", 422, "fields is invalid");
+    const struct lk_error *err = refuse_tool("query", ASK "}");
+    assert_contains(err->message, "list_dimensions");
+    assert_string_equal(err->detail, "fields is invalid");
+}
+
+static void test_share_url(void **state)
+{
+    (void)state;
+    fake_answers("POST /queries/run/json", "[]");
+    fake_answers("POST /queries", "{\"id\":\"9\",\"share_url\":\"https://l/x/S\"}");
+    assert_str(run_tool("query", ASK ",\"share_url\":true}"),
+               "{\"count\":0,\"items\":[],\"share_url\":\"https://l/x/S\",\"query_id\":\"9\"}");
+    /* Without the link the rows still come. */
+    fake_scripts[1].status = 403;
+    struct lk_str answer = run_tool("query", ASK ",\"share_url\":true}");
+    assert_str(at(answer, "count"), "0");
+    assert_contains(lk_arena_cstr(fake_arena, at(answer, "share_url_error")), "403");
+}
+
+static void test_dynamic_fields_must_be_a_list(void **state)
+{
+    (void)state;
+    assert_contains(refuse_tool("query", ASK ",\"dynamic_fields\":\"[{]\"}")->message,
+                    "dynamic_fields");
+    assert_contains(refuse_tool("query_sql", ASK ",\"dynamic_fields\":\"{}\"}")->message,
+                    "dynamic_fields");
+    assert_int_equal(fake_n_requests, 0);
+}
+
+static void test_what_comes_later_is_refused(void **state)
+{
+    static const char *const tools[] = {"query", "query_sql", "query_url"};
+    static const char *const wrong[] = {"\"act_as_user\":\"a@example.com\"", "\"branch\":\"b\"",
+                                        "\"dev_mode\":true", "\"project_id\":\"p\""};
+    char arguments[200];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t t = 0; t < 3; t++) {
+            snprintf(arguments, sizeof(arguments), ASK ",%s}", wrong[i]);
+            const struct lk_error *err = refuse_tool(tools[t], arguments);
+            assert_int_equal(err->kind, LK_ERROR_UNSUPPORTED);
+            assert_contains(err->message, "not available in this version");
+        }
+        snprintf(arguments, sizeof(arguments), "{\"query_id\":\"1\",%s}", wrong[i]);
+        assert_int_equal(refuse_tool("run_query", arguments)->kind, LK_ERROR_UNSUPPORTED);
+        snprintf(arguments, sizeof(arguments), "{\"look_id\":\"1\",%s}", wrong[i]);
+        assert_int_equal(refuse_tool("run_look", arguments)->kind, LK_ERROR_UNSUPPORTED);
+    }
+    assert_int_equal(fake_n_requests, 0);
+    fake_answers("POST /queries/run/json", "[]");
+    run_tool("query", ASK ",\"dev_mode\":false}");
+}
+
+static void test_sql(void **state)
+{
+    (void)state;
+    fake_answers_text("POST /queries/run/sql", "SELECT 1\nFROM \"t\"");
+    assert_str(run_tool("query_sql", ASK ",\"limit\":9999999}"),
+               "{\"sql\":\"SELECT 1\\nFROM \\\"t\\\"\"}");
+    assert_contains(fake_requests[0], "\"limit\":\"5000\"");
+    fake_script("POST /queries/run/sql", 200, LK_MEDIA_JSON, "\"SELECT 2\"");
+    assert_str(run_tool("query_sql", ASK "}"), "{\"sql\":\"SELECT 2\"}");
+}
+
+static void test_url(void **state)
+{
+    (void)state;
+    fake_answers("POST /queries", "{\"id\":\"9\",\"slug\":\"S\",\"share_url\":\"https://l/x/S\","
+                                  "\"url\":\"/explore/m/v\",\"can\":{}}");
+    assert_str(run_tool("query_url", ASK "}"),
+               "{\"share_url\":\"https://l/x/S\",\"query_id\":\"9\",\"slug\":\"S\","
+               "\"url\":\"/explore/m/v\"}");
+}
+
+static void test_saved_query(void **state)
+{
+    (void)state;
+    fake_answers("GET /queries/12", "{\"id\":\"12\",\"model\":\"m\",\"limit\":\"3\"}");
+    fake_answers("GET /queries/12/run/json", "[{\"v.a\":1}]");
+    assert_str(run_tool("run_query", "{\"query_id\":\"12\",\"apply_vis\":true}"),
+               "{\"query\":{\"id\":\"12\",\"model\":\"m\",\"limit\":\"3\"},\"count\":1,\"items\":["
+               "{\"v.a\":1}]}");
+    assert_contains(fake_requests[1], "apply_vis=true");
+    assert_contains(fake_requests[1], "limit=3&");
+    run_tool("run_query", "{\"query_id\":\"12\",\"limit\":7}");
+    assert_contains(fake_requests[3], "limit=7&");
+    /* Saved as unlimited: the maximum holds. */
+    fake_scripts[0].body = "{\"id\":\"12\",\"limit\":\"-1\"}";
+    run_tool("run_query", "{\"query_id\":\"12\"}");
+    assert_contains(fake_requests[5], "limit=5000&");
+
+    fake_answers("GET /queries/slug/12ab", "{\"id\":\"12\"}");
+    run_tool("run_query", "{\"query_id\":\"12ab\"}");
+    assert_contains(fake_requests[7], "GET /queries/12/run/json");
+    assert_contains(refuse_tool("run_query", "{\"query_id\":\"13\"}")->message, "no query");
+}
+
+static void test_look(void **state)
+{
+    (void)state;
+    fake_answers("GET /looks/42", "{\"id\":\"42\",\"title\":\"T\",\"public_url\":\"x\",\"folder\":{"
+                                  "\"id\":\"1\",\"name\":\"F\",\"is_embed\":false},\"query\":{"
+                                  "\"model\":\"m\",\"vis_config\":{\"a\":1}}}");
+    fake_answers("GET /looks/42/run/json", "[{\"v.a\":1}]");
+    assert_str(run_tool("run_look", "{\"look_id\":\"42\"}"),
+               "{\"look\":{\"id\":\"42\",\"title\":\"T\",\"folder\":{\"id\":\"1\",\"name\":\"F\"},"
+               "\"query\":{\"model\":\"m\"}},\"count\":1,\"items\":[{\"v.a\":1}]}");
+    assert_contains(fake_requests[1], "limit=500");
+    fake_answers_text("GET /looks/42/run/txt", "A\tB\n");
+    assert_str(at(run_tool("run_look", "{\"look_id\":\"42\",\"result_format\":\"txt\"}"), "format"),
+               "\"txt\"");
+    assert_contains(refuse_tool("run_look", "{\"look_id\":\"1\"}")->message, "search_content");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fake_set_up, fake_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_query),
+        TEST(test_every_argument_is_sent),
+        TEST(test_limit_is_lowered_and_said),
+        TEST(test_rows_are_cut_at_the_byte_limit),
+        TEST(test_detail),
+        TEST(test_text_formats),
+        TEST(test_errors_inside_a_200),
+        TEST(test_remedies),
+        TEST(test_share_url),
+        TEST(test_dynamic_fields_must_be_a_list),
+        TEST(test_what_comes_later_is_refused),
+        TEST(test_sql),
+        TEST(test_url),
+        TEST(test_saved_query),
+        TEST(test_look),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
