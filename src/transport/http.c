@@ -9,7 +9,7 @@
 #include "base/memory.h"
 
 #include <errno.h>
-#include <h2o/http1.h>
+#include <h2o/version.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -408,6 +408,9 @@ void lk_http_server_free(struct lk_http_server *server)
     if (server->listener != NULL)
         h2o_socket_close(server->listener);
     h2o_context_dispose(&server->context);
+#if H2O_LIBRARY_VERSION_MAJOR == 0 && H2O_LIBRARY_VERSION_MINOR == 13
+    free(server->context.queue); /* h2o 2.2 closes the queue but forgets its memory */
+#endif
     h2o_config_dispose(&server->config);
     lk_arena_free(server->arena);
 }
