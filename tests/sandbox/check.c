@@ -295,7 +295,8 @@ static bool refuse(struct sb_request *rq, struct sb_answer *out, const struct pr
     lk_json_begin_array(&w);
     for (size_t i = 0; i < p->n; i++) {
         lk_json_begin_object(&w);
-        lk_json_member_string(&w, "field", p->items[i].field);
+        lk_json_member_string(&w, "field",
+                              p->items[i].field.len > 0 ? p->items[i].field : LK_STR("body"));
         lk_json_member_string(&w, "code", lk_str(p->items[i].code));
         lk_json_member_string(&w, "message", p->items[i].message);
         lk_json_member_string(&w, "documentation_url", LK_STR(DOCUMENTATION_URL));

@@ -43,8 +43,12 @@ static bool answers_object(const struct lk_operation *op)
     return op->answer.kind == LK_KIND_OBJECT && (op->answer.flags & LK_FIELD_LIST) == 0;
 }
 
+/* The status to answer with: 204 where a deletion may have it, else the first that is declared. */
 static int success(const struct lk_operation *op)
 {
+    for (size_t i = 0; i < 3 && op->method == LK_DELETE; i++)
+        if (op->success[i] == 204)
+            return 204;
     return op->success[0] != 0 ? op->success[0] : 200;
 }
 
@@ -89,6 +93,18 @@ static void set_text(cJSON *object, const char *name, struct lk_str value)
     cJSON_DeleteItemFromObjectCaseSensitive(object, name);
     cJSON_AddStringToObject(object, name, text);
     free(text);
+}
+
+/* The key is a string in most types, a number in some. */
+static void set_key(const struct lk_type *type, cJSON *object, const char *name, struct lk_str key)
+{
+    const struct lk_field *field = lk_type_field(type, lk_str(name));
+    int64_t number;
+
+    if (field == NULL || field->kind != LK_KIND_INTEGER || !sb_parse_int(key, &number))
+        return set_text(object, name, key);
+    cJSON_DeleteItemFromObjectCaseSensitive(object, name);
+    cJSON_AddNumberToObject(object, name, (double)number);
 }
 
 /* Path parameters that are fields of the thing: /users/{user_id}/… sets user_id. */
@@ -183,7 +199,7 @@ static struct sb_entity *invent(struct sb_request *rq, struct sb_collection *c, 
     if (ends_in_param(rq->route)) {
         field = key_field(type, rq->route->names[last]->name);
         if (field != NULL)
-            set_text(thing, field, key);
+            set_key(type, thing, field, key);
     }
     return sb_entity_put(c, key, thing);
 }
@@ -251,7 +267,7 @@ static void create(struct sb_request *rq, struct sb_answer *out)
     if (rq->body.len > 0 && op->body.kind == LK_KIND_OBJECT)
         key = lk_json_get_string(rq->arena, rq->body, lk_str(rq->route->item_param));
     if (key.len > 0 && field != NULL)
-        set_text(thing, field, key);
+        set_key(op->answer.type, thing, field, key);
     given = field != NULL ? sb_member(thing, field) : NULL;
     if (given != NULL && given[0] != '\0') {
         key = lk_arena_str(rq->arena, lk_str(given));
@@ -266,7 +282,7 @@ static void create(struct sb_request *rq, struct sb_answer *out)
             c->next_id = 1000;
         key = lk_arena_printf(rq->arena, "%lld", (long long)c->next_id++);
         if (field != NULL)
-            set_text(thing, field, key);
+            set_key(op->answer.type, thing, field, key);
     }
     if (lk_type_field(op->answer.type, LK_STR("created_at")) != NULL &&
         lk_type_field(op->answer.type, LK_STR("created_at"))->kind == LK_KIND_STRING)
@@ -350,7 +366,7 @@ static void fill_with_examples(struct sb_request *rq, struct sb_collection *c)
         thing = sb_example_object(type, true, 0);
         set_path_args(rq, type, thing, rq->n_segments);
         if (field != NULL)
-            set_text(thing, field, key);
+            set_key(type, thing, field, key);
         sb_entity_put(c, key, thing);
     }
 }
@@ -399,6 +415,19 @@ static void sort(struct sb_request *rq, struct sb_entity **items, size_t n)
     }
 }
 
+/* Some lists show less of a thing than asking for it does: GET /dashboards has DashboardBase. */
+static void put_as(struct lk_json_writer *w, const struct lk_type *type, struct lk_str text)
+{
+    struct lk_json_iter it = lk_json_iter(text);
+    struct lk_str key, value;
+
+    lk_json_begin_object(w);
+    while (lk_json_next(&it, &key, &value))
+        if (lk_type_field(type, key) != NULL)
+            lk_json_key_str(w, key), lk_json_put_raw(w, value);
+    lk_json_end_object(w);
+}
+
 static void list(struct sb_request *rq, struct sb_answer *out)
 {
     const struct sb_route *route = rq->route;
@@ -423,9 +452,14 @@ static void list(struct sb_request *rq, struct sb_answer *out)
             items[n++] = &c->items[i];
     sort(rq, items, n);
     lk_json_begin_array(&w);
-    for (size_t i = 0; i < n; i++)
-        if ((int64_t)i >= offset && (limit < 0 || (int64_t)i < offset + limit))
+    for (size_t i = 0; i < n; i++) {
+        if ((int64_t)i < offset || (limit >= 0 && (int64_t)i >= offset + limit))
+            continue;
+        if (c->type == NULL || c->type == route->op->answer.type)
             lk_json_put_raw(&w, sb_entity_show(rq, c, items[i]));
+        else
+            put_as(&w, route->op->answer.type, sb_entity_show(rq, c, items[i]));
+    }
     lk_json_end_array(&w);
     sb_answer_json(out, success(route->op), lk_buf_view(buf));
 }

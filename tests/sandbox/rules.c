@@ -121,6 +121,11 @@ static bool add_rule(struct sb_request *rq, struct sb_answer *out, const cJSON *
     struct sb_rule *rule = sb_alloc(sizeof(*rule)), **end;
     const cJSON *item;
 
+    if (!cJSON_IsObject(tree)) {
+        free(rule);
+        sb_fail(rq, out, 400, "rules: expected a list of objects");
+        return false;
+    }
     rule->times = -1;
     rule->delay_ms = rule->drip_ms = rule->cut_after_bytes = rule->retry_after = -1;
     for (end = &rq->sb->rules->first; *end != NULL; end = &(*end)->next)
@@ -128,10 +133,10 @@ static bool add_rule(struct sb_request *rq, struct sb_answer *out, const cJSON *
     *end = rule;
     cJSON_ArrayForEach(item, tree)
     {
-        const char *wrong = item->string != NULL ? set_member(rule, item) : "rule: not an object";
+        const char *wrong = set_member(rule, item);
 
         if (wrong != NULL) {
-            sb_fail(rq, out, 400, "%s %s", item->string != NULL ? item->string : "", wrong);
+            sb_fail(rq, out, 400, "%s %s", item->string, wrong);
             return false;
         }
     }

@@ -253,9 +253,10 @@ struct sb_entity {
     size_t text_len;
 };
 struct sb_collection {
-    char *path;  /* concrete, such as "/users/3/sessions" */
-    bool strict; /* what is not in it does not exist */
-    bool listed; /* examples were put in */
+    char *path;                 /* concrete, such as "/users/3/sessions" */
+    bool strict;                /* what is not in it does not exist */
+    bool listed;                /* examples were put in */
+    const struct lk_type *type; /* of seeded things, or NULL */
     /* Completes a copy before it is shown; may be NULL. */
     void (*decorate)(struct sb *sb, cJSON *copy);
     struct sb_entity *items;

@@ -142,6 +142,7 @@ void sb_seed(struct sb *sb, const char *path, const char *operation, const char 
     if (!cJSON_IsArray(list) || op == NULL || op->answer.type == NULL)
         abort(); /* a slip in our own fixture */
     c->strict = true;
+    c->type = op->answer.type;
     cJSON_ArrayForEach(item, list)
     {
         cJSON *thing = sb_example_object(op->answer.type, false, 0);

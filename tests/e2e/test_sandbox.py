@@ -1,0 +1,906 @@
+"""looker-sandbox itself: what other tests lean on must hold. Talks to it over plain HTTP.
+
+LOOKER_SANDBOX names the binary (default: that of LK_BUILD_DIR, or build/looker-sandbox).
+"""
+
+from __future__ import annotations
+
+import csv
+import http.client
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+BUILD = Path(os.environ.get("LK_BUILD_DIR", ROOT / "build"))
+BINARY = Path(os.environ.get("LOOKER_SANDBOX", BUILD / "looker-sandbox"))
+JSON = {"Content-Type": "application/json"}
+ORDERS = {"model": "thelook", "view": "orders", "fields": ["orders.id", "orders.status"]}
+
+
+class Box:
+    """A running sandbox and a client of it that is logged in."""
+
+    def __init__(self, *arguments: str) -> None:
+        environment = {
+            **os.environ,
+            "ASAN_OPTIONS": "detect_leaks=1:exitcode=99",
+            "UBSAN_OPTIONS": "exitcode=99",
+        }
+        self.process = subprocess.Popen(
+            [str(BINARY), "--port", "0", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        assert line.startswith("looker-sandbox listening on "), line
+        self.url = line.split()[-1]
+        self.port = int(self.url.rsplit(":", 1)[1])
+        self.token = ""
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        raw: bool = False,
+    ) -> tuple[int, Any]:
+        """Status and body; the body decoded when it is JSON and `raw` is not set."""
+        connection = self.connect()
+        sent = {} if not self.token else {"Authorization": f"token {self.token}"}
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+            sent.update(JSON)
+        sent.update(headers or {})
+        try:
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            data = answer.read()
+        finally:
+            connection.close()
+        if not raw and answer.headers.get("Content-Type", "").startswith("application/json"):
+            return answer.status, json.loads(data)
+        return answer.status, data
+
+    def api(self, method: str, path: str, body: Any = None, **more: Any) -> tuple[int, Any]:
+        return self.ask(method, "/api/4.0" + path, body, **more)
+
+    def get(self, path: str) -> Any:
+        status, answer = self.api("GET", path)
+        assert status == 200, (path, status, answer)
+        return answer
+
+    def login(self, secret: str = "sandbox-secret") -> tuple[int, Any]:
+        form = urlencode({"client_id": "sandbox-id", "client_secret": secret})
+        status, answer = self.api(
+            "POST", "/login", form, headers={"Content-Type": "application/x-www-form-urlencoded"}
+        )
+        if status == 200:
+            self.token = answer["access_token"]
+        return status, answer
+
+    def rules(self, *rules: dict[str, Any]) -> None:
+        status, answer = self.ask("POST", "/_sandbox/rules", list(rules))
+        assert status == 204, answer
+
+    def reset(self) -> None:
+        assert self.ask("POST", "/_sandbox/reset")[0] == 204
+        self.login()
+
+    def peak_kb(self) -> int:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0])
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        _, errors = self.process.communicate(timeout=20)
+        assert self.process.returncode == 0, errors
+        assert errors == ""
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Box]:
+    box = Box()
+    yield box
+    box.stop()
+
+
+@pytest.fixture
+def box(running: Box) -> Box:
+    running.reset()
+    return running
+
+
+def refusal(answer: Any) -> str:
+    """Checks Looker's error shape; answers the message, or the field of the first error."""
+    assert set(answer) >= {"message", "documentation_url"}, answer
+    if answer["message"] != "Validation Failed":
+        return answer["message"]
+    assert all({"field", "code", "message"} <= set(error) for error in answer["errors"])
+    return answer["errors"][0]["field"]
+
+
+# ---- login and sessions
+
+
+def test_login_gives_a_token_that_both_schemes_carry(box: Box) -> None:
+    status, answer = box.login()
+    assert status == 200
+    assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 3600)
+    for scheme in ("token", "Bearer"):
+        status, me = box.api("GET", "/user", headers={"Authorization": f"{scheme} {box.token}"})
+        assert (status, me["email"]) == (200, "service@example.com")
+
+
+def test_wrong_credentials_are_not_found(box: Box) -> None:
+    status, answer = box.login("wrong")
+    assert status == 404 and refusal(answer) == "Not found"
+
+
+def test_credentials_in_the_url_are_refused(box: Box) -> None:
+    status, answer = box.api("POST", "/login?client_id=sandbox-id&client_secret=sandbox-secret")
+    assert status == 400 and "URL" in refusal(answer)
+
+
+@pytest.mark.parametrize("header", ["", "token nonsense", "token 00000001ffffffffffffffff", "Basic x"])
+def test_without_a_valid_token_nothing_is_answered(box: Box, header: str) -> None:
+    status, answer = box.api("GET", "/user", headers={"Authorization": header})
+    assert status == 401 and refusal(answer) == "Requires authentication."
+
+
+def test_tokens_expire() -> None:
+    box = Box("--token-ttl", "1")
+    try:
+        assert box.login()[1]["expires_in"] == 1
+        assert box.api("GET", "/user")[0] == 200
+        time.sleep(1.1)
+        assert box.api("GET", "/user")[0] == 401
+    finally:
+        box.stop()
+
+
+def test_logout_ends_the_token(box: Box) -> None:
+    assert box.api("DELETE", "/logout") == (204, b"")
+    assert box.api("GET", "/user")[0] == 401
+    state = box.ask("GET", "/_sandbox/state")[1]
+    assert (state["logouts"], state["live_tokens"]) == (1, 0)
+
+
+def test_sudo_acts_as_the_user_and_not_as_a_disabled_or_unknown_one(box: Box) -> None:
+    service = box.token
+    box.token = box.api("POST", "/login/3")[1]["access_token"]
+    assert box.get("/user")["id"] == "3"
+    assert box.get("/session")["sudo_user_id"] == "1"
+    box.token = service
+    assert box.api("POST", "/login/8")[0] == 403
+    assert box.api("POST", "/login/99")[0] == 404
+
+
+def test_the_workspace_belongs_to_the_token(box: Box) -> None:
+    assert box.get("/session")["workspace_id"] == "production"
+    assert box.api("PATCH", "/session", {"workspace_id": "dev"})[1]["workspace_id"] == "dev"
+    box.login()
+    assert box.get("/session")["workspace_id"] == "production"
+    assert refusal(box.api("PATCH", "/session", {"workspace_id": "x"})[1]) == "workspace_id"
+
+
+def test_projects_change_in_the_dev_workspace_only(box: Box) -> None:
+    assert box.api("POST", "/projects", {"name": "new"})[0] == 403
+    box.api("PATCH", "/session", {"workspace_id": "dev"})
+    assert box.api("POST", "/projects", {"name": "new"})[0] == 200
+
+
+# ---- strictness
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nothing", 404),
+        ("GET", "/user/", 404),
+        ("GET", "/users//", 404),
+        ("GET", "/dashboards/1/nothing", 404),
+        ("GET", "/users/%zz", 404),
+        ("PUT", "/user", 405),
+        ("GET", "/user?email=a", 400),
+        ("GET", "/users?email=ada@example.com", 400),
+        ("GET", "/users?limit=1&limit=2", 400),
+        ("GET", "/users?limit=ten", 400),
+        ("GET", "/users?limit=", 400),
+        ("GET", "/users/search?is_disabled=True", 400),
+        ("GET", "/user?fields=id,nonsense", 400),
+        ("GET", "/user?fields=id,(", 400),
+        ("GET", "/query_tasks/multi_results", 400),
+        ("GET", "/dashboards/99", 404),
+        ("GET", "/dashboards/99/dashboard_elements", 404),
+        ("GET", "/connections/none/schemas", 404),
+        ("GET", "/connections/warehouse/schemas?database=none", 404),
+        ("GET", "/lookml_models/thelook/explores/none", 404),
+    ],
+)
+def test_requests_that_the_tables_do_not_have(
+    box: Box, method: str, path: str, status: int
+) -> None:
+    got, answer = box.api(method, path)
+    assert got == status, answer
+    assert refusal(answer)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"bogus": 1}, "bogus"),
+        ({"id": "7"}, "id"),
+        ({"limit": 500}, "limit"),
+        ({"fields": "orders.id"}, "fields"),
+        ({"fields": ["orders.id", 3]}, "fields[1]"),
+        ({"filters": {"orders.status": 1}}, "filters.orders.status"),
+        ({"model": None}, "model"),
+        ({"total": "yes"}, "total"),
+        ({"view": "none"}, "view"),
+        ({"fields": ["orders.none"]}, "fields"),
+        ({"filters": {"orders.none": "x"}}, "filters"),
+        ({"sorts": ["nothing desc"]}, "sorts"),
+        ({"pivots": ["orders.created_date"]}, "pivots"),
+        ({"limit": "many"}, "limit"),
+        ({"dynamic_fields": "{"}, "dynamic_fields"),
+    ],
+)
+def test_bodies_that_the_tables_do_not_have(box: Box, change: dict[str, Any], field: str) -> None:
+    for path in ("/queries", "/queries/run/json"):
+        status, answer = box.api("POST", path, {**ORDERS, **change})
+        assert (status, refusal(answer)) == (422, field)
+
+
+def test_a_missing_required_field_has_its_own_code(box: Box) -> None:
+    status, answer = box.api("POST", "/queries", {"view": "orders"})
+    assert status == 422
+    assert (answer["errors"][0]["field"], answer["errors"][0]["code"]) == ("model", "missing_field")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        ("{", JSON, 400),
+        ('{"model":"a","model":"b","view":"c"}', JSON, 422),
+        ("[]", JSON, 422),
+        ("[" * 10000, JSON, 400),
+        (b'{"model":"\xff"}', JSON, 400),
+        (json.dumps(ORDERS), {"Content-Type": "text/plain"}, 415),
+        (json.dumps(ORDERS), {}, 415),
+        ("", JSON, 400),
+    ],
+)
+def test_bodies_that_are_no_query(box: Box, body: Any, headers: Any, status: int) -> None:
+    got, answer = box.api("POST", "/queries", body, headers=headers)
+    assert got == status and refusal(answer)
+
+
+def test_a_body_where_none_belongs(box: Box) -> None:
+    assert box.api("GET", "/user", {"a": 1})[0] == 400
+
+
+def test_bodies_of_read_only_fields_alone_are_accepted(box: Box) -> None:
+    assert box.api("POST", "/groups/2/users", {"user_id": "3"})[0] == 200
+
+
+def test_an_encoded_slash_stays_in_its_segment(box: Box) -> None:
+    name = "feature/a b"
+    box.api("PATCH", "/session", {"workspace_id": "dev"})
+    status, branch = box.api("POST", "/projects/thelook/git_branch", {"name": name})
+    assert (status, branch["name"]) == (200, name)
+    assert box.get("/projects/thelook/git_branch/" + quote(name, safe=""))["name"] == name
+    assert box.api("GET", "/projects/thelook/git_branch/feature/a")[0] == 404
+
+
+# ---- fields, lists, searches
+
+
+def test_fields_select_nested_members(box: Box) -> None:
+    answer = box.get("/lookml_models/thelook?fields=name,explores(name,hidden)")
+    assert set(answer) == {"name", "explores"}
+    assert answer["explores"][0] == {"name": "orders", "hidden": False}
+
+
+def test_lists_page_and_sort(box: Box) -> None:
+    ids = [u["id"] for u in box.get("/users?limit=3&offset=2&fields=id")]
+    assert ids == ["3", "4", "5"]
+    titles = [d["title"] for d in box.get("/dashboards/search?sorts=title%20desc")]
+    assert titles == sorted(titles, reverse=True)
+
+
+def test_users_are_searched_by_like_patterns(box: Box) -> None:
+    def emails(query: str) -> set[str]:
+        return {u["email"] for u in box.get("/users/search?" + query)}
+
+    assert emails("email=ada@example.com") == {"ada@example.com"}
+    assert emails("email=alan_%25") == {"alan@example.com", "alan_@example.com"}
+    assert emails("email=TWIN@example.com") == {"twin@example.com", "Twin@example.com"}
+    assert emails("first_name=A%25&last_name=Lovelace") == {"ada@example.com"}
+    assert emails("email=nobody") == set()
+
+
+def test_models_leave_out_hidden_and_empty_on_request(box: Box) -> None:
+    models = {m["name"]: m for m in box.get("/lookml_models?exclude_empty=true&exclude_hidden=true")}
+    assert set(models) == {"thelook", "analytics", "big"}
+    assert "audit" not in [e["name"] for e in models["thelook"]["explores"]]
+    assert [m["name"] for m in box.get("/lookml_models?limit=1&offset=1")] == ["analytics"]
+
+
+def test_an_explore_has_fields_of_every_kind(box: Box) -> None:
+    explore = box.get("/lookml_models/thelook/explores/orders")
+    fields = explore["fields"]
+    assert all(fields[kind] for kind in ("dimensions", "measures", "filters", "parameters"))
+    status = next(f for f in fields["dimensions"] if f["name"] == "orders.status")
+    assert "complete" in status["suggestions"] and status["synonyms"] and status["tags"]
+    assert {f["hidden"] for f in fields["dimensions"]} == {True, False}
+    products = box.get("/lookml_models/thelook/explores/products")
+    assert products["always_filter"][0]["name"] == "products.department"
+    items = box.get("/lookml_models/thelook/explores/order_items")
+    assert items["conditionally_filter"][0]["name"] == "order_items.returned_date"
+
+
+def test_the_big_model_is_big(box: Box) -> None:
+    assert len(box.get("/lookml_models/big")["explores"]) == 663
+    fields = box.get("/lookml_models/big/explores/wide")["fields"]
+    assert sum(len(kind) for kind in fields.values()) == 3000
+    body = {"model": "big", "view": "wide", "fields": ["wide.field_2999", "wide.id"], "limit": "2"}
+    assert len(box.api("POST", "/queries/run/json", body)[1]) == 2
+
+
+def test_suggestions(box: Box) -> None:
+    path = "/models/thelook/views/orders/fields/orders.status/suggestions"
+    assert box.get(path + "?term=RET")["suggestions"] == ["returned"]
+
+
+def test_connections_have_schemas_tables_columns(box: Box) -> None:
+    root = "/connections/warehouse"
+    assert box.get(root + "/databases") == ["shop", "archive"]
+    assert box.get(root + "/schemas?fields=name")[0] == {"name": "public"}
+    tables = box.get(root + "/tables?schema_name=public&table_limit=2")
+    assert [len(s["tables"]) for s in tables] == [2] and tables[0]["table_limit_hit"]
+    columns = box.get(root + "/columns?schema_name=public&table_names=orders,users")
+    assert [t["name"] for t in columns] == ["orders", "users"]
+    assert columns[0]["columns"][0]["data_type_looker"] == "number"
+
+
+# ---- queries and rows
+
+
+def run(box: Box, body: dict[str, Any], form: str = "json", query: str = "") -> Any:
+    status, answer = box.api("POST", f"/queries/run/{form}{query}", {**ORDERS, **body})
+    assert status == 200, answer
+    return answer
+
+
+def test_a_query_is_saved_once_and_found_by_id_and_slug(box: Box) -> None:
+    first = box.api("POST", "/queries", ORDERS)[1]
+    again = box.api("POST", "/queries", ORDERS)[1]
+    assert first == again and first["id"].isdigit()
+    assert box.get(f"/queries/{first['id']}") == first
+    assert box.get(f"/queries/slug/{first['slug']}") == first
+    assert first["share_url"].endswith("/x/" + first["slug"])
+    assert "fields=orders.id,orders.status" in first["expanded_share_url"]
+    assert box.get(f"/queries/{first['id']}/run/json?limit=3") == run(box, {"limit": "3"})
+    assert box.api("GET", "/queries/999")[0] == 404
+
+
+def test_rows_are_deterministic_ordered_and_limited(box: Box) -> None:
+    rows = run(box, {"limit": "3"})
+    assert rows == run(box, {"limit": "3"})
+    assert [list(row) for row in rows] == [["orders.id", "orders.status"]] * 3
+    assert [row["orders.id"] for row in rows] == [1, 2, 3]
+    down = run(box, {"limit": "2", "sorts": ["orders.id desc"]})
+    assert [row["orders.id"] for row in down] == [1000000, 999999]
+    assert len(run(box, {})) == 500
+    assert run(box, {"limit": "0"}) == []
+
+
+def test_filters_of_plain_values_show_in_their_column(box: Box) -> None:
+    def statuses(value: str) -> set[str]:
+        rows = run(box, {"filters": {"orders.status": value}, "limit": "100"})
+        return {row["orders.status"] for row in rows}
+
+    assert statuses("complete") == {"complete"}
+    assert statuses("complete,returned") == {"complete", "returned"}
+    assert statuses('"a, b"') == {"a, b"}
+    assert statuses("50^%^,x") == {"50%,x"}
+    assert len(statuses("-complete")) > 2
+
+
+def test_every_type_of_field_has_its_form(box: Box) -> None:
+    fields = {
+        "orders.created_time": "2025-06-30 11:22:33",
+        "orders.created_date": "2025-06-30",
+        "orders.created_month": "2025-06",
+        "orders.created_year": 2025,
+        "orders.is_first_order": "Yes",
+        "orders.order_value_tier": "Below 50",
+        "users.zip": "01234",
+        "users.email": "x@example.com",
+        "orders.count": 5,
+        "orders.count_distinct_users": 5,
+    }
+    rows = run(box, {"fields": ["orders.id", *fields], "limit": "20"})
+    for row in rows:
+        for name, like in fields.items():
+            assert type(row[name]) is type(like), (name, row[name])
+            if isinstance(like, str) and like[0] == "2":
+                assert len(row[name]) == len(like)
+
+
+def test_formats_tell_the_same_rows(box: Box) -> None:
+    query = {
+        "view": "order_items",
+        "fields": ["products.brand", "order_items.id", "order_items.returned_date"],
+        "limit": "40",
+    }
+    rows = run(box, query)
+    table = list(csv.reader(run(box, query, "csv").decode().splitlines()))
+    assert table[0] == ["Products Brand", "Order Items Id", "Order Items Returned Date"]
+    assert table[1:] == [["" if v is None else str(v) for v in row.values()] for row in rows]
+    assert any("," in row[0] for row in table[1:]) and any('"' in row[0] for row in table[1:])
+    detail = run(box, query, "json_detail")
+    assert [{k: v["value"] for k, v in row.items()} for row in detail["data"]] == rows
+    assert [f["name"] for f in detail["fields"]["dimensions"]] == query["fields"]
+    assert run(box, query, "txt").decode().count("\n") == 41
+    assert run(box, query, "md").decode().startswith("| Products Brand |")
+    assert b"<table>" in run(box, query, "html")
+    assert run(box, query, "sql").decode().startswith("SELECT")
+    assert run(box, query, "png")[:4] == b"\x89PNG"
+    assert run(box, query, "jpg")[:2] == b"\xff\xd8"
+    assert run(box, query, "xlsx")[:2] == b"PK"
+    assert len(run(box, query, "json_bi")["rows"]) == 40
+    assert box.api("POST", "/queries/run/nonsense", ORDERS)[0] == 422
+
+
+def test_pivots_totals_and_dynamic_fields(box: Box) -> None:
+    query = {
+        "fields": ["users.state", "orders.status", "orders.count", "mine"],
+        "pivots": ["orders.status"],
+        "total": True,
+        "limit": "3",
+        "dynamic_fields": json.dumps(
+            [{"measure": "mine", "based_on": "orders.id"}, {"table_calculation": "twice"}]
+        ),
+    }
+    row = run(box, query)[0]
+    assert list(row) == ["users.state", "orders.count", "mine", "twice"]
+    assert set(row["orders.count"]) >= {"complete", "shipped"}
+    detail = run(box, query, "json_detail")
+    assert detail["pivots"][0]["key"] == "complete"
+    assert detail["totals_data"]["orders.count"]["value"] > 0
+    assert detail["fields"]["table_calculations"][0]["name"] == "twice"
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_million_rows_stream_in_little_memory(box: Box, form: str) -> None:
+    box.api("GET", "/user")
+    before = box.peak_kb()
+    body = json.dumps({**ORDERS, "limit": "-1"})
+    connection = box.connect()
+    headers = {"Authorization": f"token {box.token}", **JSON}
+    connection.request("POST", f"/api/4.0/queries/run/{form}", body, headers)
+    answer = connection.getresponse()
+    lines, tail = 0, b""
+    while piece := answer.read(1 << 20):
+        lines += piece.count(b"\n")
+        tail = piece[-40:]
+    connection.close()
+    assert lines == (1000001 if form == "csv" else 999999)
+    assert b"1000000" in tail
+    assert box.peak_kb() - before < 16 * 1024
+
+
+def test_a_client_that_goes_away_in_the_middle_does_no_harm(box: Box) -> None:
+    for _ in range(5):
+        connection = socket.create_connection(("127.0.0.1", box.port))
+        body = json.dumps({**ORDERS, "limit": "-1"}).encode()
+        head = (
+            f"POST /api/4.0/queries/run/json HTTP/1.1\r\nHost: x\r\nAuthorization: token {box.token}"
+            f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        connection.sendall(head.encode() + body)
+        connection.recv(1000)
+        connection.close()
+    assert box.get("/user")
+
+
+def test_a_query_that_the_database_refuses(box: Box) -> None:
+    body = {"fields": ["orders.id", "orders.broken"]}
+    assert "looker_error" in run(box, body)[0]
+    assert run(box, body, "json_detail")["errors"][0]["message"]
+    assert run(box, body, "csv").startswith(b"ERROR")
+
+
+def test_looks_tasks_sql_and_attributed_queries_run(box: Box) -> None:
+    assert len(box.get("/looks/1/run/json")) == 10
+    task = box.api("POST", "/query_tasks", {"query_id": "1", "result_format": "json"})[1]
+    path = f"/query_tasks/{task['id']}"
+    assert box.api("GET", path + "/results")[0] == 202
+    assert [box.get(path)["status"] for _ in range(2)] == ["complete", "complete"]
+    assert len(box.get(path + "/results")) == 10
+    body = {"connection_name": "warehouse", "sql": "SELECT 1"}
+    slug = box.api("POST", "/sql_queries", body)[1]["slug"]
+    assert box.api("POST", f"/sql_queries/{slug}/run/csv")[1].count(b"\n") == 11
+    body = {"query": ORDERS, "render_options": {"format": "csv"}}
+    assert box.api("POST", "/queries/run_inline", body)[1].startswith(b"Orders Id")
+
+
+def test_a_dashboard_has_a_tile_of_every_kind(box: Box) -> None:
+    tiles = box.get("/dashboards/1")["dashboard_elements"]
+    assert {tile["type"] for tile in tiles} == {"vis", "text"}
+    assert tiles[0]["query"]["model"] == "thelook"
+    assert tiles[1]["look"]["query"]["id"] == "2"
+    assert tiles[2]["result_maker"]["query"]["id"] == "3"
+    assert box.get(f"/merge_queries/{tiles[4]['merge_result_id']}")["source_queries"]
+    assert box.get(f"/sql_queries/{tiles[5]['result_maker']['sql_query_id']}")["sql"]
+    failing = box.get(f"/queries/{tiles[6]['query_id']}/run/json")
+    assert "looker_error" in failing[0]
+
+
+def test_content_search(box: Box) -> None:
+    found = box.get("/content/by?types=look")
+    assert [c["title"] for c in found] == ["Orders by Status", "Revenue by Month", "Users by State"]
+    assert len(box.get("/content/e?limit=2&offset=1")) == 2
+
+
+# ---- what is created stays
+
+
+def test_things_are_created_changed_and_deleted(box: Box) -> None:
+    status, made = box.api("POST", "/dashboards", {"title": "New", "folder_id": "1"})
+    assert (status, made["title"]) == (200, "New")
+    path = f"/dashboards/{made['id']}"
+    body = {"dashboard_id": made["id"], "type": "vis", "query_id": "1"}
+    tile = box.api("POST", "/dashboard_elements", body)[1]
+    assert [e["id"] for e in box.get(path)["dashboard_elements"]] == [tile["id"]]
+    assert box.api("PATCH", path, {"title": "Newer"})[1]["title"] == "Newer"
+    assert box.get("/dashboards/search?title=newer")[0]["id"] == made["id"]
+    assert box.api("DELETE", path)[0] == 204
+    assert box.api("GET", path)[0] == 404
+    assert box.api("DELETE", path)[0] == 404
+
+
+def test_a_resource_without_fixtures_is_stateful_too(box: Box) -> None:
+    made = box.api("POST", "/boards", {"title": "Mine"})[1]
+    assert box.get(f"/boards/{made['id']}")["title"] == "Mine"
+    assert box.api("PATCH", f"/boards/{made['id']}", {"title": "Ours"})[1]["title"] == "Ours"
+    assert made["id"] in [b["id"] for b in box.get("/boards")]
+    assert box.api("DELETE", f"/boards/{made['id']}")[0] == 204
+    assert box.api("GET", f"/boards/{made['id']}")[0] == 404
+    assert box.get("/boards/77")["id"] == "77"
+
+
+# ---- rules
+
+
+def test_rules_fail_a_number_of_times_after_a_number_of_times(box: Box) -> None:
+    box.rules({"operation": "me", "after": 1, "times": 2, "status": 429, "retry_after": 7})
+    assert [box.api("GET", "/user")[0] for _ in range(4)] == [200, 429, 429, 200]
+    box.rules({"status": 503, "retry_after": 7, "body": {"message": "busy"}})
+    connection = box.connect()
+    connection.request("GET", "/api/4.0/user", headers={"Authorization": f"token {box.token}"})
+    answer = connection.getresponse()
+    assert answer.status == 503 and answer.headers["Retry-After"] == "7"
+    assert json.loads(answer.read()) == {"message": "busy"}
+    connection.close()
+    assert box.ask("DELETE", "/_sandbox/rules")[0] == 204
+    assert box.api("GET", "/user")[0] == 200
+
+
+def test_rules_touch_their_operation_only(box: Box) -> None:
+    box.rules({"operation": "all_connections", "status": 500})
+    assert box.api("GET", "/connections")[0] == 500
+    assert box.api("GET", "/user")[0] == 200
+
+
+def test_rules_delay_without_holding_up_others(box: Box) -> None:
+    box.rules({"operation": "all_connections", "delay_ms": 700})
+    took: list[float] = []
+
+    def slow() -> None:
+        start = time.monotonic()
+        box.api("GET", "/connections")
+        took.append(time.monotonic() - start)
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    time.sleep(0.05)
+    start = time.monotonic()
+    box.api("GET", "/user")
+    quick = time.monotonic() - start
+    thread.join()
+    assert took[0] >= 0.7 and quick < 0.5
+
+
+@pytest.mark.parametrize(
+    ("how", "fits"),
+    [
+        ("not_json", lambda b: not is_json(b)),
+        ("html", lambda b: b.startswith(b"<!DOCTYPE")),
+        ("truncate_json", lambda b: b.startswith(b"[{") and not is_json(b)),
+        ("bad_utf8", lambda b: not is_utf8(b)),
+        ("wrong_type", lambda b: json.loads(b) == {"unexpected": True}),
+        ("deep", lambda b: b.startswith(b"[[[") and len(b) == 20000),
+    ],
+)
+def test_rules_corrupt(box: Box, how: str, fits: Any) -> None:
+    box.rules({"corrupt": how})
+    status, body = box.api("POST", "/queries/run/json", ORDERS, raw=True)
+    assert status == 200 and fits(body)
+
+
+def is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except ValueError:
+        return False
+    return True
+
+
+def is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("rows", ["5", "-1"])
+@pytest.mark.parametrize("cut", [0, 10, 100000])
+def test_rules_cut_off(box: Box, rows: str, cut: int) -> None:
+    if rows == "5" and cut == 100000:
+        cut = 1
+    box.rules({"operation": "run_inline_query", "cut_after_bytes": cut})
+    with pytest.raises((http.client.HTTPException, ConnectionError)) as caught:
+        box.api("POST", "/queries/run/json", {**ORDERS, "limit": rows})
+    if isinstance(caught.value, http.client.IncompleteRead) and cut < 100:
+        assert len(caught.value.partial) == cut
+    box.rules()
+    assert box.get("/user")
+
+
+def test_rules_drip(box: Box) -> None:
+    box.rules({"operation": "me", "drip_ms": 30})
+    start = time.monotonic()
+    assert box.get("/user")["id"] == "1"
+    assert time.monotonic() - start > 0.3
+
+
+def test_rules_expire_tokens(box: Box) -> None:
+    box.rules({"operation": "all_connections", "times": 1, "expire_tokens": True})
+    assert box.api("GET", "/user")[0] == 200
+    assert box.api("GET", "/connections")[0] == 401
+    assert box.api("GET", "/user")[0] == 401
+    box.login()
+    assert box.api("GET", "/connections")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [{}, [{"operation": "none"}], [{"bogus": 1}], [{"corrupt": "x"}], [{"times": "1"}], [3], "x"],
+)
+def test_rules_that_are_none(box: Box, rules: Any) -> None:
+    body = json.dumps(rules)
+    assert box.ask("POST", "/_sandbox/rules", body)[0] == 400
+    assert box.ask("GET", "/_sandbox/rules")[1] == []
+
+
+# ---- records
+
+
+def test_requests_are_recorded_without_secrets(box: Box) -> None:
+    box.ask("DELETE", "/_sandbox/requests")
+    box.login()
+    box.api("PATCH", "/session", {"workspace_id": "dev"})
+    box.api("GET", "/users/search?email=a%25", headers={"X-Mark": "here"})
+    box.api("GET", "/nothing")
+    login, _, search, nothing = records = box.ask("GET", "/_sandbox/requests")[1]
+    assert [r["operation"] for r in records] == ["login", "update_session", "search_users", None]
+    assert [r["status"] for r in records] == [200, 200, 200, 404]
+    assert "sandbox-secret" not in json.dumps(records) and box.token not in json.dumps(records)
+    assert login["body"] == "client_id=sandbox-id&client_secret=***"
+    assert (search["path"], search["query"]) == ("/api/4.0/users/search", "email=a%25")
+    assert (search["user"], search["workspace"]) == ("1", "dev")
+    assert search["headers"]["x-mark"] == "here"
+    assert search["authorization"].startswith("token ")
+    assert nothing["method"] == "GET"
+    only = box.ask("GET", "/_sandbox/requests?operation=login")[1]
+    assert len(only) == 1
+
+
+def test_records_are_bounded_and_can_be_off() -> None:
+    box = Box("--no-record")
+    try:
+        box.login()
+        assert box.ask("GET", "/_sandbox/requests")[1] == []
+    finally:
+        box.stop()
+
+
+# ---- every operation
+
+
+def facts() -> tuple[dict[str, Any], dict[str, Any]]:
+    spec = json.loads((ROOT / "spec" / "looker-4.0.json").read_text())
+    overlay = yaml.safe_load((ROOT / "spec" / "overlay.yaml").read_text())
+    operations, schemas = spec["operations"], spec["schemas"]
+    for name, operation in overlay.get("operations", {}).items():
+        operations[name] = operation
+    schemas.update(overlay.get("schemas", {}))
+    return operations, schemas
+
+
+OPERATIONS, SCHEMAS = facts()
+# Identifiers of things that are there.
+KNOWN = {
+    "connection_name": "warehouse",
+    "lookml_model_name": "thelook",
+    "model_name": "thelook",
+    "view_name": "orders",
+    "field_name": "orders.status",
+    "explore_name": "orders",
+    "project_id": "thelook",
+    "root_project_id": "thelook",
+    "result_format": "json",
+    "merge_query_id": "merge1",
+    "terms": "orders",
+    "user_id": "2",
+}
+BODIES: dict[str, Any] = {
+    "Query": ORDERS,
+    "CreateQueryTask": {"query_id": "1", "result_format": "json"},
+    "ApiSession": {"workspace_id": "dev"},
+    "SqlQueryCreate": {"connection_name": "warehouse", "sql": "SELECT 1"},
+    "AttributedInlineQuery": {"query": ORDERS, "render_options": {"format": "json"}},
+}
+
+
+def example(kind: str, depth: int = 0) -> Any:
+    if kind.startswith("list<"):
+        return [example(kind[5:-1], depth + 1)]
+    if kind.startswith("map<") or kind == "any":
+        return {}
+    if kind in ("string", "integer", "number", "boolean"):
+        return {"string": "x", "integer": 1, "number": 1.5, "boolean": True}[kind]
+    if kind in BODIES:
+        return BODIES[kind]
+    fields = SCHEMAS[kind]["fields"]
+    read_only = all(f.get("read_only") for f in fields.values())
+    return {
+        name: field["enum"][0] if "enum" in field else example(field["type"], depth + 1)
+        for name, field in fields.items()
+        if (read_only or not field.get("read_only"))
+        and (field.get("required") or (depth == 0 and field["type"][0].islower()))
+    }
+
+
+def check(kind: str, value: Any, where: str) -> None:
+    """That the value is of the declared type, all the way down."""
+    scalars: dict[str, Any] = {"string": str, "integer": int, "number": (int, float)}
+    if kind.startswith("list<"):
+        assert isinstance(value, list), where
+        for item in value:
+            check(kind[5:-1], item, where + "[]")
+    elif kind.startswith("map<"):
+        assert isinstance(value, dict), where
+    elif kind in scalars:
+        assert isinstance(value, scalars[kind]) and not isinstance(value, bool), (where, value)
+    elif kind == "boolean":
+        assert isinstance(value, bool), (where, value)
+    elif kind != "any":
+        assert isinstance(value, dict), (where, value)
+        fields = SCHEMAS[kind]["fields"]
+        for name, item in value.items():
+            assert name in fields, f"{where}.{name} is not declared"
+            if item is not None or not fields[name].get("nullable"):
+                check(fields[name]["type"], item, f"{where}.{name}")
+
+
+def ask_operation(box: Box, name: str) -> tuple[int, Any]:
+    operation = OPERATIONS[name]
+    path, query = operation["path"], {}
+    for parameter in operation.get("parameters", []):
+        value = KNOWN.get(parameter["name"], "1")
+        if name in ("sql_query", "run_sql_query") and parameter["name"] == "slug":
+            value = "sqlrunner1"
+        if name == "query_for_slug":
+            value = box.get("/queries/1")["slug"]
+        if parameter["name"] == "query_task_id" and name != "query_task_multi_results":
+            value = box.api("POST", "/query_tasks", BODIES["CreateQueryTask"])[1]["id"]
+        if parameter["in"] == "path":
+            path = path.replace("{" + parameter["name"] + "}", quote(value, safe=""))
+        elif parameter.get("required"):
+            query[parameter["name"]] = value
+    if query:
+        path += "?" + urlencode(query)
+    body, headers = None, {}
+    if operation.get("body"):
+        body = example(operation["body"]["type"])
+        if isinstance(body, str):
+            media = operation["body"]["media"][0]
+            body = json.dumps(body) if media == "application/json" else body
+            headers = {"Content-Type": media}
+    return box.api(operation["method"], path, body, headers=headers)
+
+
+@pytest.mark.parametrize("name", [n for n in OPERATIONS if n != "login"])
+def test_every_operation_answers_as_declared(box: Box, name: str) -> None:
+    box.api("PATCH", "/session", {"workspace_id": "dev"})
+    status, answer = ask_operation(box, name)
+    answers = {int(code): a for code, a in OPERATIONS[name]["answers"].items()}
+    assert status in answers, answer
+    declared = answers[status]
+    if status == 204 or declared is None:
+        assert answer == b""
+    elif declared["media"] == ["application/json"] and declared["type"] != "string":
+        check(declared["type"], answer, name)
+
+
+# ---- starting and stopping
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--port", "x"], ["--port", "99999"], ["--host", "0.0.0.0"], ["--host", "::"], ["--bogus"],
+     ["stray"], ["--tls-cert", "a"]],
+)
+def test_wrong_options_stop_the_start(arguments: list[str]) -> None:
+    done = subprocess.run([str(BINARY), *arguments], capture_output=True, timeout=20, check=False)
+    assert done.returncode == 2 and done.stderr and not done.stdout
+
+
+def test_it_stops_at_once_with_answers_on_the_way() -> None:
+    box = Box()
+    box.login()
+    box.rules({"operation": "me", "delay_ms": 60000})
+    waiting = threading.Thread(target=lambda: pytest.raises(Exception, box.get, "/user"))
+    waiting.start()
+    idle = socket.create_connection(("127.0.0.1", box.port))
+    time.sleep(0.2)
+    start = time.monotonic()
+    box.stop()
+    assert time.monotonic() - start < 5
+    waiting.join()
+    idle.close()
+
+
+def test_it_serves_tls(tmp_path: Path) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", str(key), "-out", str(cert)],
+        check=True, capture_output=True, timeout=60,
+    )
+    box = Box("--tls-cert", str(cert), "--tls-key", str(key))
+    try:
+        assert box.url.startswith("https://")
+        context = ssl.create_default_context(cafile=str(cert))
+        connection = http.client.HTTPSConnection("127.0.0.1", box.port, context=context, timeout=20)
+        connection.request("GET", "/versions")
+        answer = connection.getresponse()
+        assert json.loads(answer.read())["current_version"]["version"] == "4.0"
+        connection.close()
+    finally:
+        box.stop()
