@@ -72,6 +72,12 @@ static void test_rows_are_cut_at_the_byte_limit(void **state)
     assert_str(at(answer, "truncated/returned"), "2");
     assert_str(at(answer, "truncated/total"), "3");
     assert_contains(lk_arena_cstr(fake_arena, at(answer, "truncated/how")), "fewer fields");
+    fake_context.max_answer_bytes = 30; /* ten a row, with its comma */
+    assert_str(at(run_tool("query", ASK "}"), "count"), "3");
+    fake_context.max_answer_bytes = 29;
+    assert_str(at(run_tool("query", ASK "}"), "count"), "2");
+    fake_context.max_answer_bytes = 5;
+    assert_str(at(run_tool("query", ASK "}"), "items"), "[]");
 }
 
 static void test_detail(void **state)
