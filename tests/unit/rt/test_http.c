@@ -4,7 +4,6 @@
 #include "client.h"
 #include "peer.h"
 
-#include <signal.h>
 #include <time.h>
 
 struct fixture {
