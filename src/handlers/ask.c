@@ -44,16 +44,12 @@ bool lk_ask(struct lk_api *api, struct lk_arena *arena, struct lk_api_request re
 
 bool lk_explain_status(struct lk_error *err, int status, const char *format, ...)
 {
-    struct lk_error explained = {0};
-    char text[512];
     va_list ap;
 
     if (err == NULL || err->kind == LK_ERROR_NONE || err->status != status)
         return false;
     va_start(ap, format);
-    vsnprintf(text, sizeof(text), format, ap);
+    vsnprintf(err->message, sizeof(err->message), format, ap);
     va_end(ap);
-    lk_fail(&explained, err->kind, "%s; %s", err->message, text);
-    memcpy(err->message, explained.message, sizeof(err->message));
     return false;
 }

@@ -68,8 +68,6 @@ static void add_fields(struct lk_arena *arena, const struct wanted *wanted, stru
 {
     static const char *const searched[] = {
         "name", "label", "field_group_label", "description", "synonyms", "tags", NULL};
-    const struct lk_projection *projection =
-        wanted->sql ? &lk_field_sql_projection : &lk_field_projection;
     struct lk_search search = lk_search(arena, wanted->search.value);
     struct lk_json_iter it = lk_json_iter(list);
     struct lk_str field;
@@ -79,7 +77,7 @@ static void add_fields(struct lk_arena *arena, const struct wanted *wanted, stru
             !lk_search_object(arena, &search, field, searched) || !lk_items_next(items))
             continue;
         struct lk_json_writer w = lk_json_writer(&items->buf);
-        lk_write_short(&w, field, projection);
+        lk_write_field(&w, field, wanted->sql);
         lk_items_end(items);
     }
 }
@@ -91,8 +89,8 @@ static bool list_fields(struct mcp_call *call, const struct wanted *wanted, cons
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
     struct lk_items *items = lk_arena_new_object(arena, struct lk_items);
     struct lk_str explore;
-    struct lk_str names =
-        lk_projection_fields(arena, wanted->sql ? &lk_field_sql_projection : &lk_field_projection);
+    struct lk_projection shown = lk_field_projection(wanted->sql);
+    struct lk_str names = lk_projection_fields(arena, &shown);
 
     if (!ask_explore(call, wanted->model, wanted->explore,
                      lk_arena_printf(arena, "fields(%s(%.*s))", category, LK_STR_ARG(names)),

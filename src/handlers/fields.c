@@ -9,9 +9,10 @@
 
 #define FIELDS(table) .fields = (table), .n_fields = sizeof(table) / sizeof((table)[0])
 
-/* sql stands last, so that one table serves with and without it. */
+/* The optional ones stand at the ends, so that one table serves with and without them. */
 static const struct lk_projection field[] = {
-    {.name = "category"},
+    {.name = "suggest_dimension"},
+    {.name = "suggest_explore"},
     {.name = "default_filter_value"},
     {.name = "description"},
     {.name = "dimension_group"},
@@ -24,8 +25,6 @@ static const struct lk_projection field[] = {
     {.name = "label"},
     {.name = "name"},
     {.name = "primary_key"},
-    {.name = "suggest_dimension"},
-    {.name = "suggest_explore"},
     {.name = "suggestions"},
     {.name = "synonyms"},
     {.name = "tags"},
@@ -34,11 +33,26 @@ static const struct lk_projection field[] = {
     {.name = "view_label"},
     {.name = "sql"},
 };
-const struct lk_projection lk_field_projection = {
-    .fields = field,
-    .n_fields = sizeof(field) / sizeof(field[0]) - 1,
-};
-const struct lk_projection lk_field_sql_projection = {FIELDS(field)};
+#define N_FIELD (sizeof(field) / sizeof(field[0]))
+#define N_SUGGEST 2
+
+struct lk_projection lk_field_projection(bool sql)
+{
+    return (struct lk_projection){.fields = field, .n_fields = sql ? N_FIELD : N_FIELD - 1};
+}
+
+void lk_write_field(struct lk_json_writer *w, struct lk_str object, bool sql)
+{
+    struct lk_projection projection = lk_field_projection(sql);
+    struct lk_str name, suggest;
+
+    if (lk_json_get(object, LK_STR("name"), &name) &&
+        lk_json_get(object, LK_STR("suggest_dimension"), &suggest) && lk_str_eq(name, suggest)) {
+        projection.fields += N_SUGGEST;
+        projection.n_fields = (uint16_t)(projection.n_fields - N_SUGGEST);
+    }
+    lk_write_short(w, object, &projection);
+}
 
 static const struct lk_projection field_short[] = {
     {.name = "description"}, {.name = "hidden"}, {.name = "label_short"},

@@ -22,11 +22,13 @@ void lk_write_short(struct lk_json_writer *w, struct lk_str object,
 void lk_write_short_members(struct lk_json_writer *w, struct lk_str object,
                             const struct lk_projection *projection);
 
-/* What each explore tool shows of a field; sql only for those who ask for it. */
-extern const struct lk_projection lk_field_projection;
-extern const struct lk_projection lk_field_sql_projection;
+/* What list_dimensions and list_measures show of a field; the SQL only for those who ask for it. */
+struct lk_projection lk_field_projection(bool sql);
+/* Writes that, without suggest_explore and suggest_dimension where they name the field itself. */
+void lk_write_field(struct lk_json_writer *w, struct lk_str object, bool sql);
+
+/* What get_explore shows of a field, and of the explore. */
 extern const struct lk_projection lk_field_short_projection;
-/* And of an explore, without its fields. */
 extern const struct lk_projection lk_explore_projection;
 
 #endif

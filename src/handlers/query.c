@@ -64,7 +64,10 @@ static bool explain_query(struct lk_error *err, const struct looker_query *query
                       "there is no explore \"%.*s\" in model \"%.*s\", or no access to it: "
                       "list_models shows what there is",
                       LK_STR_ARG(query->view.value), LK_STR_ARG(query->model.value));
-    return lk_explain_status(err, 422, "list_dimensions and list_measures name the fields");
+    return lk_explain_status(
+        err, 422,
+        "Looker refused the query as invalid, and detail says why; list_models "
+        "names models and explores, list_dimensions and list_measures their fields");
 }
 
 static bool run_inline(struct mcp_call *call, const struct looker_run_inline_query_params *params,

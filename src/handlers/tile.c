@@ -80,7 +80,8 @@ struct lk_str lk_tile_title(const struct lk_tile *tile)
 
 /* ---- rows ---- */
 
-/* Keeps the rows that can be written at most, so that the rest can be freed at once. */
+/* Keeps the rows that can be written at most, so that the rest can be freed at once, and no more
+ * than the limit. */
 static void keep_rows(const struct lk_tile_env *run, struct lk_tile_result *result,
                       struct lk_str rows)
 {
@@ -90,7 +91,7 @@ static void keep_rows(const struct lk_tile_env *run, struct lk_tile_result *resu
 
     rows = lk_str_trim(rows);
     it = lk_json_iter(rows);
-    while (lk_json_next(&it, NULL, &row)) {
+    while (result->total < (size_t)run->limit && lk_json_next(&it, NULL, &row)) {
         size_t end = (size_t)(row.ptr - rows.ptr) + row.len;
         if (end <= max_bytes)
             kept = end;
@@ -230,7 +231,9 @@ static void run_sql_tile(const struct lk_tile_env *run, struct lk_tile *tile)
         .result_format = lk_string(LK_STR("json")),
     };
 
-    run_rows(run, looker_run_sql_query(&params), new_results(run, tile, 1));
+    /* Looker takes no limit for these: keep_rows stops there. */
+    new_results(run, tile, 1)->limit = lk_rows_limit(run->limit, run->limit, 0);
+    run_rows(run, looker_run_sql_query(&params), tile->results);
 }
 
 /* The source query listens under its name, or else in its place. */

@@ -125,6 +125,17 @@ static void test_every_kind(void **state)
     }
 }
 
+static void test_sql_tiles_obey_the_limit(void **state)
+{
+    (void)state;
+    dashboard("{\"id\":\"3\",\"title\":\"S\",\"result_maker\":{\"sql_query_id\":\"slug\"}}");
+    fake_answers("POST /sql_queries/slug/run/json", "\n[{\"x\":1}, {\"x\":2},{\"x\":3}]");
+    struct lk_str answer = run_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"limit\":2}");
+    assert_str(at(answer, "items/0"),
+               "{\"id\":\"3\",\"title\":\"S\",\"kind\":\"sql\",\"count\":2,\"items\":["
+               "{\"x\":1},{\"x\":2}],\"limit_reached\":true,\"limit\":2}");
+}
+
 static void test_failures_stay_with_their_tile(void **state)
 {
     (void)state;
@@ -236,6 +247,7 @@ int main(void)
         TEST(test_query_tile_with_filters),
         TEST(test_unknown_names_are_refused),
         TEST(test_every_kind),
+        TEST(test_sql_tiles_obey_the_limit),
         TEST(test_failures_stay_with_their_tile),
         TEST(test_tiles_share_the_room),
         TEST(test_tiles_run_at_once_within_a_bound),

@@ -85,9 +85,11 @@ static const char explore[] =
     "\"fields\":{\"dimensions\":["
     "{\"name\":\"o.day\",\"label\":\"O Day\",\"label_short\":\"Day\",\"type\":\"date\","
     "\"hidden\":false,\"tags\":[],\"synonyms\":[\"Datum\"],\"description\":\"\","
-    "\"is_timeframe\":true,\"sql\":\"${TABLE}.day\"},"
+    "\"is_timeframe\":true,\"suggest_dimension\":\"o.day\",\"suggest_explore\":\"o\",\"sql\":\"${"
+    "TABLE}.day\"},"
     "{\"name\":\"users.st\",\"label\":\"St\",\"label_short\":\"St\",\"type\":\"string\","
-    "\"suggestions\":[\"CA\",\"NY\"],\"view_label\":\"U\",\"hidden\":false},"
+    "\"suggestions\":[\"CA\",\"NY\"],\"view_label\":\"U\",\"hidden\":false,"
+    "\"suggest_dimension\":\"users.state\",\"suggest_explore\":\"users\"},"
     "{\"name\":\"o.key\",\"label\":\"Key\",\"type\":\"number\",\"hidden\":true}],"
     "\"measures\":[{\"name\":\"o.count\",\"label\":\"Count\",\"label_short\":\"Count\","
     "\"type\":\"count\",\"filters\":[{\"field\":\"o.x\",\"condition\":\"1\"}]}],"
@@ -105,7 +107,8 @@ static void test_dimensions(void **state)
                "{\"name\":\"o.day\",\"label\":\"O Day\",\"type\":\"date\",\"synonyms\":[\"Datum\"],"
                "\"is_timeframe\":true},"
                "{\"name\":\"users.st\",\"label\":\"St\",\"type\":\"string\",\"suggestions\":["
-               "\"CA\",\"NY\"],\"view_label\":\"U\"}]}");
+               "\"CA\",\"NY\"],\"view_label\":\"U\",\"suggest_dimension\":\"users.state\","
+               "\"suggest_explore\":\"users\"}]}");
     assert_contains(fake_requests[0], "fields=fields%28dimensions%28");
     assert_null(strstr(fake_requests[0], "sql"));
 
@@ -215,7 +218,8 @@ static void check_names(const struct lk_projection *node, const struct lk_type *
 static void test_names_are_the_apis(void **state)
 {
     (void)state;
-    check_names(&lk_field_sql_projection, &looker_lookml_model_explore_field_type);
+    struct lk_projection field = lk_field_projection(true);
+    check_names(&field, &looker_lookml_model_explore_field_type);
     check_names(&lk_field_short_projection, &looker_lookml_model_explore_field_type);
     check_names(&lk_explore_projection, &looker_lookml_model_explore_type);
 }
