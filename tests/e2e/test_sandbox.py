@@ -885,6 +885,27 @@ def test_it_stops_at_once_with_answers_on_the_way() -> None:
     idle.close()
 
 
+def test_threads_share_the_state() -> None:
+    box = Box("--threads", "3")
+    try:
+        box.login()
+        made = box.api("POST", "/boards", {"title": "Ours"})[1]["id"]
+        seen: list[str] = []
+
+        def look() -> None:
+            for _ in range(20):
+                seen.append(box.get(f"/boards/{made}")["title"])
+
+        threads = [threading.Thread(target=look) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert seen == ["Ours"] * 160
+    finally:
+        box.stop()
+
+
 def test_it_serves_tls(tmp_path: Path) -> None:
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     subprocess.run(

@@ -246,24 +246,67 @@ static void write_enumerations(struct lk_json_writer *w, const struct sb_field *
     lk_json_end_array(w);
 }
 
+/* The words of a name with capitals, as a member. */
+static void member_title(struct lk_json_writer *w, const char *key, const char *words)
+{
+    struct lk_buf text;
+
+    lk_buf_init(&text, 512);
+    sb_title_case(&text, lk_str(words));
+    lk_json_member_string(w, key, lk_buf_view(&text));
+    lk_buf_free(&text);
+}
+
+static void write_flags(struct lk_json_writer *w, const struct sb_field *field)
+{
+    const struct {
+        const char *name;
+        bool value;
+    } flags[] = {
+        {"hidden", (field->flags & SB_HIDDEN) != 0},
+        {"measure", (field->flags & SB_MEASURE) != 0},
+        {"parameter", (field->flags & SB_PARAMETER) != 0},
+        {"is_filter", (field->flags & SB_FILTER) != 0},
+        {"is_numeric", sb_is_number_type(field->type)},
+        {"is_timeframe", field->group != NULL},
+        {"is_fiscal", false},
+        {"can_filter", true},
+        {"can_time_filter", strncmp(field->type, "date", 4) == 0},
+        {"primary_key", (field->flags & SB_PRIMARY_KEY) != 0},
+        {"sortable", true},
+        {"suggestable", (field->flags & SB_MEASURE) == 0 && strcmp(field->type, "string") == 0},
+        {"has_allowed_values", (field->flags & SB_PARAMETER) != 0},
+        {"dynamic", false},
+    };
+
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+        lk_json_member_boolean(w, flags[i].name, flags[i].value);
+}
+
+static void write_group(struct lk_arena *arena, struct lk_json_writer *w,
+                        const struct sb_field *field)
+{
+    if (field->group == NULL) {
+        member_text(w, "dimension_group", NULL);
+        member_text(w, "field_group_label", NULL);
+        return;
+    }
+    lk_json_member_string(w, "dimension_group",
+                          lk_arena_printf(arena, "%s.%s", field->view, field->group));
+    member_title(w, "field_group_label", lk_arena_printf(arena, "%s_date", field->group).ptr);
+}
+
 void sb_write_field(struct lk_arena *arena, struct lk_json_writer *w, const struct sb_model *model,
                     const struct sb_field *field)
 {
     struct lk_str name = lk_arena_printf(arena, "%s.%s", field->view, field->name);
-    bool measure = (field->flags & SB_MEASURE) != 0, number = sb_is_number_type(field->type);
-    bool time = strncmp(field->type, "date", 4) == 0;
-    struct lk_buf text;
+    bool listed = (field->flags & (SB_MEASURE | SB_PARAMETER)) == 0;
 
-    lk_buf_init(&text, 512);
     lk_json_begin_object(w);
     lk_json_member_string(w, "name", name);
     lk_json_member_string(w, "label", sb_field_label(arena, field));
-    sb_title_case(&text, lk_str(field->name));
-    lk_json_member_string(w, "label_short", lk_buf_view(&text));
-    lk_buf_truncate(&text, 0);
-    sb_title_case(&text, lk_str(field->view));
-    lk_json_member_string(w, "view_label", lk_buf_view(&text));
-    lk_buf_truncate(&text, 0);
+    member_title(w, "label_short", field->name);
+    member_title(w, "view_label", field->view);
     member_text(w, "view", field->view);
     member_text(w, "original_view", field->view);
     member_text(w, "scope", field->view);
@@ -271,50 +314,24 @@ void sb_write_field(struct lk_arena *arena, struct lk_json_writer *w, const stru
     member_text(w, "type", field->type);
     member_text(w, "category", category(field));
     member_text(w, "description", field->description);
-    lk_json_member_boolean(w, "hidden", (field->flags & SB_HIDDEN) != 0);
-    lk_json_member_boolean(w, "measure", measure);
-    lk_json_member_boolean(w, "parameter", (field->flags & SB_PARAMETER) != 0);
-    lk_json_member_boolean(w, "is_filter", (field->flags & SB_FILTER) != 0);
-    lk_json_member_boolean(w, "is_numeric", number);
-    lk_json_member_boolean(w, "is_timeframe", field->group != NULL);
-    lk_json_member_boolean(w, "is_fiscal", false);
-    lk_json_member_boolean(w, "can_filter", true);
-    lk_json_member_boolean(w, "can_time_filter", time);
-    lk_json_member_boolean(w, "primary_key", (field->flags & SB_PRIMARY_KEY) != 0);
-    lk_json_member_boolean(w, "sortable", true);
-    lk_json_member_boolean(w, "suggestable", !measure && strcmp(field->type, "string") == 0);
-    lk_json_member_boolean(w, "has_allowed_values", (field->flags & SB_PARAMETER) != 0);
-    lk_json_member_boolean(w, "dynamic", false);
+    write_flags(w, field);
+    write_group(arena, w, field);
     lk_json_member_integer(w, "times_used", (int64_t)(sb_hash(name) % 200));
-    member_text(w, "align", number ? "right" : "left");
-    if (field->group != NULL)
-        sb_title_case(&text, lk_str(field->group));
-    member_text(w, "dimension_group",
-                field->group != NULL
-                    ? lk_arena_printf(arena, "%s.%s", field->view, field->group).ptr
-                    : NULL);
-    lk_json_key(w, "field_group_label");
-    if (field->group != NULL)
-        lk_json_put_string(w, lk_arena_printf(arena, "%.*s Date", LK_STR_ARG(lk_buf_view(&text))));
-    else
-        lk_json_put_null(w);
-    lk_buf_free(&text);
+    member_text(w, "align", sb_is_number_type(field->type) ? "right" : "left");
     member_text(w, "default_filter_value", NULL);
     member_text(w, "value_format", NULL);
     member_text(w, "value_format_name", field->value_format_name);
     member_text(w, "sql", lk_arena_printf(arena, "${TABLE}.%s", field->name).ptr);
     lk_json_member_string(w, "suggest_dimension", name);
     member_text(w, "suggest_explore", field->view);
-    member_list(w, "suggestions", field->flags & (SB_MEASURE | SB_PARAMETER) ? NULL : field->values,
-                true);
+    member_list(w, "suggestions", listed ? field->values : NULL, true);
     member_list(w, "synonyms", field->synonyms, true);
     member_list(w, "tags", field->tags, false);
     member_list(w, "drill_fields", NULL, false);
     write_enumerations(w, field);
     member_text(w, "source_file", lk_arena_printf(arena, "views/%s.view.lkml", field->view).ptr);
-    member_text(w, "lookml_link",
-                lk_arena_printf(arena, "/projects/%s/files/views%%2F%s.view.lkml", model->project,
-                                field->view)
-                    .ptr);
+    lk_json_member_string(w, "lookml_link",
+                          lk_arena_printf(arena, "/projects/%s/files/views%%2F%s.view.lkml",
+                                          model->project, field->view));
     lk_json_end_object(w);
 }

@@ -39,6 +39,7 @@ void sb_state_init(struct sb *sb)
 
 void sb_state_free(struct sb *sb)
 {
+    sb_shown_free(sb->shown);
     sb_store_free(sb->store);
     sb_queries_free(sb->queries);
     sb_record_free(sb->record);

@@ -88,22 +88,49 @@ static long number_option(const char *name, const char *text, long min, long max
     return value;
 }
 
+/* One option of the table: where its text or number goes. */
+static void set_option(struct sb_options *options, const char *name, const char *value)
+{
+    const struct {
+        const char *name;
+        const char **text;
+    } texts[] = {
+        {"host", &options->host},
+        {"client-id", &options->client_id},
+        {"client-secret", &options->client_secret},
+        {"tls-cert", &options->tls_cert},
+        {"tls-key", &options->tls_key},
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (strcmp(texts[i].name, name) == 0)
+            *texts[i].text = value;
+    if (strcmp(name, "port") == 0)
+        options->port = (uint16_t)number_option(name, value, 0, 65535);
+    else if (strcmp(name, "token-ttl") == 0)
+        options->token_ttl_s = number_option(name, value, 0, 1000000000);
+    else if (strcmp(name, "threads") == 0)
+        options->threads = (unsigned)number_option(name, value, 1, MAX_THREADS);
+    else if (strcmp(name, "no-record") == 0)
+        options->record = false;
+}
+
 static void read_options(int argc, char **argv, struct sb_options *options)
 {
     static const struct option table[] = {
-        {"port", required_argument, NULL, 'p'},
-        {"host", required_argument, NULL, 'H'},
-        {"client-id", required_argument, NULL, 'i'},
-        {"client-secret", required_argument, NULL, 's'},
-        {"token-ttl", required_argument, NULL, 't'},
-        {"tls-cert", required_argument, NULL, 'c'},
-        {"tls-key", required_argument, NULL, 'k'},
-        {"threads", required_argument, NULL, 'n'},
-        {"no-record", no_argument, NULL, 'r'},
+        {"port", required_argument, NULL, 'o'},
+        {"host", required_argument, NULL, 'o'},
+        {"client-id", required_argument, NULL, 'o'},
+        {"client-secret", required_argument, NULL, 'o'},
+        {"token-ttl", required_argument, NULL, 'o'},
+        {"tls-cert", required_argument, NULL, 'o'},
+        {"tls-key", required_argument, NULL, 'o'},
+        {"threads", required_argument, NULL, 'o'},
+        {"no-record", no_argument, NULL, 'o'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
-    int option;
+    int option, index = 0;
 
     *options = (struct sb_options){
         .host = "127.0.0.1",
@@ -113,42 +140,16 @@ static void read_options(int argc, char **argv, struct sb_options *options)
         .threads = 1,
         .record = true,
     };
-    while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
-        switch (option) {
-        case 'p':
-            options->port = (uint16_t)number_option("port", optarg, 0, 65535);
-            break;
-        case 'H':
-            options->host = optarg;
-            break;
-        case 'i':
-            options->client_id = optarg;
-            break;
-        case 's':
-            options->client_secret = optarg;
-            break;
-        case 't':
-            options->token_ttl_s = number_option("token-ttl", optarg, 0, 1000000000);
-            break;
-        case 'c':
-            options->tls_cert = optarg;
-            break;
-        case 'k':
-            options->tls_key = optarg;
-            break;
-        case 'n':
-            options->threads = (unsigned)number_option("threads", optarg, 1, MAX_THREADS);
-            break;
-        case 'r':
-            options->record = false;
-            break;
-        case 'h':
+    while ((option = getopt_long(argc, argv, "", table, &index)) != -1) {
+        if (option == 'h') {
             usage(stdout);
             exit(0);
-        default:
+        }
+        if (option != 'o') {
             usage(stderr);
             exit(2);
         }
+        set_option(options, table[index].name, optarg);
     }
     if (optind != argc || (options->tls_cert == NULL) != (options->tls_key == NULL)) {
         usage(stderr);
@@ -247,9 +248,8 @@ static void worker_init(struct sb_worker *worker, struct sb *sb, h2o_globalconf_
     h2o_socket_read_start(worker->waker, on_wake);
 }
 
-static void *worker_run(void *arg)
+static void worker_run(struct sb_worker *worker)
 {
-    struct sb_worker *worker = arg;
     uint64_t give_up_ms = UINT64_MAX;
 
     while (!worker->stopping || !h2o_linklist_is_empty(&worker->connections)) {
@@ -259,6 +259,17 @@ static void *worker_run(void *arg)
         if (sb_now_ms() > give_up_ms)
             break;
     }
+}
+
+/* Never returns: h2o keeps free memory a thread, which would be lost with the thread. */
+static void *worker_thread(void *arg)
+{
+    struct sb_worker *worker = arg;
+
+    worker_run(worker);
+    sem_post(&worker->done);
+    for (;;)
+        pause();
     return NULL;
 }
 
@@ -286,6 +297,7 @@ int main(int argc, char **argv)
     struct sb_worker *workers;
     h2o_globalconf_t config;
     sigset_t signals;
+    pthread_t thread;
     SSL_CTX *tls;
     int fd;
 
@@ -308,7 +320,8 @@ int main(int argc, char **argv)
         int wake_fd = i == 0 ? signalfd(-1, &signals, SFD_CLOEXEC) : eventfd(0, EFD_CLOEXEC);
 
         worker_init(&workers[i], sb, &config, tls, i == 0 ? fd : dup(fd), wake_fd);
-        if (i > 0 && pthread_create(&workers[i].thread, NULL, worker_run, &workers[i]) != 0)
+        sem_init(&workers[i].done, 0, 0);
+        if (i > 0 && pthread_create(&thread, NULL, worker_thread, &workers[i]) != 0)
             abort();
     }
     workers[0].others = workers + 1;
@@ -317,7 +330,8 @@ int main(int argc, char **argv)
     fflush(stdout);
     worker_run(&workers[0]);
     for (unsigned i = 1; i < sb->options.threads; i++)
-        pthread_join(workers[i].thread, NULL);
+        while (sem_wait(&workers[i].done) != 0)
+            ;
     for (unsigned i = 0; i < sb->options.threads; i++)
         worker_free(&workers[i]);
     h2o_config_dispose(&config);

@@ -4,6 +4,7 @@
 #include "sandbox.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static void write_filter(struct lk_json_writer *w, const char *key, const char *const filter[2])
 {
@@ -61,52 +62,92 @@ static void write_joins(struct sb_request *rq, struct lk_json_writer *w,
     lk_json_end_array(w);
 }
 
+static void write_explore(struct sb_request *rq, struct lk_json_writer *w,
+                          const struct sb_model *model, const struct sb_explore *explore)
+{
+    static const char *const yes[] = {"can_total",   "can_save",     "can_pivot_in_db",
+                                      "can_explain", "can_subtotal", "has_timezone_support"};
+    static const char *const none[] = {"access_filters", "aliases", "errors", "tags", "sets"};
+
+    lk_json_begin_object(w);
+    lk_json_member_string(w, "id",
+                          lk_arena_printf(rq->arena, "%s::%s", model->name, explore->name));
+    lk_json_member_string(w, "name", lk_str(explore->name));
+    lk_json_key(w, "description");
+    lk_json_put_cstr(w, explore->description);
+    lk_json_member_string(w, "label", lk_str(explore->label));
+    lk_json_member_string(w, "title", lk_str(explore->label));
+    lk_json_member_string(w, "model_name", lk_str(model->name));
+    lk_json_member_string(w, "project_name", lk_str(model->project));
+    lk_json_member_string(w, "view_name", lk_str(explore->views[0]));
+    lk_json_member_string(w, "group_label", lk_str(explore->group_label));
+    lk_json_member_boolean(w, "hidden", explore->hidden);
+    lk_json_member_string(w, "connection_name", lk_str(model->connection));
+    lk_json_member_string(w, "dialect_name", LK_STR("postgres"));
+    lk_json_member_string(w, "sql_table_name",
+                          lk_arena_printf(rq->arena, "public.%s", explore->views[0]));
+    lk_json_key(w, "scopes");
+    lk_json_begin_array(w);
+    for (const char *const *view = explore->views; *view != NULL; view++)
+        lk_json_put_cstr(w, *view);
+    lk_json_end_array(w);
+    for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+        lk_json_member_boolean(w, yes[i], true);
+    write_filter(w, "always_filter", explore->always);
+    write_filter(w, "conditionally_filter", explore->conditional);
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        lk_json_member_raw(w, none[i], LK_STR("[]"));
+    write_fields(rq, w, model, explore);
+    write_joins(rq, w, explore);
+    lk_json_end_object(w);
+}
+
+/* The first explores that were asked for, printed. */
+#define MAX_SHOWN 32
+struct sb_shown {
+    struct {
+        uint64_t hash;
+        char *text;
+        size_t len;
+    } items[MAX_SHOWN];
+    size_t n;
+};
+
+void sb_shown_free(struct sb_shown *shown)
+{
+    for (size_t i = 0; shown != NULL && i < shown->n; i++)
+        free(shown->items[i].text);
+    free(shown);
+}
+
 static void lookml_model_explore(struct sb_request *rq, struct sb_answer *out)
 {
     struct lk_str model_name = sb_path_arg(rq, "lookml_model_name");
     struct lk_str name = sb_path_arg(rq, "explore_name");
+    uint64_t hash = sb_hash(model_name) * 31 + sb_hash(name);
     const struct sb_model *model;
     struct sb_explore explore;
-    struct lk_buf *buf = sb_buf(rq);
-    struct lk_json_writer w = lk_json_writer(buf);
+    struct sb_shown *shown;
+    struct lk_json_writer w;
+    struct lk_buf *buf;
 
     if (!sb_explore_find(rq->arena, model_name, name, &model, &explore))
         return sb_fail_not_found(rq, out);
-    lk_json_begin_object(&w);
-    lk_json_member_string(&w, "id",
-                          lk_arena_printf(rq->arena, "%s::%s", model->name, explore.name));
-    lk_json_member_string(&w, "name", lk_str(explore.name));
-    lk_json_key(&w, "description");
-    lk_json_put_cstr(&w, explore.description);
-    lk_json_member_string(&w, "label", lk_str(explore.label));
-    lk_json_member_string(&w, "title", lk_str(explore.label));
-    lk_json_member_string(&w, "model_name", lk_str(model->name));
-    lk_json_member_string(&w, "project_name", lk_str(model->project));
-    lk_json_member_string(&w, "view_name", lk_str(explore.views[0]));
-    lk_json_member_string(&w, "group_label", lk_str(explore.group_label));
-    lk_json_member_boolean(&w, "hidden", explore.hidden);
-    lk_json_member_string(&w, "connection_name", lk_str(model->connection));
-    lk_json_member_string(&w, "dialect_name", LK_STR("postgres"));
-    lk_json_member_string(&w, "sql_table_name",
-                          lk_arena_printf(rq->arena, "public.%s", explore.views[0]));
-    lk_json_key(&w, "scopes");
-    lk_json_begin_array(&w);
-    for (const char *const *view = explore.views; *view != NULL; view++)
-        lk_json_put_cstr(&w, *view);
-    lk_json_end_array(&w);
-    static const char *const yes[] = {"can_total",   "can_save",     "can_pivot_in_db",
-                                      "can_explain", "can_subtotal", "has_timezone_support"};
-    for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
-        lk_json_member_boolean(&w, yes[i], true);
-    write_filter(&w, "always_filter", explore.always);
-    write_filter(&w, "conditionally_filter", explore.conditional);
-    static const char *const none[] = {"access_filters", "aliases", "errors", "tags", "sets"};
-    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
-        lk_json_member_raw(&w, none[i], LK_STR("[]"));
-    write_fields(rq, &w, model, &explore);
-    write_joins(rq, &w, &explore);
-    lk_json_end_object(&w);
+    if (rq->sb->shown == NULL)
+        rq->sb->shown = sb_alloc(sizeof(*shown));
+    shown = rq->sb->shown;
+    for (size_t i = 0; i < shown->n; i++)
+        if (shown->items[i].hash == hash)
+            return sb_answer_json(out, 200, lk_str_n(shown->items[i].text, shown->items[i].len));
+    buf = sb_buf(rq);
+    w = lk_json_writer(buf);
+    write_explore(rq, &w, model, &explore);
     sb_answer_json(out, 200, lk_buf_view(buf));
+    if (shown->n < MAX_SHOWN) {
+        shown->items[shown->n].hash = hash;
+        shown->items[shown->n].text = sb_strdup(out->body);
+        shown->items[shown->n++].len = out->body.len;
+    }
 }
 
 /* ---- the list, out of the store so that changes to models show ---- */

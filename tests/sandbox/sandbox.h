@@ -35,6 +35,7 @@ struct sb_record;
 struct sb_store;
 struct sb_queries;
 struct sb_router;
+struct sb_shown;
 
 typedef void sb_handler_fn(struct sb_request *rq, struct sb_answer *out);
 struct sb_handler {
@@ -64,6 +65,7 @@ struct sb {
     struct sb_record *record;
     struct sb_store *store;
     struct sb_queries *queries;
+    struct sb_shown *shown; /* explores as text; they never change */
 };
 
 struct sb_param {
@@ -341,6 +343,7 @@ void sb_write_field(struct lk_arena *arena, struct lk_json_writer *w, const stru
                     const struct sb_field *field);
 void sb_title_case(struct lk_buf *buf, struct lk_str words);
 bool sb_is_number_type(const char *type);
+void sb_shown_free(struct sb_shown *shown);
 extern const struct sb_handler sb_model_handlers[];
 
 /* ---- query.c: saved queries; run.c: running them ---- */

@@ -7,6 +7,7 @@
 #include "sandbox.h"
 
 #include <h2o.h>
+#include <semaphore.h>
 
 struct sb_worker {
     h2o_context_t context; /* first: a request leads to its worker through it */
@@ -19,7 +20,7 @@ struct sb_worker {
     struct sb_worker *others; /* of the first one: those to wake too */
     unsigned n_others;
     bool stopping;
-    pthread_t thread;
+    sem_t done;
 };
 
 /* Registers the handler of all paths. */
