@@ -116,8 +116,8 @@ static void notifications_and_responses_get_no_answer(void **state)
     static const char *const texts[] = {
         "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}",
         "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/roots/list_changed\",\"params\":{}}",
-        "{\"jsonrpc\":\"2.0\",\"method\":\"tools/call\",\"params\":{\"name\":\"sleep\","
-        "\"arguments\":{\"ms\":1}}}",
+        ("{\"jsonrpc\":\"2.0\",\"method\":\"tools/call\",\"params\":{\"name\":\"sleep\","
+         "\"arguments\":{\"ms\":1}}}"),
         "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":9}}",
         "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\"}",
         "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}",

@@ -145,13 +145,14 @@ static void client_free(struct client *client)
     free(client->body);
 }
 
-static void send_text(struct world *world, struct client *client, const char *text, size_t len)
+/* False when the server closed before all was sent; what it said can still be read. */
+static bool send_text(struct world *world, struct client *client, const char *text, size_t len)
 {
     while (len != 0) {
         ssize_t n = send(client->fd, text, len, MSG_NOSIGNAL);
 
         if (n < 0 && errno != EAGAIN)
-            return; /* the server closed: what it said can still be read */
+            return false;
         if (n > 0) {
             text += n;
             len -= (size_t)n;
@@ -159,6 +160,7 @@ static void send_text(struct world *world, struct client *client, const char *te
         if (len != 0)
             turn(world, 1);
     }
+    return true;
 }
 
 static void collect(struct client *client)
@@ -539,7 +541,7 @@ static void large_bodies(void **state)
         snprintf(text, 200, "POST /mcp HTTP/1.1\r\n" HOST JSON "Content-Length: %zu\r\n\r\n", size);
     text[header] = ' ';
     client = client_new(world);
-    send_text(world, &client, text, size); /* all of it, before reading */
+    assert_true(send_text(world, &client, text, size)); /* all of it, before reading */
     assert_contains(response(world, &client),
                     "larger than 10000 bytes, the limit (max_body_bytes)");
     assert_int_equal(client.status, 413);
@@ -807,12 +809,13 @@ static void stopping_lets_calls_finish(void **state)
     post_with(world, &idle, "", PING);
     assert_contains(response(world, &idle), PONG);
     send_text(world, &half, "POST /mcp HT", 12);
-    post_with(world, &busy, "", SLEEP("100"));
+    post_with(world, &busy, "", SLEEP("1000"));
     turn(world, 5);
     lk_http_server_stop(world->http, 5000, on_stopped, world);
     turn(world, 2);
     assert_null(response(world, &idle));
     assert_null(response(world, &half));
+    assert_int_equal(mcp_server_in_flight(world->mcp), 1); /* they did not wait for it */
     assert_false(world->stopped);
     assert_contains(response(world, &busy), "slept_ms");
     assert_contains(busy.body, "Connection: close");

@@ -342,6 +342,7 @@ static void input_waits_for_the_output(void **state)
         refused++;
     }
     assert_true(sent < asked);
+    assert_true(world->context.n_started < 200); /* answers of 50,000 bytes, up to 4 MiB */
     asked = sent;
     for (int i = 0; i < 20000 && came < asked; i++) {
         turn(world, 1, true);
