@@ -179,6 +179,59 @@ static bool write_answer(struct dashboard *dashboard, struct lk_error *err)
     return true;
 }
 
+/* ---- finding it ---- */
+
+static bool ask_dashboard(struct dashboard *dashboard, struct lk_str id, struct lk_error *err)
+{
+    struct looker_dashboard_params params = {
+        .dashboard_id = lk_string(id),
+        .fields = lk_string(LK_STR("id,title,description,dashboard_filters,dashboard_elements")),
+    };
+
+    return lk_ask(dashboard->run.context->api, dashboard->run.arena, looker_dashboard(&params),
+                  LK_JSON_OBJECT, &dashboard->json, err);
+}
+
+/* The id of the dashboard with that slug, or empty. The search matches patterns and ignores case,
+ * so what it finds is compared. */
+static struct lk_str find_slug(struct dashboard *dashboard, struct lk_str slug)
+{
+    struct lk_arena *arena = dashboard->run.arena;
+    struct lk_str found, item;
+    struct looker_search_dashboards_params params = {
+        .slug = lk_string(slug),
+        .fields = lk_string(LK_STR("id,slug")),
+    };
+
+    if (!lk_ask(dashboard->run.context->api, arena, looker_search_dashboards(&params),
+                LK_JSON_ARRAY, &found, NULL))
+        return (struct lk_str){0};
+    struct lk_json_iter it = lk_json_iter(found);
+    while (lk_json_next(&it, NULL, &item)) {
+        if (lk_str_eq(lk_json_get_string(arena, item, LK_STR("slug")), slug))
+            return lk_json_get_string(arena, item, LK_STR("id"));
+    }
+    return (struct lk_str){0};
+}
+
+/* By id; what is not one may be a slug. */
+static bool find_dashboard(struct dashboard *dashboard, struct lk_str id, struct lk_error *err)
+{
+    struct lk_error failure = {0};
+
+    if (ask_dashboard(dashboard, id, &failure))
+        return true;
+    if (failure.status == 404 && memmem(id.ptr, id.len, "::", 2) == NULL) {
+        struct lk_str by_slug = find_slug(dashboard, id);
+        if (by_slug.len > 0)
+            return ask_dashboard(dashboard, by_slug, err);
+    }
+    *err = failure;
+    return lk_explain_status(err, 404,
+                             "there is no dashboard with this id or slug, or no access to it: "
+                             "search_content finds dashboards by title");
+}
+
 bool lk_handler_run_dashboard(struct mcp_call *call, const void *args_, struct lk_error *err)
 {
     const struct looker_run_dashboard_args *args = args_;
@@ -195,15 +248,8 @@ bool lk_handler_run_dashboard(struct mcp_call *call, const void *args_, struct l
     };
 
     /* 1. The dashboard, with its filters and tiles: fatal. */
-    struct looker_dashboard_params params = {
-        .dashboard_id = args->dashboard_id,
-        .fields = lk_string(LK_STR("id,title,description,dashboard_filters,dashboard_elements")),
-    };
-    if (!lk_ask(context->api, arena, looker_dashboard(&params), LK_JSON_OBJECT, &dashboard->json,
-                err))
-        return lk_explain_status(err, 404,
-                                 "there is no dashboard with this id, or no access to it: "
-                                 "search_content finds dashboards by title");
+    if (!find_dashboard(dashboard, args->dashboard_id.value, err))
+        return false;
     if (!resolve_filters(dashboard, args->filters, err) ||
         !collect_tiles(dashboard, &args->tiles, err))
         return false;

@@ -49,6 +49,24 @@ static void test_query_tile_with_filters(void **state)
                     "\"limit\":\"5\"");
 }
 
+/* Looker looks dashboards up by id only; its search takes slugs, as patterns. */
+static void test_by_slug(void **state)
+{
+    (void)state;
+    dashboard("");
+    fake_answers("GET /dashboards/search",
+                 "[{\"id\":\"6\",\"slug\":\"aXb\"},{\"id\":\"7\",\"slug\":\"a_b\"}]");
+    assert_str(at(run_tool("run_dashboard", "{\"dashboard_id\":\"a_b\"}"), "dashboard/id"),
+               "\"7\"");
+    assert_contains(fake_requests[1], "slug=a_b");
+    assert_contains(refuse_tool("run_dashboard", "{\"dashboard_id\":\"a%b\"}")->message,
+                    "no dashboard");
+    /* LookML dashboards have no slug. */
+    fake_n_requests = 0;
+    refuse_tool("run_dashboard", "{\"dashboard_id\":\"m::d\"}");
+    assert_int_equal(fake_n_requests, 1);
+}
+
 static void test_unknown_names_are_refused(void **state)
 {
     (void)state;
@@ -244,13 +262,10 @@ static void test_cancelling_stops_all_tiles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_query_tile_with_filters),
-        TEST(test_unknown_names_are_refused),
-        TEST(test_every_kind),
-        TEST(test_sql_tiles_obey_the_limit),
-        TEST(test_failures_stay_with_their_tile),
-        TEST(test_tiles_share_the_room),
-        TEST(test_tiles_run_at_once_within_a_bound),
+        TEST(test_query_tile_with_filters),    TEST(test_by_slug),
+        TEST(test_unknown_names_are_refused),  TEST(test_every_kind),
+        TEST(test_sql_tiles_obey_the_limit),   TEST(test_failures_stay_with_their_tile),
+        TEST(test_tiles_share_the_room),       TEST(test_tiles_run_at_once_within_a_bound),
         TEST(test_cancelling_stops_all_tiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
