@@ -16,8 +16,8 @@
 
 #define assert_str(actual, expected) assert_str_(actual, expected, __FILE__, __LINE__)
 
-static inline void assert_str_(struct lk_str actual, const char *expected, const char *file,
-                               int line)
+static __attribute__((noinline, unused)) void
+assert_str_(struct lk_str actual, const char *expected, const char *file, int line)
 {
     if (!lk_str_eq(actual, lk_str(expected)))
         print_error("got \"%.*s\", expected \"%s\"\n", LK_STR_ARG(actual), expected);
