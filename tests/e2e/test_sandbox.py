@@ -281,7 +281,7 @@ def test_a_missing_required_field_has_its_own_code(box: Box) -> None:
     ("body", "headers", "status"),
     [
         ("{", JSON, 400),
-        ('{"model":"a","model":"b","view":"c"}', JSON, 422),
+        ('{"model":"thelook","model":"thelook","view":"orders"}', JSON, 422),
         ("[]", JSON, 422),
         ("[" * 10000, JSON, 400),
         (b'{"model":"\xff"}', JSON, 400),
@@ -508,7 +508,7 @@ def test_a_million_rows_stream_in_little_memory(box: Box, form: str) -> None:
     connection.close()
     assert lines == (1000001 if form == "csv" else 999999)
     assert b"1000000" in tail
-    assert box.peak_kb() - before < 16 * 1024
+    assert box.peak_kb() - before < 8 * 1024
 
 
 def test_a_client_that_goes_away_in_the_middle_does_no_harm(box: Box) -> None:
@@ -880,7 +880,7 @@ def test_it_stops_at_once_with_answers_on_the_way() -> None:
     time.sleep(0.2)
     start = time.monotonic()
     box.stop()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 1.9
     waiting.join()
     idle.close()
 
