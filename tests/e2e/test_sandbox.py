@@ -209,6 +209,16 @@ def test_projects_change_in_the_dev_workspace_only(box: Box) -> None:
     assert box.api("POST", "/projects", {"name": "new"})[0] == 200
 
 
+def test_it_says_its_versions_and_that_it_lives_to_anybody(box: Box) -> None:
+    box.token = ""
+    assert box.ask("GET", "/alive") == (200, b"alive\n")
+    for root in ("", "/api/4.0"):
+        status, answer = box.ask("GET", root + "/versions")
+        assert (status, answer["current_version"]["version"]) == (200, "4.0")
+    assert box.ask("POST", "/versions")[0] == 405
+    assert box.ask("GET", "/")[0] == 404
+
+
 # ---- strictness
 
 

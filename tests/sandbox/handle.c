@@ -62,12 +62,11 @@ void sb_state_reset(struct sb *sb)
 /* Splits the path below the API root into decoded segments; false when it is not below it. */
 static bool split_path(struct sb_request *rq)
 {
-    static const struct lk_str bare[] = {LK_STR_INIT("/versions"), LK_STR_INIT("/alive")};
     struct lk_str rest = rq->path;
 
     if (lk_str_starts(rest, LK_STR(SB_ROOT "/")))
         rest = lk_str_n(rest.ptr + sizeof(SB_ROOT) - 1, rest.len - (sizeof(SB_ROOT) - 1));
-    else if (!lk_str_eq(rest, bare[0]) && !lk_str_eq(rest, bare[1]))
+    else if (!lk_str_eq(rest, LK_STR("/versions")))
         return false;
     while (rest.len > 0) {
         const char *start = rest.ptr + 1, *slash = memchr(start, '/', rest.len - 1);
@@ -120,6 +119,10 @@ void sb_handle(struct sb_request *rq, struct sb_answer *out, struct sb_sending *
     if (lk_str_starts(rq->path, LK_STR("/_sandbox/"))) {
         if (!sb_control(rq, out))
             sb_fail_not_found(rq, out);
+        return;
+    }
+    if (lk_str_eq(rq->path, LK_STR("/alive")) && lk_str_eq(rq->method, LK_STR("GET"))) {
+        *out = (struct sb_answer){200, "text/plain", .body = LK_STR("alive\n")};
         return;
     }
     sb_auth_identify(rq);
