@@ -29,6 +29,7 @@ struct peer {
     uint16_t port;
     atomic_int n_accepted;
     pthread_t acceptor, threads[PEER_MAX_CONNECTIONS];
+    int fds[PEER_MAX_CONNECTIONS]; /* closed by peer_stop; until then only shut down */
 };
 
 struct peer_connection {
@@ -37,7 +38,8 @@ struct peer_connection {
     SSL *tls;
     unsigned n_requests;
     size_t len; /* of what was read: one request, NUL-terminated */
-    char request[65536];
+    size_t cap;
+    char *request;
     const char *path;
     const char *body;
 };
@@ -88,13 +90,21 @@ static inline bool peer_wait_for_close(struct peer_connection *c)
 
 static inline bool peer_read_request(struct peer_connection *c)
 {
+    const char *length;
     char *end = NULL;
     size_t want = 0;
+    long n;
 
     c->len = 0;
     while (end == NULL || c->len < want) {
-        long n = peer_read(c, c->request + c->len, sizeof(c->request) - 1 - c->len);
-        const char *length;
+        if (c->cap - c->len < 2) {
+            size_t end_at = end != NULL ? (size_t)(end - c->request) : 0;
+
+            c->cap = c->cap * 4 + 4096;
+            c->request = realloc(c->request, c->cap);
+            end = end != NULL ? c->request + end_at : NULL;
+        }
+        n = peer_read(c, c->request + c->len, c->cap - 1 - c->len);
 
         if (n <= 0)
             return false;
@@ -124,7 +134,8 @@ static inline void *peer_serve(void *arg)
         while (peer_read_request(c) && c->peer->answer(c))
             ;
     SSL_free(c->tls);
-    close(c->fd);
+    shutdown(c->fd, SHUT_RDWR);
+    free(c->request);
     free(c);
     return NULL;
 }
@@ -139,8 +150,8 @@ static inline void *peer_accept(void *arg)
         int n = peer->n_accepted++; /* before it can answer, or a test may count too few */
 
         c->peer = peer;
-        c->fd = fd;
-        if (n == PEER_MAX_CONNECTIONS ||
+        c->fd = peer->fds[n] = fd;
+        if (n == PEER_MAX_CONNECTIONS - 1 ||
             pthread_create(&peer->threads[n], NULL, peer_serve, c) != 0)
             abort();
     }
@@ -161,13 +172,16 @@ static inline void peer_start(struct peer *peer)
     assert_int_equal(pthread_create(&peer->acceptor, NULL, peer_accept, peer), 0);
 }
 
-/* The client must have closed its connections. */
 static inline void peer_stop(struct peer *peer)
 {
     shutdown(peer->fd, SHUT_RDWR);
     pthread_join(peer->acceptor, NULL);
     for (int i = 0; i < peer->n_accepted; i++)
+        shutdown(peer->fds[i], SHUT_RDWR);
+    for (int i = 0; i < peer->n_accepted; i++) {
         pthread_join(peer->threads[i], NULL);
+        close(peer->fds[i]);
+    }
     close(peer->fd);
     SSL_CTX_free(peer->tls);
 }

@@ -361,7 +361,20 @@ static void overflows(void *arg)
 {
     const volatile char first = 1;
 
-    *(unsigned *)arg = overflow(10000, &first); /* 5 MB on a stack of 256 KiB */
+    lk_co_park(arg);
+    (void)overflow(600, &first); /* some 300 KiB on a stack of 256 KiB */
+}
+
+/* The stacks made after it lie right below it, so without a guard page nothing would be noticed. */
+static void overflow_among_others(struct lk_loop *loop)
+{
+    struct lk_co *co;
+
+    lk_co_start(loop, overflows, loop, &co, NULL);
+    for (int i = 0; i < 4; i++)
+        lk_co_start(loop, parks_once, loop, NULL, NULL);
+    lk_co_wake(co);
+    lk_loop_run_once(loop, 0);
 }
 
 static void test_overflow_hits_the_guard_page(void **state)
@@ -371,12 +384,10 @@ static void test_overflow_hits_the_guard_page(void **state)
     pid_t pid = fork();
 
     if (pid == 0) {
-        unsigned result;
-
         setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
         signal(SIGSEGV, SIG_DFL); /* cmocka's handler would need the stack that is gone */
         (void)!freopen("/dev/null", "w", stderr);
-        lk_co_start(f->loop, overflows, &result, NULL, NULL);
+        overflow_among_others(f->loop);
         _exit(0);
     }
     assert_true(pid > 0);

@@ -362,6 +362,25 @@ static void test_requests_as_they_were_meant(void **state)
     assert_true(get(f, "/ok").ok);
 }
 
+/* curl would like to wait for "100 Continue" first, which this server never says. */
+static void test_a_large_body_is_sent_at_once(void **state)
+{
+    enum { BYTES = 1200 * 1024 };
+    struct fixture *f = *state;
+    struct call call = call_for(f, "/echo");
+    char *body = malloc(BYTES);
+
+    memset(body, 'b', BYTES);
+    call.request =
+        (struct lk_http_request){.method = "POST", .has_body = true, .body = lk_str_n(body, BYTES)};
+    call_now(&call, &f->client);
+    assert_true(call.ok);
+    assert_true(call.answer.body.len > BYTES);
+    assert_int_equal(call.answer.body.ptr[call.answer.body.len - 1], 'b');
+    assert_null(strcasestr(call.answer.body.ptr, "Expect"));
+    free(body);
+}
+
 static void test_retry_after(void **state)
 {
     struct fixture *f = *state;
@@ -577,7 +596,6 @@ static void test_a_hundred_at_once(void **state)
     enum { N = 100 };
     struct fixture *f = *state;
     struct call *calls = calloc(N, sizeof(*calls));
-    uint64_t before = lk_loop_now_ms(f->client.loop);
 
     for (int i = 0; i < N; i++) {
         calls[i] = call_for(f, i % 10 == 3   ? "/cut/body"
@@ -591,7 +609,7 @@ static void test_a_hundred_at_once(void **state)
         if (calls[i].ok)
             assert_int_equal(calls[i].answer.body.len, i % 10 == 5 ? 70000 : 7);
     }
-    assert_true(lk_loop_now_ms(f->client.loop) - before < 3000); /* not one after the other */
+    assert_int_equal(f->peer.n_accepted, N); /* not one after the other */
     free(calls);
 }
 
@@ -641,6 +659,7 @@ int main(void)
         TEST(test_answer_and_reuse),
         TEST(test_bodies_of_all_kinds),
         TEST(test_requests_as_they_were_meant),
+        TEST(test_a_large_body_is_sent_at_once),
         TEST(test_retry_after),
         TEST(test_over_the_limit),
         TEST(test_cut_off),

@@ -178,6 +178,30 @@ static void test_a_timer_that_restarts_itself_lets_others_run(void **state)
     lk_timer_stop(f->loop, &f->timers[0]);
 }
 
+static uint64_t clock_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* Not even by the part of a millisecond that had passed when it was started. */
+static void test_timers_are_never_early(void **state)
+{
+    struct fixture *f = *state;
+    struct tag a = {.f = f, .letter = 'a'};
+
+    f->timers[0] = lk_timer(note, &a);
+    for (size_t i = 1; i <= 5; i++) {
+        uint64_t before = clock_us();
+
+        lk_timer_start(f->loop, &f->timers[0], 3);
+        turn_until(f, i);
+        assert_true(clock_us() - before >= 3000);
+    }
+}
+
 static void test_timers_outlive_a_long_pause(void **state)
 {
     struct fixture *f = *state;
@@ -366,6 +390,7 @@ int main(void)
         TEST(test_restart_moves_a_timer),
         TEST(test_stop_inside_a_callback),
         TEST(test_a_timer_that_restarts_itself_lets_others_run),
+        TEST(test_timers_are_never_early),
         TEST(test_timers_outlive_a_long_pause),
         TEST(test_watches_a_pipe),
         TEST(test_unwatched_in_the_same_batch),
