@@ -2,9 +2,9 @@
  * What the files of src/rt share and nobody else sees: the loop's insides, and the hooks by which
  * coroutines and the HTTP client take part in a turn.
  *
- *     turn:  wait in h2o's evloop ── its sockets, then the private epoll's batch
- *            timers that are due
- *            up to LK_LOOP_ROUNDS times, while there is something to do:
+ *     turn:  wait in h2o's evloop ── its sockets; the private epoll's batch, then rounds
+ *            timers that are due, rounds again
+ *     rounds: up to LK_LOOP_ROUNDS times, while there is something to do:
  *                deferred functions, hooks (curl), ready coroutines
  *
  * Several rounds, because they feed each other: curl finishes a transfer, the coroutine that

@@ -37,6 +37,8 @@ uint64_t lk_loop_now_ms(const struct lk_loop *loop)
 
 /* ---- the private epoll ---- */
 
+static void run_rounds(struct lk_loop *loop);
+
 static void on_epoll_readable(h2o_socket_t *socket, const char *err)
 {
     struct lk_loop *loop = socket->data;
@@ -53,6 +55,8 @@ static void on_epoll_readable(h2o_socket_t *socket, const char *err)
             watch->ready(watch->arg, event->events);
     }
     loop->batch_len = 0;
+    /* Here, not after h2o's turn: what coroutines write to h2o's sockets completes in this turn. */
+    run_rounds(loop);
 }
 
 static void on_event_fd(void *arg, uint32_t events)
@@ -261,23 +265,35 @@ static bool has_work(const struct lk_loop *loop)
     return false;
 }
 
+static void run_rounds(struct lk_loop *loop)
+{
+    for (int round = 0; round < LK_LOOP_ROUNDS && has_work(loop); round++) {
+        run_deferred(loop);
+        run_hooks(loop);
+        lk_co_run_ready(loop);
+    }
+}
+
+/* A write that is made outside of h2o's turn may have completed at once; h2o calls back in its next
+ * turn, but only after its wait. */
+static bool h2o_has_work(const struct lk_loop *loop)
+{
+    return loop->h2o->_pending_as_client != NULL || loop->h2o->_pending_as_server != NULL;
+}
+
 void lk_loop_run_once(struct lk_loop *loop, int32_t wait_ms)
 {
     /* h2o takes a negative wait for a huge unsigned one. */
     if (wait_ms < 0)
         wait_ms = INT32_MAX;
-    if (has_work(loop) || any_always_ready(loop))
+    if (has_work(loop) || any_always_ready(loop) || h2o_has_work(loop))
         wait_ms = 0;
     loop->in_turn = true;
     loop->now_is_known = false;
     (void)h2o_evloop_run(loop->h2o, wait_ms);
     lk_timers_run(loop);
     run_always_ready(loop);
-    for (int round = 0; round < LK_LOOP_ROUNDS && has_work(loop); round++) {
-        run_deferred(loop);
-        run_hooks(loop);
-        lk_co_run_ready(loop);
-    }
+    run_rounds(loop);
     loop->in_turn = false;
 }
 
