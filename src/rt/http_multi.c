@@ -270,8 +270,8 @@ static CURL *handle_new(const struct lk_http_options *options)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                      options->http1_only ? (long)CURL_HTTP_VERSION_1_1
                                          : (long)CURL_HTTP_VERSION_2TLS);
-    /* Rather wait for a connection that can carry many requests than open one for each. */
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, options->http1_only ? 0L : 1L);
+    /* Not CURLOPT_PIPEWAIT: with a peer that speaks HTTP/1.1 only, the first requests would then
+     * get their connections one after the other, each waiting for the answer to the one before. */
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, options->verify_tls ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, options->verify_tls ? 2L : 0L);

@@ -105,7 +105,6 @@ static inline bool peer_read_request(struct peer_connection *c)
             end = end != NULL ? c->request + end_at : NULL;
         }
         n = peer_read(c, c->request + c->len, c->cap - 1 - c->len);
-
         if (n <= 0)
             return false;
         c->len += (size_t)n;
