@@ -99,6 +99,7 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .n_tools = toolset->n_tools,
         .tool_context = &worker->tools,
         .admit = admit,
+        .max_in_flight_name = "LOOKER_MAX_IN_FLIGHT",
         .max_in_flight = (uint32_t)config->max_in_flight,
     });
     if (worker->mcp == NULL) {
@@ -212,6 +213,7 @@ static bool open_stdio(struct service *service, struct lk_error *err)
             .in_fd = STDIN_FILENO,
             .out_fd = STDOUT_FILENO,
             .max_message_bytes = (size_t)worker->config->max_request_bytes,
+            .max_message_name = "LOOKER_MAX_REQUEST_BYTES",
             .drain_ms = FINISH_MS,
         },
         &service->stdio, err);
@@ -229,6 +231,7 @@ static bool open_http(struct service *service, struct lk_error *err)
                 .server = worker->mcp,
                 .host = config->host,
                 .port = (uint16_t)config->port,
+                .max_body_name = "LOOKER_MAX_REQUEST_BYTES",
                 .max_body_bytes = (size_t)config->max_request_bytes,
                 .allowed_origins = config->allowed_origins,
                 .allowed_hosts = config->allowed_hosts,

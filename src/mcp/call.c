@@ -229,8 +229,8 @@ void mcp_call_start(struct mcp_request *request)
     call = new_call(request, tool);
     if (server->n_calls >= server->options.max_in_flight)
         lk_fail(&err, LK_ERROR_LIMIT,
-                "%u tool calls are in flight, the limit (max_in_flight); try again in a moment",
-                server->options.max_in_flight);
+                "%u tool calls are in flight, the limit (%s); try again in a moment",
+                server->options.max_in_flight, server->options.max_in_flight_name);
     else
         decode(call, arguments, &err);
     if (err.kind != LK_ERROR_NONE)

@@ -32,7 +32,9 @@ struct mcp_server_options {
     /* Asked before each tool runs, on its coroutine; false makes the error the call's answer.
      * NULL: every call may run. */
     bool (*admit)(struct mcp_call *call, struct lk_error *err);
-    size_t max_answer_bytes;  /* of one tool's answer object; 0: 8 MiB */
+    size_t max_answer_bytes;        /* of one tool's answer object; 0: 8 MiB */
+    const char *max_in_flight_name; /* what users call that limit, for the error that says that it
+                                       was met; NULL: "max_in_flight" */
     uint32_t max_in_flight;   /* tool calls at once; more are refused with an isError; 0: 1,024 */
     uint64_t call_timeout_ms; /* a tool call is cancelled after it and answers so; 0: none */
     /* Serve a modern request although its MCP-Protocol-Version header differs from its _meta: a

@@ -281,6 +281,8 @@ static void fill_defaults(struct lk_http_server *server)
         options->host = LK_STR("127.0.0.1");
     if (options->max_body_bytes == 0)
         options->max_body_bytes = (size_t)4 * 1024 * 1024;
+    if (options->max_body_name == NULL)
+        options->max_body_name = "max_body_bytes";
     if (options->max_connections == 0)
         options->max_connections = 1024;
     if (options->request_timeout_ms == 0)

@@ -29,6 +29,7 @@ struct lk_http_server_options {
     uint16_t port;      /* 0: any */
 
     size_t max_body_bytes;       /* 0: 4 MiB; more is a 413 */
+    const char *max_body_name;   /* what users call that limit; NULL: "max_body_bytes" */
     uint32_t max_connections;    /* 0: 1,024; more wait in the listen queue */
     uint64_t request_timeout_ms; /* to send a whole request, and between two; 0: 30,000 */
 

@@ -293,8 +293,8 @@ static void on_error_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t *
 
     if (req->res.status == 413) {
         snprintf(text, sizeof(text),
-                 "the request body is larger than %zu bytes, the limit (max_body_bytes); send less",
-                 server->options.max_body_bytes);
+                 "the request body is larger than %zu bytes, the limit (%s); send less",
+                 server->options.max_body_bytes, server->options.max_body_name);
         /* Closing while the client still sends would reset the connection and take the answer
          * with it. */
         connection->drain_fd = fcntl(h2o_socket_get_fd(connection->sock), F_DUPFD_CLOEXEC, 3);

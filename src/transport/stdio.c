@@ -236,11 +236,11 @@ static void refuse_long_line(struct lk_stdio *stdio)
     struct lk_buf out;
 
     lk_buf_init(&out, 1024);
-    lk_buf_printf(&out,
-                  "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"a message of more "
-                  "than %zu bytes, the limit of one line (max_message_bytes), was dropped; send "
-                  "less at a time\"}}",
-                  stdio->options.max_message_bytes);
+    lk_buf_printf(
+        &out,
+        "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"a message of more "
+        "than %zu bytes, the limit of one line (%s), was dropped; send less at a time\"}}",
+        stdio->options.max_message_bytes, stdio->options.max_message_name);
     enqueue(stdio, &out);
     lk_buf_free(&out);
 }
@@ -392,6 +392,8 @@ bool lk_stdio_new(const struct lk_stdio_options *options, struct lk_stdio **ret_
     struct stat out;
 
     stdio->options = *options;
+    if (stdio->options.max_message_name == NULL)
+        stdio->options.max_message_name = "max_message_bytes";
     if (stdio->options.max_message_bytes == 0)
         stdio->options.max_message_bytes = MAX_MESSAGE_BYTES_DEFAULT;
     if (stdio->options.drain_ms == 0)

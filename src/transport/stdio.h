@@ -24,7 +24,8 @@ struct lk_stdio_options {
     struct mcp_server *server;
     int in_fd, out_fd;        /* not closed by the transport */
     size_t max_message_bytes; /* of one line; longer ones are answered with an error; 0: 4 MiB */
-    uint64_t drain_ms;        /* how long calls may go on once input has ended; 0: 5,000 */
+    const char *max_message_name; /* what users call that limit; NULL: "max_message_bytes" */
+    uint64_t drain_ms;            /* how long calls may go on once input has ended; 0: 5,000 */
 };
 
 /*
