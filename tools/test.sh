@@ -61,7 +61,7 @@ run_pytest() {
     shift 2
     log=$LOGS/${name//[^a-z0-9]/-}.log
     LK_BUILD_DIR=$ROOT/$folder PYTHONDONTWRITEBYTECODE=1 build/venv/bin/python -m pytest \
-        -q -p no:cacheprovider --durations=5 "$@" >"$log" 2>&1 || status=$?
+        -q -p no:cacheprovider --timeout 120 --durations=5 "$@" >"$log" 2>&1 || status=$?
     local passed failed errors
     passed=$(count "$log" passed)
     failed=$(count "$log" failed)

@@ -94,7 +94,7 @@ def test_call_that_fails_at_run_time(tmp_path: Path, looker: Sandbox) -> None:
         (["call", "whoam"], 2, "whoami"),
         (["call", "whoami", "{"], 2, "JSON"),
         (["call", "whoami", "[]"], 2, "object"),
-        (["call", "query", "{}"], 1, "model"),
+        (["call", "query", "{}"], 1, "missing required argument"),
         (["call", "whoami", '{"x":1}'], 1, "x"),
     ],
 )

@@ -153,8 +153,8 @@ def test_a_port_that_is_taken(looker: Sandbox, tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         arguments = ["--transport", "streamable-http", "--port", str(port)]
         result = run(arguments, tmp_path, settings_for(looker))
-    assert result.returncode == 1
-    assert str(port) in result.stderr
+    assert result.returncode == 2
+    assert str(port) in result.stderr and "in use" in result.stderr
 
 
 def test_connections_are_kept_and_pipelined(http: Any) -> None:

@@ -218,13 +218,13 @@ def test_stdio_ends_at_eof_after_the_last_answer(stdio: Any) -> None:
 def test_messages_are_lines_whatever_the_pieces(stdio: Any) -> None:
     """A pipe hands over bytes as it likes: several messages at once, or one in many pieces."""
     server = stdio()
-    first, second = (json.dumps(server.envelope("ping", None, i)).encode() + b"\n" for i in (1, 2))
+    first, second = (json.dumps(server.envelope("ping", None, i)).encode() + b"\n" for i in (91, 92))
     server.send_raw(first + second)
-    assert [server.read("ping")["id"] for _ in range(2)] == [1, 2]
+    assert [server.read("ping")["id"] for _ in range(2)] == [91, 92]
     for byte in first:
         server.send_raw(bytes([byte]))
-    assert server.read("ping")["id"] == 1
+    assert server.read("ping")["id"] == 91
     server.send_raw(b"\n\r\n" + second.replace(b"\n", b"\r\n"))
-    assert server.read("ping")["id"] == 2
+    assert server.read("ping")["id"] == 92
 
 

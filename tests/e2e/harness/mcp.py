@@ -197,7 +197,10 @@ class StdioServer(Peer):
                 schema.check_notification(self.revision, message)
                 self.notifications.append(message)
                 continue
-            schema.check_response(self.revision, self._methods.get(message.get("id"), method), message)
+            if not isinstance(message, dict):
+                raise schema.NotMcp(f"not a message: {line[:500]!r}")
+            method = self._methods.pop(message.get("id"), method)
+            schema.check_response(self.revision, method, message)
             return message
 
     def start(
@@ -214,7 +217,7 @@ class StdioServer(Peer):
     def finish(self, id_: int | str, seconds: float = PATIENCE_S) -> Any:
         """The result of a request that was started; raises McpError."""
         while id_ not in self._early:
-            message = self.read(self._methods[id_], seconds)
+            message = self.read("", seconds)
             self._early[message.get("id")] = message
         message = self._early.pop(id_)
         if "error" in message:
@@ -310,7 +313,7 @@ class HttpServer(Peer):
             "Accept": "application/json, text/event-stream",
             **self.headers,
         }
-        if message.get("method") != "initialize":
+        if message["method"] != "initialize" or is_modern(self.revision):
             headers["MCP-Protocol-Version"] = self.revision
         if is_modern(self.revision):
             headers["Mcp-Method"] = message["method"]
