@@ -7,9 +7,12 @@
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
+seconds=${1:-6}
+[[ $seconds =~ ^[1-9][0-9]?$ ]] || die "give the seconds of load for each line, 1 to 99, or nothing"
+
 say "set-up: checking for missing packages"
 tools/setup.sh bench
 say "build: release (build/)"
 build release looker-mcp-server looker-sandbox
 exec "$(find_python 'import sys; assert sys.version_info >= (3, 9)')" tests/bench/bench.py \
-    --build build --seconds "${1:-6}"
+    --build build --seconds "$seconds"

@@ -5,6 +5,7 @@
 #
 #   tools/demo.sh            the demonstration
 #   tools/demo.sh --serve    leaves an HTTP server running and prints how to connect a client to it
+#                            (on port 8080; PORT=9000 tools/demo.sh --serve takes another)
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -39,7 +40,7 @@ start_sandbox() {
 # start_server PORT: over HTTP, on loopback.
 start_server() {
     say "server: starting it for HTTP"
-    start_and_wait "$ROOT"/build/demo/server.log '"port":([0-9]+)' "looker-mcp-server (port $1 taken?)" \
+    start_and_wait "$ROOT"/build/demo/server.log '"port":([0-9]+)' looker-mcp-server \
         "$SERVER" --transport streamable-http --port "$1"
     MCP_URL=http://127.0.0.1:$MATCH/mcp
     say "server: $MCP_URL"

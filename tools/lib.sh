@@ -123,7 +123,7 @@ start_and_wait() {
         done <"$log"
         if ! kill -0 "$pid" 2>/dev/null; then
             tail -n 20 "$log" >&2
-            die "$what ended at once"
+            die "$what ended at once; its last words are above"
         fi
         sleep 0.1
     done

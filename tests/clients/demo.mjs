@@ -6,8 +6,12 @@ import { answerOf, connect } from "./connect.mjs";
 const QUERY = {
     model: "thelook",
     view: "order_items",
-    fields: ["products.category", "products.department", "order_items.count", "order_items.total_sale_price"],
-    sorts: ["order_items.total_sale_price desc"],
+    fields: [
+        "orders.created_month",
+        "products.category",
+        "order_items.count",
+        "order_items.total_sale_price",
+    ],
     limit: 8,
 };
 
