@@ -18,6 +18,15 @@ static char *copy(const char *text)
     return text != NULL ? memcpy(lk_memory_new(size), text, size) : NULL;
 }
 
+/* The variables that curl obeys; an upper-case HTTP_PROXY is not one of them, since CGI programs
+ * get it from a request header. */
+static bool names_proxy(void)
+{
+    return getenv("http_proxy") != NULL || getenv("https_proxy") != NULL ||
+           getenv("HTTPS_PROXY") != NULL || getenv("all_proxy") != NULL ||
+           getenv("ALL_PROXY") != NULL;
+}
+
 struct lk_http *lk_http_new(struct lk_loop *loop, const struct lk_http_options *options)
 {
     struct lk_http *http = lk_memory_new(sizeof(*http));
@@ -28,8 +37,10 @@ struct lk_http *lk_http_new(struct lk_loop *loop, const struct lk_http_options *
     http->options.user_agent = copy(options->user_agent);
     if (http->options.connect_timeout_ms == 0)
         http->options.connect_timeout_ms = LK_HTTP_CONNECT_TIMEOUT_MS;
-    if (http->options.max_connections == 0)
-        http->options.max_connections = LK_HTTP_MAX_CONNECTIONS;
+    if (http->options.max_in_flight == 0)
+        http->options.max_in_flight = LK_HTTP_MAX_IN_FLIGHT;
+    http->waiting_tail = &http->waiting;
+    http->proxy = names_proxy();
     return http;
 }
 
@@ -70,6 +81,7 @@ static bool check(const struct lk_http_request *request, struct lk_error *err)
 static void set_headers(struct lk_http_transfer *transfer, struct lk_arena *arena)
 {
     static const char no_expect[] = "Expect:"; /* no waiting for 100 Continue */
+    static const char no_accept[] = "Accept:"; /* as good as the one that curl sends */
     static const char content_type[] = "Content-Type:";
     const char *const *lines = transfer->request->headers;
     struct curl_slist *items;
@@ -78,8 +90,9 @@ static void set_headers(struct lk_http_transfer *transfer, struct lk_arena *aren
 
     while (lines != NULL && lines[n] != NULL)
         n++;
-    items = lk_arena_array(arena, n + 2, sizeof(*items));
-    items[n_items++].data = (char *)no_expect; /* curl only reads it */
+    items = lk_arena_array(arena, n + 3, sizeof(*items));
+    items[n_items++].data = (char *)no_expect; /* curl only reads them */
+    items[n_items++].data = (char *)no_accept;
     for (size_t i = 0; i < n; i++) {
         typed = typed || starts_with(lines[i], content_type);
         items[n_items++].data = (char *)lines[i];
@@ -116,6 +129,72 @@ static void set_method(const struct lk_http_transfer *transfer)
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
+/* curl builds its request a character at a time, but copies a given target whole; and the shorter
+ * the URL, the less there is to parse. A proxy for plain http wants the whole URL as the target. */
+static CURLcode set_url(const struct lk_http_transfer *transfer)
+{
+    const char *url = transfer->request->url;
+    const char *authority = strstr(url, "//") + 2;
+    size_t len = (size_t)(authority - url) + strcspn(authority, "/?#");
+    char root[300];
+    bool split = url[len] == '/' && len + 2 < sizeof(root) && strchr(url, '#') == NULL &&
+                 !(transfer->http->proxy && starts_with(url, "http://"));
+
+    if (split) {
+        memcpy(root, url, len + 1);
+        root[len + 1] = '\0';
+    }
+    curl_easy_setopt(transfer->easy, CURLOPT_REQUEST_TARGET, split ? url + len : NULL);
+    return curl_easy_setopt(transfer->easy, CURLOPT_URL, split ? root : url);
+}
+
+/* ---- waiting for its turn ---- */
+
+/* curl would queue as well, but it looks at all that wait whenever one ends. */
+static bool await_turn(struct lk_http_transfer *transfer)
+{
+    struct lk_http *http = transfer->http;
+
+    if (http->waiting == NULL && http->n_in_flight < http->options.max_in_flight) {
+        http->n_in_flight++;
+        transfer->admitted = true;
+        return true;
+    }
+    *http->waiting_tail = transfer;
+    http->waiting_tail = &transfer->next;
+    while (!transfer->admitted && !transfer->expired && !lk_co_cancelled(transfer->co))
+        lk_co_park(http->loop);
+    if (transfer->admitted)
+        return true;
+    for (struct lk_http_transfer **at = &http->waiting; *at != NULL; at = &(*at)->next)
+        if (*at == transfer) {
+            *at = transfer->next;
+            if (*at == NULL)
+                http->waiting_tail = at;
+            break;
+        }
+    return false;
+}
+
+/* Its place goes to whoever has waited longest. */
+static void end_turn(struct lk_http *http)
+{
+    struct lk_http_transfer *next = http->waiting;
+
+    if (next == NULL) {
+        http->n_in_flight--;
+        return;
+    }
+    http->waiting = next->next;
+    if (http->waiting == NULL)
+        http->waiting_tail = &http->waiting;
+    next->next = NULL;
+    next->admitted = true;
+    lk_co_wake(next->co);
+}
+
+/* ---- the exchange ---- */
+
 static void on_deadline(void *arg)
 {
     struct lk_http_transfer *transfer = arg;
@@ -126,7 +205,6 @@ static void on_deadline(void *arg)
 
 static bool begin(struct lk_http_transfer *transfer, struct lk_arena *arena, struct lk_error *err)
 {
-    const struct lk_http_request *request = transfer->request;
     CURL *easy = transfer->easy;
     CURLMcode code;
 
@@ -136,17 +214,12 @@ static bool begin(struct lk_http_transfer *transfer, struct lk_arena *arena, str
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->text);
-    if (curl_easy_setopt(easy, CURLOPT_URL, request->url) != CURLE_OK)
+    if (set_url(transfer) != CURLE_OK)
         return lk_fail(err, LK_ERROR_ARGUMENT, "the URL is too long");
     code = curl_multi_add_handle(transfer->http->multi, easy);
     if (code != CURLM_OK)
         return lk_fail(err, LK_ERROR_INTERNAL, "libcurl takes no more requests: %s",
                        curl_multi_strerror(code));
-    transfer->http->n_in_flight++;
-    /* Not curl's own time-out, which does not run while a request waits for a connection. */
-    transfer->deadline = lk_timer(on_deadline, transfer);
-    if (request->timeout_ms > 0)
-        lk_timer_start(transfer->http->loop, &transfer->deadline, request->timeout_ms);
     return true;
 }
 
@@ -179,14 +252,32 @@ static bool await_answer(struct lk_http_transfer *transfer, struct lk_arena *are
         return false;
     while (!transfer->done && !transfer->expired && !lk_co_cancelled(transfer->co))
         lk_co_park(http->loop);
-    lk_timer_stop(http->loop, &transfer->deadline);
     ok = transfer->done && transfer->result == CURLE_OK && transfer->header_complete;
     if (ok)
         take_answer(transfer, arena, ret_answer);
     else
         (void)lk_http_fail(transfer, err);
     curl_multi_remove_handle(http->multi, transfer->easy);
-    http->n_in_flight--;
+    return ok;
+}
+
+/* With an easy handle out of the pool, and a body that the arena frees. */
+static bool exchange(struct lk_http_transfer *transfer, struct lk_arena *arena,
+                     struct lk_http_answer *ret_answer, struct lk_error *err)
+{
+    size_t max_bytes = transfer->request->max_answer_bytes;
+    bool ok;
+
+    transfer->easy = lk_http_handle_take(transfer->http);
+    if (transfer->easy == NULL)
+        return lk_fail(err, LK_ERROR_INTERNAL, "libcurl has no memory for a request");
+    transfer->body = lk_arena_new_object(arena, struct lk_buf);
+    lk_buf_init(transfer->body, max_bytes > 0 ? max_bytes : LK_HTTP_MAX_ANSWER_BYTES);
+    lk_arena_defer(arena, lk_buf_free_deferred, transfer->body);
+    ok = await_answer(transfer, arena, ret_answer, err);
+    lk_http_handle_give(transfer->http, transfer->easy);
+    if (!ok)
+        lk_buf_free(transfer->body);
     return ok;
 }
 
@@ -203,17 +294,17 @@ bool lk_http_perform(struct lk_http *http, const struct lk_http_request *request
         return lk_fail(err, LK_ERROR_CANCELLED, "cancelled before the request was sent");
     if (!check(request, err) || !lk_http_multi_open(http, err))
         return false;
-    transfer.easy = lk_http_handle_take(http);
-    if (transfer.easy == NULL)
-        return lk_fail(err, LK_ERROR_INTERNAL, "libcurl has no memory for a request");
-    transfer.body = lk_arena_new_object(arena, struct lk_buf);
-    lk_buf_init(transfer.body, request->max_answer_bytes > 0 ? request->max_answer_bytes
-                                                             : LK_HTTP_MAX_ANSWER_BYTES);
-    lk_arena_defer(arena, lk_buf_free_deferred, transfer.body);
-    ok = await_answer(&transfer, arena, ret_answer, err);
-    lk_http_handle_give(http, transfer.easy);
-    if (!ok)
-        lk_buf_free(transfer.body);
+    /* Not curl's own time-out, which does not run while a request waits. */
+    transfer.deadline = lk_timer(on_deadline, &transfer);
+    if (request->timeout_ms > 0)
+        lk_timer_start(http->loop, &transfer.deadline, request->timeout_ms);
+    if (await_turn(&transfer)) {
+        ok = exchange(&transfer, arena, ret_answer, err);
+        end_turn(http);
+    } else {
+        ok = lk_http_fail(&transfer, err);
+    }
+    lk_timer_stop(http->loop, &transfer.deadline);
     return ok;
 }
 

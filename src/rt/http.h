@@ -17,7 +17,8 @@ struct lk_http_options {
     const char *ca_file; /* PEM bundle, or NULL: the system's */
     const char *user_agent;
     uint32_t connect_timeout_ms; /* 0: 10,000 */
-    uint32_t max_connections;    /* to one host; 0: 64; requests beyond it queue */
+    uint32_t max_in_flight;      /* requests at once; 0: 64; those beyond it wait, first come first
+                                    served. With HTTP/1.1 each has a connection of its own. */
     bool http1_only;             /* do not negotiate HTTP/2 */
 };
 

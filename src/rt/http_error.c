@@ -34,6 +34,11 @@ static bool fail_by_deadline(const struct lk_http_transfer *transfer, const char
     unsigned long long ms = transfer->request->timeout_ms;
     curl_off_t sent_us = 0;
 
+    if (!transfer->admitted)
+        return lk_fail(err, LK_ERROR_TIMEOUT,
+                       "%u requests were on their way already, the limit, and none of them ended "
+                       "within %llu ms; try again when fewer are",
+                       transfer->http->options.max_in_flight, ms);
     curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_us);
     if (transfer->header_bytes > 0)
         return lk_fail(err, LK_ERROR_TIMEOUT,
@@ -42,10 +47,6 @@ static bool fail_by_deadline(const struct lk_http_transfer *transfer, const char
                        where, ms, transfer->header_bytes, transfer->body->len);
     if (sent_us > 0)
         return lk_fail(err, LK_ERROR_TIMEOUT, "%s did not answer within %llu ms", where, ms);
-    if (transfer->http->n_in_flight > transfer->http->options.max_connections)
-        return lk_fail(err, LK_ERROR_TIMEOUT,
-                       "none of the %u connections to %s became free within %llu ms",
-                       transfer->http->options.max_connections, where, ms);
     return lk_fail(err, LK_ERROR_TIMEOUT, "there was no connection with %s within %llu ms", where,
                    ms);
 }
@@ -53,7 +54,7 @@ static bool fail_by_deadline(const struct lk_http_transfer *transfer, const char
 static bool fail_by_limit(const struct lk_http_transfer *transfer, const char *where,
                           struct lk_error *err)
 {
-    if (transfer->header_too_large)
+    if (transfer->header_too_large || transfer->in_header)
         return lk_fail(err, LK_ERROR_LIMIT,
                        "the header of the answer of %s is larger than %zu bytes or %d lines", where,
                        LK_HTTP_MAX_HEADER_BYTES, LK_HTTP_MAX_HEADER_LINES);
@@ -149,6 +150,11 @@ bool lk_http_fail(const struct lk_http_transfer *transfer, struct lk_error *err)
     switch (transfer->result) {
     case CURLE_WRITE_ERROR:
         return fail_by_limit(transfer, where, err);
+    case CURLE_OUT_OF_MEMORY: /* so curl calls a header line that is too long for it, too */
+        if (transfer->in_header)
+            return fail_by_limit(transfer, where, err);
+        (void)fail_by_table(transfer, where, err);
+        break;
     case CURLE_OK: /* curl takes the end of the connection for the end of the header */
     case CURLE_GOT_NOTHING:
     case CURLE_PARTIAL_FILE:

@@ -15,7 +15,7 @@
 #include <curl/curl.h>
 
 #define LK_HTTP_CONNECT_TIMEOUT_MS 10000
-#define LK_HTTP_MAX_CONNECTIONS 64
+#define LK_HTTP_MAX_IN_FLIGHT 64
 #define LK_HTTP_MAX_ANSWER_BYTES ((size_t)64 * 1024 * 1024)
 #define LK_HTTP_MAX_HEADER_BYTES ((size_t)256 * 1024) /* all of an answer's header lines */
 #define LK_HTTP_MAX_HEADER_LINES 1000
@@ -34,6 +34,8 @@ struct lk_http {
     CURL *idle[LK_HTTP_IDLE_HANDLES]; /* with all set that is the same for each request */
     size_t n_idle;
     size_t n_in_flight;
+    struct lk_http_transfer *waiting, **waiting_tail; /* for one of them to end */
+    bool proxy;                                       /* the environment names one */
 };
 
 /* One request; on the stack of the coroutine that awaits it. */
@@ -41,7 +43,9 @@ struct lk_http_transfer {
     struct lk_http *http;
     const struct lk_http_request *request;
     struct lk_co *co;
-    CURL *easy;
+    struct lk_http_transfer *next; /* waiting */
+    bool admitted;                 /* one of max_in_flight */
+    CURL *easy;                    /* NULL until then */
     struct lk_timer deadline;
     struct lk_buf *body;
     size_t header_bytes, header_lines;

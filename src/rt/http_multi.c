@@ -9,14 +9,32 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+/*
+ * One socket of curl's. curl stops watching a connection whenever a transfer on it ends, and starts
+ * again with the next; to the kernel that would be two system calls a request. So a connection
+ * stays watched while it is idle, from its opening to its closing, of which curl tells. Sockets
+ * that curl opens for itself (its resolver's) are watched exactly as long as it says.
+ */
 struct lk_http_socket {
     struct lk_watch watch;
     struct lk_http *http;
+    bool connection; /* opened by open_socket, and closed by close_socket */
+    bool watched;    /* by the loop */
+    bool idle;       /* curl does not want to hear of it */
     struct lk_http_socket *next, **link;
 };
 
 /* ---- sockets ---- */
+
+static void stop_watching(struct lk_http_socket *socket)
+{
+    if (socket->watched)
+        lk_loop_unwatch(socket->http->loop, &socket->watch);
+    socket->watched = false;
+}
 
 static void on_socket_ready(void *arg, uint32_t events)
 {
@@ -24,6 +42,10 @@ static void on_socket_ready(void *arg, uint32_t events)
     struct lk_http *http = socket->http;
     int action = 0, running;
 
+    if (socket->idle) { /* closed by the peer, which curl finds out when it wants to use it */
+        stop_watching(socket);
+        return;
+    }
     if ((events & (EPOLLIN | EPOLLHUP)) != 0)
         action |= CURL_CSELECT_IN;
     if ((events & EPOLLOUT) != 0)
@@ -34,16 +56,7 @@ static void on_socket_ready(void *arg, uint32_t events)
     http->hook.wanted = true;
 }
 
-static void socket_free(struct lk_http_socket *socket)
-{
-    lk_loop_unwatch(socket->http->loop, &socket->watch);
-    *socket->link = socket->next;
-    if (socket->next != NULL)
-        socket->next->link = socket->link;
-    free(socket);
-}
-
-static struct lk_http_socket *socket_new(struct lk_http *http, int fd, uint32_t events)
+static struct lk_http_socket *socket_new(struct lk_http *http, int fd)
 {
     struct lk_http_socket *socket = lk_memory_new(sizeof(*socket));
 
@@ -54,10 +67,45 @@ static struct lk_http_socket *socket_new(struct lk_http *http, int fd, uint32_t 
     if (socket->next != NULL)
         socket->next->link = &socket->next;
     http->sockets = socket;
-    /* When the kernel has no room for a watch, the transfer runs into its deadline. Failing here
-     * would end all the other transfers as well. */
-    (void)lk_loop_watch(http->loop, &socket->watch, events, NULL);
     return socket;
+}
+
+static void socket_free(struct lk_http_socket *socket)
+{
+    stop_watching(socket);
+    *socket->link = socket->next;
+    if (socket->next != NULL)
+        socket->next->link = socket->link;
+    free(socket);
+}
+
+static struct lk_http_socket *find_socket(struct lk_http *http, int fd)
+{
+    struct lk_http_socket *socket = http->sockets;
+
+    while (socket != NULL && socket->watch.fd != fd)
+        socket = socket->next;
+    return socket;
+}
+
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+    (void)purpose;
+    if (fd < 0)
+        return CURL_SOCKET_BAD;
+    socket_new(arg, fd)->connection = true;
+    return fd;
+}
+
+static int close_socket(void *arg, curl_socket_t fd)
+{
+    struct lk_http_socket *socket = find_socket(arg, fd);
+
+    if (socket != NULL)
+        socket_free(socket);
+    return close(fd);
 }
 
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
@@ -69,16 +117,25 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
 
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
-        if (socket != NULL) {
-            curl_multi_assign(http->multi, fd, NULL);
+        curl_multi_assign(http->multi, fd, NULL);
+        if (socket != NULL && socket->connection)
+            socket->idle = true;
+        else if (socket != NULL)
             socket_free(socket);
-        }
         return 0;
     }
-    if (socket == NULL)
-        curl_multi_assign(http->multi, fd, socket_new(http, fd, events));
-    else
+    if (socket == NULL) {
+        socket = find_socket(http, fd);
+        if (socket == NULL)
+            socket = socket_new(http, fd);
+        curl_multi_assign(http->multi, fd, socket);
+    }
+    socket->idle = false;
+    if (socket->watched)
         lk_loop_rewatch(http->loop, &socket->watch, events);
+    else /* When the kernel has no room for a watch, the transfer runs into its deadline. Failing
+            here would end all the other transfers as well. */
+        socket->watched = lk_loop_watch(http->loop, &socket->watch, events, NULL);
     return 0;
 }
 
@@ -143,7 +200,7 @@ static void init_curl(void)
 
 bool lk_http_multi_open(struct lk_http *http, struct lk_error *err)
 {
-    long n = (long)http->options.max_connections;
+    long n = (long)http->options.max_in_flight;
 
     if (http->multi != NULL)
         return true;
@@ -156,7 +213,6 @@ bool lk_http_multi_open(struct lk_http *http, struct lk_error *err)
     curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
     curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
     curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
-    curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, n);
     curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, n);
     http->timer = lk_timer(on_timer, http);
     http->hook = (struct lk_loop_hook){.run = run_hook, .arg = http};
@@ -251,13 +307,20 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
     return line.len;
 }
 
-static CURL *handle_new(const struct lk_http_options *options)
+static CURL *handle_new(struct lk_http *http)
 {
+    const struct lk_http_options *options = &http->options;
     CURL *easy = curl_easy_init();
 
     if (easy == NULL)
         return NULL;
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, http);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, http);
+    if (!http->proxy) /* nothing to look up in the environment for each request */
+        curl_easy_setopt(easy, CURLOPT_PROXY, "");
     /* A cancelled transfer must not make the loop wait for the thread that resolves its name. */
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -284,7 +347,7 @@ static CURL *handle_new(const struct lk_http_options *options)
 
 CURL *lk_http_handle_take(struct lk_http *http)
 {
-    return http->n_idle > 0 ? http->idle[--http->n_idle] : handle_new(&http->options);
+    return http->n_idle > 0 ? http->idle[--http->n_idle] : handle_new(http);
 }
 
 void lk_http_handle_give(struct lk_http *http, CURL *easy)

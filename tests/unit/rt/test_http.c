@@ -225,7 +225,7 @@ static int set_up(void **state)
     peer_start(&f->peer);
     client_open(&f->client, &(struct lk_http_options){.verify_tls = true,
                                                       .user_agent = "unit-test",
-                                                      .max_connections = 128});
+                                                      .max_in_flight = 128});
     *state = f;
     return 0;
 }
@@ -620,7 +620,7 @@ static void test_requests_queue_for_connections(void **state)
     struct client narrow;
     struct call *calls = calloc(N + 1, sizeof(*calls));
 
-    client_open(&narrow, &(struct lk_http_options){.verify_tls = true, .max_connections = 2});
+    client_open(&narrow, &(struct lk_http_options){.verify_tls = true, .max_in_flight = 2});
     for (int i = 0; i < N; i++) {
         calls[i] = call_for(f, "/slowly");
         call_start(&calls[i], &narrow);
@@ -633,7 +633,7 @@ static void test_requests_queue_for_connections(void **state)
         assert_true(calls[i].ok);
     assert_false(calls[N].ok);
     assert_int_equal(calls[N].err.kind, LK_ERROR_TIMEOUT);
-    assert_has(calls[N].err.message, "none of the 2 connections");
+    assert_has(calls[N].err.message, "2 requests were on their way already");
     assert_true(calls[N].took_ms < 500);
     assert_int_equal(f->peer.n_accepted, 2);
     free(calls);
