@@ -273,11 +273,10 @@ class HttpServer(Peer):
         self.port = wait_for("the line that says the port", self._find_port)
 
     def _find_port(self) -> int | None:
-        text = self.process.stderr.decode("utf-8", "replace")
         if not self.process.alive():
-            raise AssertionError(f"the server ended: {text[-3000:]}")
-        for line in text.split("\n")[:-1]:
-            entry = json.loads(line)
+            log = self.process.stderr.decode("utf-8", "replace")
+            raise AssertionError(f"the server ended: {log[-3000:]}")
+        for entry in self.process.log():
             if isinstance(entry.get("port"), int):
                 return entry["port"]
         return None
