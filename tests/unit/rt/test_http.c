@@ -113,6 +113,13 @@ static bool answer_retry_past(struct peer_connection *c)
     return peer_reply(c, "503 Busy", "Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n", "");
 }
 
+/* A whole answer that promises a connection, which then ends. */
+static bool answer_and_close(struct peer_connection *c)
+{
+    (void)answer_ok(c);
+    return false;
+}
+
 static bool cut_at_once(struct peer_connection *c)
 {
     (void)c;
@@ -182,6 +189,7 @@ static const struct {
     const char *path;
     bool (*answer)(struct peer_connection *c);
 } answers[] = {
+    {"/ok-close", answer_and_close},
     {"/ok", answer_ok},
     {"/echo", answer_echo},
     {"/chunked", answer_chunked},
@@ -283,6 +291,25 @@ static void test_answer_and_reuse(void **state)
         assert_int_equal(call.answer.retry_after_s, -1);
     }
     assert_int_equal(f->peer.n_accepted, 1);
+}
+
+/* What a peer does to an idle connection is noticed once, and costs no turn after turn. */
+static void test_an_idle_connection_that_ends(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t until_ms;
+    unsigned turns = 0;
+
+    assert_true(get(f, "/ok-close").ok);
+    until_ms = lk_loop_now_ms(f->client.loop) + 100;
+    while (lk_loop_now_ms(f->client.loop) < until_ms) {
+        lk_loop_run_once(f->client.loop, 20);
+        turns++;
+    }
+    assert_true(turns < 20);
+    assert_true(get(f, "/ok").ok);
+    assert_true(get(f, "/ok").ok);
+    assert_int_equal(f->peer.n_accepted, 2);
 }
 
 static void test_bodies_of_all_kinds(void **state)
@@ -657,6 +684,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_answer_and_reuse),
+        TEST(test_an_idle_connection_that_ends),
         TEST(test_bodies_of_all_kinds),
         TEST(test_requests_as_they_were_meant),
         TEST(test_a_large_body_is_sent_at_once),
