@@ -1,7 +1,7 @@
 /*
  * Log lines (base/log.h): each is put together in memory and written with one write(2), so lines
- * of several threads or processes do not mix. A line that cannot be written is dropped: logging
- * never stops the server.
+ * of several threads or processes do not mix. A line that cannot be written at once is dropped:
+ * logging never stops the server, not even when stderr is a pipe that nobody reads.
  */
 #include "base/log.h"
 
@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 #define MAX_LINE_BYTES ((size_t)64 << 10)
 /* What may always be added to a line that took fields up to MAX_LINE_BYTES. */
 #define LINE_TAIL_BYTES 64
+#define REST_OF_LINE_MS 100
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 
@@ -52,19 +55,25 @@ static void put_field(struct lk_buf *line, const struct lk_log_field *field)
     }
 }
 
+/* A pipe that poll calls writable takes PIPE_BUF bytes without blocking, which is more than nearly
+ * every line has. The rest of a longer one must follow, or the next line breaks: that is waited for
+ * a little. */
 static void write_line(int fd, const struct lk_buf *line)
 {
-    ssize_t n;
-    do {
-        n = write(fd, line->ptr, line->len);
-    } while (n < 0 && errno == EINTR);
-    /* A pipe may take a part of a long line: what is left must follow, or the next line breaks. */
-    for (size_t done = n > 0 ? (size_t)n : line->len; done < line->len; done += (size_t)n) {
-        n = write(fd, line->ptr + done, line->len - done);
-        if (n < 0 && errno == EINTR)
-            n = 0;
-        else if (n <= 0)
+    size_t done = 0;
+
+    while (done < line->len) {
+        struct pollfd out = {.fd = fd, .events = POLLOUT};
+        size_t left = line->len - done;
+        int ready = poll(&out, 1, done == 0 ? 0 : REST_OF_LINE_MS);
+        ssize_t n = 0;
+
+        if (ready > 0)
+            n = write(fd, line->ptr + done, left < PIPE_BUF ? left : PIPE_BUF);
+        if (ready == 0 || ((ready < 0 || n < 0) && errno != EINTR))
             return;
+        if (n > 0)
+            done += (size_t)n;
     }
 }
 

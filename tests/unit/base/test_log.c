@@ -118,6 +118,36 @@ static void a_full_or_closed_stream_changes_nothing(void **state)
     assert_int_equal(errno, 42);
 }
 
+static void a_pipe_that_nobody_reads_stops_nothing(void **state)
+{
+    (void)state;
+    static char long_text[1024];
+    struct lk_log_field long_fields[20];
+    int fds[2];
+    assert_int_equal(pipe(fds), 0); /* blocking, as stderr is */
+    const struct lk_log log = {.fd = fds[1]};
+    memset(long_text, 'x', sizeof(long_text) - 1);
+    for (size_t i = 0; i < 20; i++)
+        long_fields[i] = lk_log_text("v", long_text);
+    alarm(20); /* the whole program ends if it blocks */
+    for (int i = 0; i < 5000; i++)
+        lk_log_info(&log, "fill", lk_log_int("i", i));
+    lk_log_write(&log, LK_LOG_INFO, "long", long_fields, 20);
+    alarm(0);
+
+    /* Whole lines only, and logging goes on when there is room again. */
+    ssize_t n = read(fds[0], output, sizeof(output));
+    assert_in_range(n, 32 * 1024, sizeof(output) - 1);
+    assert_int_equal(output[n - 1], '\n');
+    lk_log_info(&log, "again");
+    n = read(fds[0], output, sizeof(output) - 1);
+    assert_in_range(n, 1, 100);
+    output[n] = '\0';
+    assert_non_null(strstr(output, "\"event\":\"again\"}\n"));
+    close(fds[0]);
+    close(fds[1]);
+}
+
 static void level_names_are_read_in_any_case(void **state)
 {
     (void)state;
@@ -193,6 +223,7 @@ int main(void)
         cmocka_unit_test(long_values_are_cut_between_characters),
         cmocka_unit_test(too_many_values_leave_a_valid_line),
         cmocka_unit_test(a_full_or_closed_stream_changes_nothing),
+        cmocka_unit_test(a_pipe_that_nobody_reads_stops_nothing),
         cmocka_unit_test(level_names_are_read_in_any_case),
         cmocka_unit_test(escapes_every_byte_at_every_place),
         cmocka_unit_test(replaces_broken_utf8_and_keeps_the_rest),
