@@ -32,6 +32,16 @@ def test_64_clients_get_their_own_answers(http: Any, looker: Sandbox) -> None:
     assert looker.state()["logins"] == 1
 
 
+def test_one_client_is_not_kept_waiting(http: Any) -> None:
+    """One call after the other on one connection, when nothing else makes the loop turn."""
+    server = http()
+    server.answer("whoami")
+    began = time.monotonic()
+    for _ in range(20):
+        server.answer("whoami")
+    assert time.monotonic() - began < 2
+
+
 def test_200_calls_at_once_on_stdio(stdio: Any) -> None:
     server = stdio()
     calls = {server.start("tools/call", {"name": "query", "arguments": QUERY}) for _ in range(200)}
