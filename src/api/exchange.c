@@ -100,7 +100,24 @@ static void describe_failure(struct lk_arena *arena, struct lk_str body, struct 
     lk_buf_free(&text);
 }
 
-static bool fail_with_status(struct lk_arena *arena, const struct lk_http_answer *answer,
+/* Gateways are known to show the request that they refuse. What callers and the log get to see must
+ * not contain the credentials that were in it. */
+static bool repeats_credentials(const struct lk_api_options *options, const char *token,
+                                struct lk_str text)
+{
+    const struct lk_str secrets[] = {token != NULL ? lk_str(token) : (struct lk_str){0},
+                                     options->client_secret};
+
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+        if (secrets[i].len > 0 && text.len > 0 &&
+            memmem(text.ptr, text.len, secrets[i].ptr, secrets[i].len) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static bool fail_with_status(const struct lk_api_options *options, const char *token,
+                             struct lk_arena *arena, const struct lk_http_answer *answer,
                              struct lk_error *err)
 {
     bool json = media_of(answer->content_type) == LK_MEDIA_JSON && answer->body.len > 0 &&
@@ -112,6 +129,11 @@ static bool fail_with_status(struct lk_arena *arena, const struct lk_http_answer
     else
         lk_fail(err, LK_ERROR_UPSTREAM, "%s", status_message(answer->status));
     err->status = answer->status;
+    if (repeats_credentials(options, token, answer->body)) {
+        lk_error_detail(err, "the answer repeats the credentials of the request, so it is left "
+                             "out");
+        return false;
+    }
     if (json)
         describe_failure(arena, answer->body, err);
     else if (answer->body.len > 0)
@@ -195,6 +217,6 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
     if (ret_retry_after_s != NULL)
         *ret_retry_after_s = answer.retry_after_s;
     if (answer.status < 200 || answer.status > 299)
-        return fail_with_status(arena, &answer, err);
+        return fail_with_status(options, exchange->token, arena, &answer, err);
     return judge(op, &answer, ret_answer, err);
 }

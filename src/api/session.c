@@ -15,6 +15,7 @@
 /* A token is renewed this long before it expires, or at 9/10 of its life if that is later: a call
  * that is sent with it must still arrive in time. */
 #define RENEW_MARGIN_S 60
+#define MAX_TOKEN_BYTES 4096
 
 struct lk_session_waiter {
     struct lk_co *co;
@@ -37,22 +38,38 @@ static void forget_token(struct lk_session *session)
     }
 }
 
+/* What can stand in a header. Anything else would fail each call for as long as the token lives. */
+static bool is_token(struct lk_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] <= ' ' || text.ptr[i] > '~')
+            return false;
+    }
+    return text.len <= MAX_TOKEN_BYTES;
+}
+
 static bool keep_token(struct lk_session *session, const struct lk_loop *loop,
                        const struct looker_access_token *answer, struct lk_error *err)
 {
     int64_t life_s = answer->expires_in.is == LK_PRESENT ? answer->expires_in.value : 0;
-    int64_t usable_s;
+    int64_t usable_ms;
 
     if (answer->access_token.is != LK_PRESENT || answer->access_token.value.len == 0)
         return lk_fail(err, LK_ERROR_PARSE, "Looker's answer to login has no access_token");
+    if (!is_token(answer->access_token.value))
+        return lk_fail(err, LK_ERROR_PARSE,
+                       "the access_token in Looker's answer to login cannot be sent: it is longer "
+                       "than %d bytes, or not of visible ASCII characters",
+                       MAX_TOKEN_BYTES);
     if (life_s <= 0 || life_s > 365 * 86400)
         life_s = 3600; /* Looker's default; a 401 corrects a wrong guess */
-    usable_s = life_s > RENEW_MARGIN_S * 10 ? life_s - RENEW_MARGIN_S : life_s * 9 / 10;
+    /* In milliseconds: a token must be good for something, or logging in would never end. */
+    usable_ms = life_s > RENEW_MARGIN_S * 10 ? (life_s - RENEW_MARGIN_S) * 1000 : life_s * 900;
     forget_token(session);
     session->token = strndup(answer->access_token.value.ptr, answer->access_token.value.len);
     if (session->token == NULL)
         abort();
-    session->renew_at_ms = lk_loop_now_ms(loop) + (uint64_t)usable_s * 1000;
+    session->renew_at_ms = lk_loop_now_ms(loop) + (uint64_t)usable_ms;
     session->generation++;
     return true;
 }
