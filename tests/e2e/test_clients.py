@@ -22,6 +22,13 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+def node_version() -> int:
+    if shutil.which("node") is None:
+        return 0
+    words = subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=30).stdout
+    return int(words.lstrip("v").split(".")[0])
+
+
 def run_client(folder: Path, looker: Sandbox, script: str, *words: str) -> str:
     result = subprocess.run(
         ["node", str(CLIENTS / script), *words],
@@ -56,6 +63,15 @@ def test_sdk_with_a_bearer_token(http: Any, looker: Sandbox, tmp_path: Path) -> 
     token = "a-static-token-for-the-test"
     server = http(MCP_AUTH_TOKEN=token, headers={"Authorization": f"Bearer {token}"})
     check_findings(run_client(tmp_path, looker, "check.mjs", "http", server.url, token))
+
+
+@pytest.mark.skipif(node_version() < 20, reason="this SDK needs Node.js 20")
+@pytest.mark.parametrize("transport", ["stdio", "http"])
+def test_the_sdk_of_the_stateless_revision(
+    http: Any, looker: Sandbox, tmp_path: Path, transport: str
+) -> None:
+    where = str(SERVER) if transport == "stdio" else http().url
+    check_findings(run_client(tmp_path, looker, "check_modern.mjs", transport, where))
 
 
 @pytest.mark.parametrize("transport", ["stdio", "http"])
