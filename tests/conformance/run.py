@@ -222,7 +222,8 @@ def judge(run: Run, results: dict[str, dict[str, tuple[str, str]]]) -> Verdict:
             if bad and (scenario, check) in expected:
                 verdict.expected += 1
             elif bad:
-                verdict.failed.append(f"{scenario}:{check} ({status}) {message}")
+                words = " ".join(message.split())[:300]
+                verdict.failed.append(f"{scenario}:{check} ({status}) {words}")
             elif status == "SUCCESS":
                 verdict.passed += 1
     for scenario, check in sorted(expected):
