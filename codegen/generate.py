@@ -37,8 +37,8 @@ def main(argv: list[str]) -> int:
         print(f"generate: {error}", file=sys.stderr)
         return 2
     except pipeline.ManyErrors as errors:
-        for error in errors.errors:
-            print(f"generate: {error}", file=sys.stderr)
+        for each in errors.errors:
+            print(f"generate: {each}", file=sys.stderr)
         return 2
     if options.check:
         return check(options.output, files)

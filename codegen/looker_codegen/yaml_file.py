@@ -23,11 +23,11 @@ def _value(loader: yaml.SafeLoader, node: yaml.Node, shown: str) -> Any:
     if isinstance(node, yaml.SequenceNode):
         return [_value(loader, item, shown) for item in node.value]
     if not isinstance(node, yaml.MappingNode):
-        return loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+        return loader.construct_object(node, deep=True)
     seen: set[str] = set()
     for key, _ in node.value:
         line = key.start_mark.line + 1
-        name = loader.construct_object(key) if key.value != "<<" else "<<"  # type: ignore[no-untyped-call]
+        name = loader.construct_object(key) if key.value != "<<" else "<<"
         if not isinstance(name, str):
             raise InputError(
                 shown, str(key.value), f"YAML reads this key as {name!r}", "put it in quotes", line
