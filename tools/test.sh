@@ -4,17 +4,18 @@
 #
 #   tools/test.sh             everything
 #   tools/test.sh PART…       only these parts:
-#     checks     layer rule, generated code is up to date, format, shell scripts
-#     compile    builds without a warning under gcc and clang
-#     golden     the generator and the scripts (pytest)
-#     unit       unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
-#     valgrind   unit tests of the release build under valgrind
-#     e2e        the binary end to end, under the sanitizers
-#     release    the quick ones of these, and those about memory, on the release build
+#     checks       layer rule, generated code is up to date, format, shell scripts
+#     compile      builds without a warning under gcc and clang
+#     golden       the generator and the scripts (pytest)
+#     unit         unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+#     valgrind     unit tests of the release build under valgrind
+#     e2e          the binary end to end, under the sanitizers
+#     release      the quick ones of these, and those about memory, on the release build
+#     conformance  MCP's official suite against the release build
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-ALL=(checks compile golden unit valgrind e2e release)
+ALL=(checks compile golden unit valgrind e2e release conformance)
 LOGS=$ROOT/build/test-logs
 PASSED=0
 FAILED=0
@@ -50,7 +51,7 @@ check() {
     fi
 }
 
-# count LOG WORD: the number before WORD in the closing line of pytest.
+# count LOG WORD: the number before WORD in the closing line of a runner.
 count() {
     tail -n 1 "$1" | grep -oE "[0-9]+ $2" | grep -oE '[0-9]+' || echo 0
 }
@@ -89,6 +90,19 @@ run_ctest() {
     fi
     report "$name" $((total - failed)) "$failed" 0 $((SECONDS - began))
     [ "$failed" = 0 ] || show_failure "$name" "$log" 120
+}
+
+# run_conformance NAME BUILD-FOLDER: the suite's checks, as its runner counts them.
+run_conformance() {
+    local name=$1 log=$LOGS/conformance.log began=$SECONDS status=0 passed failed
+    "$(find_python 'import json')" tests/conformance/run.py "$2" >"$log" 2>&1 || status=$?
+    passed=$(count "$log" passed)
+    failed=$(count "$log" failed)
+    if [ $status != 0 ] && [ "$failed" = 0 ]; then
+        failed=1
+    fi
+    report "$name" "$passed" "$failed" 0 $((SECONDS - began))
+    [ "$failed" = 0 ] || show_failure "$name" "$log" 80
 }
 
 check_format() {
@@ -167,6 +181,12 @@ part_release() {
     install_clients
     run_pytest "end to end, release" build tests/e2e/test_protocol.py tests/e2e/test_bad_input.py \
         tests/e2e/test_load.py tests/e2e/test_cli.py tests/e2e/test_clients.py
+}
+
+part_conformance() {
+    say "building (release)"
+    build release
+    run_conformance "MCP conformance suite" build
 }
 
 parts=("$@")
