@@ -1,7 +1,7 @@
 /*
- * May this request come in? Two questions, each on its own: where it comes from (Host and Origin:
- * browsers that were led here by a strange page) and who calls (bearer token). Called by
- * http_routes.c.
+ * May this request come in? Three questions, each on its own: is it one request beyond doubt
+ * (framing), where does it come from (Host and Origin: browsers that were led here by a strange
+ * page) and who calls (bearer token). Called by http_routes.c.
  */
 #include "transport/http_internal.h"
 
@@ -21,6 +21,59 @@ bool lk_http_list_any(struct lk_str list, bool (*each)(void *arg, struct lk_str 
     }
     return false;
 }
+
+/* ---- framing ---- */
+
+/* Cuts the next line off *text, without its end. */
+static struct lk_str next_line(struct lk_str *text)
+{
+    const char *newline = text->len != 0 ? memchr(text->ptr, '\n', text->len) : NULL;
+    size_t len = newline != NULL ? (size_t)(newline - text->ptr) : text->len;
+    struct lk_str line = lk_str_n(text->ptr, len);
+
+    text->ptr += newline != NULL ? len + 1 : len;
+    text->len -= newline != NULL ? len + 1 : len;
+    if (line.len != 0 && line.ptr[line.len - 1] == '\r')
+        line.len--;
+    return line;
+}
+
+static bool is_header(struct lk_str line, struct lk_str name)
+{
+    return line.len > name.len && line.ptr[name.len] == ':' &&
+           lk_str_ieq(lk_str_n(line.ptr, name.len), name);
+}
+
+/*
+ * Content-Length twice or next to Transfer-Encoding, and Host twice or missing, are what lets a
+ * gateway and this server see different requests in the same bytes (RFC 9112 sections 3.2 and 6.3).
+ * h2o takes the one or the other and forgets the rest, so the head is read again, as it came: h2o
+ * keeps it at the beginning of its input until the request is answered.
+ */
+bool lk_http_guard_framing(h2o_req_t *req)
+{
+    const h2o_buffer_t *input = lk_http_connection(req)->sock->input;
+    struct lk_str text = lk_str_n(input->bytes, input->size);
+    struct lk_str line = next_line(&text);
+    unsigned bodies = 0, hosts = 0;
+
+    if (line.len == 0) /* an empty line may come before a request */
+        line = next_line(&text);
+    while ((line = next_line(&text)).len != 0) {
+        bodies += is_header(line, LK_STR("content-length")) ||
+                  is_header(line, LK_STR("transfer-encoding"));
+        hosts += is_header(line, LK_STR("host"));
+    }
+    if (bodies <= 1 && (hosts == 1 || (hosts == 0 && req->version < 0x101)))
+        return true;
+    req->http1_is_persistent = 0; /* what follows may belong to either reading */
+    lk_http_refuse(req, 400,
+                   bodies > 1 ? "more than one header says how long the body is"
+                              : "there must be one Host header");
+    return false;
+}
+
+/* ---- place ---- */
 
 static bool same(void *arg, struct lk_str item)
 {
@@ -118,6 +171,8 @@ bool lk_http_guard_place(struct lk_http_server *server, h2o_req_t *req)
     lk_http_add_header(req, LK_STR("vary"), LK_STR("Origin"));
     return true;
 }
+
+/* ---- caller ---- */
 
 static bool is_token_parameter(struct lk_str query)
 {

@@ -3,7 +3,7 @@
  *
  *     http.c          listener, connections, start and stop
  *     http_routes.c   a request to its route; what every answer has
- *     http_guard.c    may this request come in? Host, Origin, bearer token
+ *     http_guard.c    may this request come in? framing, Host, Origin, bearer token
  *     http_mcp.c      POST /mcp: the exchange between h2o's request and the core
  *     http_ready.c    GET /readyz
  */
@@ -87,6 +87,7 @@ void lk_http_on_dispose(h2o_req_t *req, void (*fn)(void *arg), void *arg);
 /* ---- http_guard.c ---- */
 
 /* Answers and returns false when the request may not come in. */
+bool lk_http_guard_framing(h2o_req_t *req);
 bool lk_http_guard_place(struct lk_http_server *server, h2o_req_t *req);  /* Host, Origin */
 bool lk_http_guard_caller(struct lk_http_server *server, h2o_req_t *req); /* token */
 

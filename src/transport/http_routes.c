@@ -250,6 +250,8 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 
     connection->busy = true;
     lk_http_on_dispose(req, on_answered, connection);
+    if (!lk_http_guard_framing(req))
+        return 0;
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (lk_str_eq(path, routes[i].path)) {
             routes[i].run(server, req);

@@ -162,6 +162,38 @@ static void hosts_on_loopback(void **state)
     exchange(*state, "GET /healthz HTTP/1.1\r\nHost: evil.com\r\n\r\n", 200);
 }
 
+/* What a gateway in front could read as another request than this server does. */
+static void one_reading_of_each_request(void **state)
+{
+    static const char *const two_lengths[] = {
+        "Content-Length: 40\r\nContent-Length: 3\r\n\r\n" PING "GET /x",
+        "Content-Length: 3\r\ncontent-length: 40\r\n\r\n" PING "GET /x",
+        "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n28\r\n" PING "\r\n0\r\n\r\nGET /x",
+        "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n28\r\n" PING "\r\n0\r\n\r\nGET /x",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n28\r\n" PING
+        "\r\n0\r\n\r\nGET /x",
+    };
+    char text[512];
+
+    for (size_t i = 0; i < sizeof(two_lengths) / sizeof(two_lengths[0]); i++) {
+        snprintf(text, sizeof(text), "POST /mcp HTTP/1.1\r\n" HOST JSON "%s", two_lengths[i]);
+        const char *answer = exchange(*state, text, 400);
+        assert_contains(answer, "how long the body is");
+        assert_contains(answer, "Connection: close\r\n");
+    }
+    assert_contains(ask(*state, HOST "Host: evil.com\r\n" JSON, PING, 400), "one Host header");
+    assert_contains(ask(*state, "Host: evil.com\r\n" HOST JSON, PING, 400), "one Host header");
+    assert_contains(ask(*state, JSON, PING, 400), "one Host header");
+    exchange(*state, "GET /healthz HTTP/1.0\r\n\r\n", 200);
+    assert_contains(exchange(*state,
+                             "POST /mcp HTTP/1.1\r\n" HOST JSON
+                             "Transfer-Encoding: chunked\r\n\r\n28\r\n" PING "\r\n0\r\n\r\n",
+                             200),
+                    PONG);
+    /* A body that looks like headers is none. */
+    assert_contains(ask(*state, HOST JSON, "\r\nHost: a\r\nContent-Length: 1\r\n", 400), "-32700");
+}
+
 static int setup_guarded(void **state)
 {
     *state = world_new((struct lk_http_server_options){
@@ -234,6 +266,7 @@ int main(void)
         TEST(origins),
         TEST(preflight),
         TEST(hosts_on_loopback),
+        TEST(one_reading_of_each_request),
         WITH(configured_origins_and_hosts, setup_guarded),
         WITH(bearer_token, setup_guarded),
         WITH(no_token_in_the_query, setup_guarded),
