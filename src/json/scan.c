@@ -61,6 +61,14 @@ bool lk_json_next(struct lk_json_iter *it, struct lk_str *ret_key, struct lk_str
     return true;
 }
 
+bool lk_json_key_eq(struct lk_str key, struct lk_str name)
+{
+    if (key.len <= name.len) /* an escape is longer than what it stands for */
+        return lk_str_eq(key, name) && (key.len == 0 || memchr(key.ptr, '\\', key.len) == NULL);
+    return memchr(key.ptr, '\\', key.len) != NULL &&
+           lk_json_string_eq(lk_str_n(key.ptr - 1, key.len + 2), name);
+}
+
 bool lk_json_get(struct lk_str object, struct lk_str key, struct lk_str *ret_value)
 {
     struct lk_json_iter it = lk_json_iter(object);
@@ -69,7 +77,7 @@ bool lk_json_get(struct lk_str object, struct lk_str key, struct lk_str *ret_val
     if (!it.object)
         return false;
     while (lk_json_next(&it, &name, &value)) {
-        if (lk_str_eq(name, key)) {
+        if (lk_json_key_eq(name, key)) {
             *ret_value = value;
             return true;
         }

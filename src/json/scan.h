@@ -60,7 +60,9 @@ struct lk_json_iter {
 struct lk_json_iter lk_json_iter(struct lk_str value);
 bool lk_json_next(struct lk_json_iter *it, struct lk_str *ret_key, struct lk_str *ret_value);
 
-/* The member of that name (compared without decoding escapes), or false. The first one wins. */
+/* Whether a key of lk_json_next is that name, escapes decoded: many encoders write "/" as "\/". */
+bool lk_json_key_eq(struct lk_str key, struct lk_str name);
+/* The member of that name, or false. The first one wins. */
 bool lk_json_get(struct lk_str object, struct lk_str key, struct lk_str *ret_value);
 /* Follows NULL-terminated member names. */
 bool lk_json_get_path(struct lk_str object, const char *const *path, struct lk_str *ret_value);

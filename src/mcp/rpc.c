@@ -4,6 +4,7 @@
  */
 #include "mcp/rpc.h"
 
+#include "mcp/era.h"
 #include "json/write.h"
 
 #include <stdarg.h>
@@ -65,7 +66,7 @@ static bool collect(struct lk_str text, struct members *members, const char **re
     *ret_twice = NULL;
     while (lk_json_next(&it, &key, &value)) {
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-            if (!lk_str_eq(key, known[i].key))
+            if (!lk_json_key_eq(key, known[i].key))
                 continue;
             if (known[i].value->len != 0 && *ret_twice == NULL)
                 *ret_twice = known[i].key.ptr;
@@ -74,6 +75,50 @@ static bool collect(struct lk_str text, struct members *members, const char **re
         }
     }
     return *ret_twice == NULL;
+}
+
+/* The first of the names that more than one member of the object has, or NULL. */
+static const char *find_twice(struct lk_str object, const struct lk_str *names, size_t n_names)
+{
+    struct lk_json_iter it = lk_json_iter(object);
+    struct lk_str key;
+    unsigned seen = 0;
+
+    while (lk_json_next(&it, &key, NULL)) {
+        for (size_t i = 0; i < n_names; i++) {
+            if (!lk_json_key_eq(key, names[i]))
+                continue;
+            if ((seen & 1u << i) != 0)
+                return names[i].ptr;
+            seen |= 1u << i;
+        }
+    }
+    return NULL;
+}
+
+/* As in collect: what decides what a message does must not depend on who reads it. */
+static bool check_once(const struct mcp_message *message, struct mcp_rpc_error *err)
+{
+    static const struct lk_str of_params[] = {
+        LK_STR_INIT("_meta"),     LK_STR_INIT("name"),   LK_STR_INIT("arguments"),
+        LK_STR_INIT("uri"),       LK_STR_INIT("cursor"), LK_STR_INIT("protocolVersion"),
+        LK_STR_INIT("requestId"),
+    };
+    static const struct lk_str of_meta[] = {
+        LK_STR_INIT(MCP_META_VERSION),
+        LK_STR_INIT(MCP_META_CAPABILITIES),
+        LK_STR_INIT("progressToken"),
+    };
+    const char *twice =
+        find_twice(message->params, of_params, sizeof(of_params) / sizeof(of_params[0]));
+
+    if (twice != NULL)
+        return mcp_rpc_fail(err, MCP_INVALID_PARAMS, 400, "params.%s stands there twice", twice);
+    twice = find_twice(message->meta, of_meta, sizeof(of_meta) / sizeof(of_meta[0]));
+    if (twice != NULL)
+        return mcp_rpc_fail(err, MCP_INVALID_PARAMS, 400, "params._meta[\"%s\"] stands there twice",
+                            twice);
+    return true;
 }
 
 static bool read_params(struct lk_str params, struct mcp_message *message,
@@ -89,7 +134,7 @@ static bool read_params(struct lk_str params, struct mcp_message *message,
         message->meta = (struct lk_str){0};
         return mcp_rpc_fail(err, MCP_INVALID_PARAMS, 400, "params._meta must be an object");
     }
-    return true;
+    return check_once(message, err);
 }
 
 bool mcp_message_read(struct lk_arena *arena, struct lk_str text, struct mcp_message *ret_message,

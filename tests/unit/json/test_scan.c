@@ -102,6 +102,21 @@ static void members_are_found_by_name(void **state)
     assert_str(value, "untouched");
 }
 
+static void names_are_compared_decoded(void **state)
+{
+    (void)state;
+    struct lk_str value = LK_STR("untouched");
+    const struct lk_str text =
+        LK_STR("{\"a\\/b\":1,\"\\u006b\":2,\"k\":3,\"k\\u006b\":4,\"\\\\k\":5}");
+    assert_true(lk_json_get(text, LK_STR("a/b"), &value)); /* as PHP writes it */
+    assert_str(value, "1");
+    assert_true(lk_json_get(text, LK_STR("k"), &value));
+    assert_str(value, "2");
+    assert_true(lk_json_get(text, LK_STR("\\k"), &value));
+    assert_str(value, "5");
+    assert_false(lk_json_get(text, LK_STR("a\\/b"), &value));
+}
+
 static void strings_are_decoded(void **state)
 {
     (void)state;
@@ -233,6 +248,7 @@ int main(void)
         cmocka_unit_test(items_have_no_keys),
         cmocka_unit_test(scalars_have_no_items),
         cmocka_unit_test(members_are_found_by_name),
+        cmocka_unit_test(names_are_compared_decoded),
         cmocka_unit_test(strings_are_decoded),
         cmocka_unit_test(strings_are_compared_decoded),
         cmocka_unit_test(integers_fit_or_are_refused),

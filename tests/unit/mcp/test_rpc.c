@@ -28,6 +28,20 @@ static void ids_come_back_exactly(void **state)
     }
 }
 
+/* Member names may be escaped as any string; PHP writes "/" as "\/" unless told otherwise. */
+static void escaped_names_are_read(void **state)
+{
+    assert_string_equal(
+        ask(*state, "{\"\\u006asonrpc\":\"2.0\",\"\\u0069d\":1,\"m\\u0065thod\":\"ping\"}"),
+        PONG("1"));
+    assert_non_null(
+        strstr(ask(*state, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"server\\/discover\","
+                           "\"params\":{\"_meta\":{\"io.modelcontextprotocol\\/"
+                           "protocolVersion\":\"2026-07-28\",\"io.modelcontextprotocol\\/"
+                           "clientCapabilities\":{}}}}"),
+               "\"supportedVersions\""));
+}
+
 /* Each message and the whole error that answers it. */
 static void bad_messages(void **state)
 {
@@ -59,6 +73,20 @@ static void bad_messages(void **state)
         {"{\"jsonrpc\":\"2.0\",\"id\":[1],\"method\":\"ping\"}", "-32600", NULL, 400},
         {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"method\":\"x\"}", "-32600", "1", 400},
         {"{\"jsonrpc\":\"2.0\",\"id\":1,\"id\":2,\"method\":\"ping\"}", "-32600", "1", 400},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"m\\u0065thod\":\"x\"}", "-32600", "1",
+         400},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"echo\","
+         "\"name\":\"sleep\"}}",
+         "-32602", "1", 400},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"echo\","
+         "\"arguments\":{},\"argument\\u0073\":{}}}",
+         "-32602", "1", 400},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"_meta\":{},\"_meta\":{}}"
+         "}",
+         "-32602", "1", 400},
+        {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{\"_meta\":{"
+         "\"progressToken\":1,\"progressToken\":2}}}",
+         "-32602", "1", 400},
         {"{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"ping\",\"params\":[]}", "-32602", "5", 400},
         {"{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"ping\",\"params\":null}", "-32602", "5", 400},
         {"{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"ping\",\"params\":{\"_meta\":1}}", "-32602",
@@ -221,6 +249,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(ids_come_back_exactly, setup_stdio, teardown),
+        cmocka_unit_test_setup_teardown(escaped_names_are_read, setup_stdio, teardown),
         cmocka_unit_test_setup_teardown(bad_messages, setup_http, teardown),
         cmocka_unit_test_setup_teardown(bad_messages, setup_stdio, teardown),
         cmocka_unit_test_setup_teardown(deep_nesting_is_refused, setup_http, teardown),
