@@ -170,22 +170,67 @@ static bool read_number(struct lk_str text, double min, double max, bool integer
     return *ret_value = value, true;
 }
 
+static bool is_alphanumeric(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* Of these characters or letters and digits. */
+static bool consists_of(struct lk_str text, const char *others)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_alphanumeric(text.ptr[i]) &&
+            (text.ptr[i] == '\0' || strchr(others, text.ptr[i]) == NULL))
+            return false;
+    }
+    return text.len > 0;
+}
+
+/* name, address or [IPv6 address], and perhaps a port */
+static bool is_authority(struct lk_str text)
+{
+    bool bracket = text.len > 0 && text.ptr[0] == '[';
+    const char *end = text.len > 0 ? memchr(text.ptr, bracket ? ']' : ':', text.len) : NULL;
+    struct lk_str host = {text.ptr, end != NULL ? (size_t)(end - text.ptr) : text.len};
+    struct lk_str port = {0};
+    double number;
+
+    if (bracket && (end == NULL || !consists_of(lk_str_n(host.ptr + 1, host.len - 1), ":.")))
+        return false;
+    if (!bracket && !consists_of(host, "-._"))
+        return false;
+    port = lk_str_n(host.ptr + host.len + bracket, text.len - host.len - bracket);
+    if (port.len == 0)
+        return true;
+    return port.ptr[0] == ':' && consists_of(lk_str_n(port.ptr + 1, port.len - 1), "") &&
+           read_number(lk_str_n(port.ptr + 1, port.len - 1), 1, 65535, true, &number);
+}
+
+/* RFC 9110 section 5.6.2. A name that no request can have would switch the header off in silence.
+ */
+static bool is_header_name(struct lk_str text)
+{
+    return consists_of(text, "!#$%&'*+-.^_`|~") && text.len <= LK_MAX_HEADER_NAME;
+}
+
 /* http(s)://host[:port][/path]; no credentials, query or fragment. */
 static bool is_url(struct lk_str text)
 {
     struct lk_str rest = {0};
+    size_t authority = 0;
 
     if (lk_str_starts(text, LK_STR("https://")))
         rest = lk_str_n(text.ptr + 8, text.len - 8);
     else if (lk_str_starts(text, LK_STR("http://")))
         rest = lk_str_n(text.ptr + 7, text.len - 7);
-    if (rest.len == 0 || rest.ptr[0] == '/' || rest.ptr[0] == ':')
-        return false;
     for (size_t i = 0; i < rest.len; i++) {
-        if ((unsigned char)rest.ptr[i] <= ' ' || strchr("?#@\"<>\\^`{|}", rest.ptr[i]) != NULL)
+        if (rest.ptr[i] <= ' ' || rest.ptr[i] > '~' ||
+            strchr("?#@\"<>\\^`{|}", rest.ptr[i]) != NULL)
             return false;
     }
-    return true;
+    while (authority < rest.len && rest.ptr[authority] != '/')
+        authority++;
+    return is_authority(lk_str_n(rest.ptr, authority));
 }
 
 static bool is_choice(struct lk_str text, const char *choices)
@@ -228,6 +273,10 @@ static bool read_text(struct loader *loader, const struct lk_setting *setting,
     case LK_SETTING_URL:
         if (!is_url(text->text))
             return fail_setting(setting, text, "a URL such as https://mycompany.looker.com", err);
+        break;
+    case LK_SETTING_HEADER:
+        if (!is_header_name(text->text))
+            return fail_setting(setting, text, "the name of one HTTP header", err);
         break;
     case LK_SETTING_CHOICE:
         snprintf(expected, sizeof(expected), "one of %s", setting->choices);

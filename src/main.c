@@ -10,8 +10,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static int fail(const struct lk_error *error)
+/* One line, whatever was in the setting that it quotes. */
+static int fail(struct lk_error *error)
 {
+    for (char *c = error->message; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            *c = '?';
+    }
     fprintf(stderr, "looker-mcp-server: %s%s%s\n", error->message,
             error->detail[0] != '\0' ? ": " : "", error->detail);
     return error->kind == LK_ERROR_CONFIG ? LK_EXIT_USAGE : LK_EXIT_FAILURE;

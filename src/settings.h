@@ -12,6 +12,7 @@ enum lk_setting_kind {
     LK_SETTING_TEXT,
     LK_SETTING_SECRET, /* text that is never printed; no flag, since command lines are public */
     LK_SETTING_FILE,   /* text; the file must be readable */
+    LK_SETTING_HEADER, /* the name of an HTTP header, LK_MAX_HEADER_NAME bytes at most */
     LK_SETTING_URL,    /* http(s)://host[:port][/path] */
     LK_SETTING_CHOICE, /* one of `choices` */
     LK_SETTING_BOOLEAN,
@@ -21,6 +22,7 @@ enum lk_setting_kind {
 };
 
 #define LK_NO_OFFSET ((size_t)-1)
+#define LK_MAX_HEADER_NAME 100
 
 struct lk_setting {
     const char *variable; /* LOOKER_… */

@@ -32,6 +32,8 @@ bool lk_settings_read_file(struct lk_arena *arena, const char *path, size_t max_
     if (len > max_bytes)
         return lk_fail(err, LK_ERROR_CONFIG, "%s is larger than %zu bytes", path, max_bytes);
     *ret_text = lk_str_n(text, len);
+    if (lk_str_starts(*ret_text, LK_STR("\xEF\xBB\xBF"))) /* some editors on Windows begin so */
+        *ret_text = lk_str_n(text + 3, len - 3);
     return true;
 }
 

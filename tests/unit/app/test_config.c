@@ -162,6 +162,9 @@ static void test_env_file_syntax(void **state)
     assert_str(config.client_id, "a \"b\"");
     assert_str(config.client_secret, "p#q");
     assert_int_equal(config.port, 8080);
+    put("other.env", "\xEF\xBB\xBFLOOKER_BASE_URL=http://[::1]:19999/looker_a/\r\n");
+    config = accept(LIST("server", "--env-file", "other.env"), LIST("A=b"));
+    assert_str(config.base_url, "http://[::1]:19999/looker_a");
 }
 
 static void test_bad_env_files(void **state)
@@ -198,6 +201,25 @@ static void test_bad_values(void **state)
         {"LOOKER_BASE_URL=ftp://looker.example.com", "a URL"},
         {"LOOKER_BASE_URL=https://user:pw@looker.example.com", "a URL"},
         {"LOOKER_BASE_URL=https://", "a URL"},
+        {"LOOKER_BASE_URL=https://looker.example.com:99999", "a URL"},
+        {"LOOKER_BASE_URL=https://looker.example.com:0", "a URL"},
+        {"LOOKER_BASE_URL=https://looker.example.com:", "a URL"},
+        {"LOOKER_BASE_URL=https://looker.example.com:1.", "a URL"},
+        {"LOOKER_BASE_URL=https://looker.example.com:x", "a URL"},
+        {"LOOKER_BASE_URL=https://[::1", "a URL"},
+        {"LOOKER_BASE_URL=https://[]:1", "a URL"},
+        {"LOOKER_BASE_URL=https://[::1]9", "a URL"},
+        {"LOOKER_BASE_URL=https://:19999", "a URL"},
+        {"LOOKER_BASE_URL=https://a\x7f", "a URL"},
+        {"LOOKER_BASE_URL=https://m\xc3\xbcller.example.com", "a URL"},
+        /* Names that no header can have: the check of the identity headers would be off. */
+        {"LOOKER_USER_EMAIL_HEADER=X-User-Email:", "one HTTP header"},
+        {"LOOKER_USER_EMAIL_HEADER=X-A,X-B", "one HTTP header"},
+        {"LOOKER_USER_TOKEN_HEADER=X User Token", "one HTTP header"},
+        {"LOOKER_USER_TOKEN_HEADER="
+         "X2345678901234567890123456789012345678901234567890"
+         "X2345678901234567890123456789012345678901234567890X",
+         "one HTTP header"},
         {"LOOKER_CA_FILE=/does/not/exist", "a file that can be read"},
         {"LOOKER_MCP_MODE=public", "not available in this version"},
         {"LOOKER_MCP_MODE=open", "dev|public|looker_oauth"},
