@@ -4,6 +4,7 @@ credentials, which nothing prints."""
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,18 +55,23 @@ def test_a_second_401_is_the_answer(stdio: Any, looker: Sandbox) -> None:
     assert len(looker.requests("me")) == 2, "one try, one more with a new token"
 
 
-def test_tokens_are_renewed_before_they_expire(stdio: Any, tmp_path: Path) -> None:
-    """A token of two seconds: used a while, then renewed, and no call ever meets a 401."""
+@pytest.fixture
+def forgetful_looker(tmp_path: Path) -> Iterator[Sandbox]:
+    """Tokens live for two seconds."""
     sandbox = Sandbox(tmp_path, "--token-ttl", "2")
-    server = stdio(upstream=sandbox)
+    yield sandbox
+    sandbox.process.assert_clean_end(sandbox.process.terminate())
+
+
+def test_tokens_are_renewed_before_they_expire(stdio: Any, forgetful_looker: Sandbox) -> None:
+    """Used a while, then renewed, and no call ever meets a 401."""
+    server = stdio(upstream=forgetful_looker)
     until = time.monotonic() + 4.5
     while time.monotonic() < until:
         assert server.answer("whoami")
         time.sleep(0.05)
-    assert 2 <= len(sandbox.requests("login")) <= 6
-    assert all(request["status"] == 200 for request in sandbox.requests("me"))
-    server.close()
-    sandbox.process.assert_clean_end(sandbox.process.terminate())
+    assert 2 <= len(forgetful_looker.requests("login")) <= 6
+    assert all(request["status"] == 200 for request in forgetful_looker.requests("me"))
 
 
 @pytest.mark.parametrize("transport", ["stdio", "http"])
