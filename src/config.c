@@ -131,7 +131,9 @@ static void fall_back_to_sdk(struct loader *loader)
 static bool fail_setting(const struct lk_setting *setting, const struct lk_setting_text *given_text,
                          const char *expected, struct lk_error *err)
 {
-    bool secret = setting->kind == LK_SETTING_SECRET;
+    bool secret = setting->kind == LK_SETTING_SECRET ||
+                  (setting->kind == LK_SETTING_URL &&
+                   memchr(given_text->text.ptr, '@', given_text->text.len) != NULL);
 
     return lk_fail(err, LK_ERROR_CONFIG, "%s (%s): expected %s, got \"%.*s\"", setting->variable,
                    given_text->source, expected,

@@ -6,6 +6,7 @@
 #include "toolset.h"
 #include "worker.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -57,6 +58,19 @@ static int run(struct lk_arena *arena, const struct lk_config *config)
     return status;
 }
 
+/* Started with a standard stream closed, the next file or socket would get its number, and be read
+ * as MCP or written to as a log. */
+static void fill_standard_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv)
 {
     struct lk_arena *arena = lk_arena_new();
@@ -64,6 +78,7 @@ int main(int argc, char **argv)
     struct lk_error error = {0};
     int status = LK_EXIT_OK;
 
+    fill_standard_streams();
     if (!lk_config_load(arena, argc, argv, environ, &config, &error)) {
         status = fail(&error);
     } else if (config.command == LK_COMMAND_HELP) {

@@ -381,7 +381,7 @@ static void set_phase(struct lk_stdio *stdio, enum phase phase)
 
 void lk_stdio_close(struct lk_stdio *stdio)
 {
-    set_phase(stdio, DRAINING);
+    set_phase(stdio, stdio->phase == READING ? DRAINING : CANCELLING);
     end_if_done(stdio);
 }
 

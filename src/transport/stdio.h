@@ -36,7 +36,8 @@ struct lk_stdio_options {
 bool lk_stdio_new(const struct lk_stdio_options *options, struct lk_stdio **ret_stdio,
                   struct lk_error *err);
 
-/* As if input had ended; for SIGTERM. */
+/* As if input had ended; for SIGTERM. When it has ended already, calls in flight are cancelled
+ * without further wait. */
 void lk_stdio_close(struct lk_stdio *stdio);
 
 /* The loop has stopped. NULL is legal. */

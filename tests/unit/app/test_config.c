@@ -232,6 +232,8 @@ static void test_bad_values(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         refuse(NO_ARGS, LIST(URL, cases[i].variable), LIST(cases[i].expected));
+    refuse(NO_ARGS, LIST("LOOKER_BASE_URL=https://user:pass-word@looker.example.com"),
+           LIST("LOOKER_BASE_URL", "got \"…\""));
     refuse(NO_ARGS, LIST("A=b"), LIST("LOOKER_BASE_URL is not set"));
 }
 

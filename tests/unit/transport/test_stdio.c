@@ -309,6 +309,22 @@ static void closing_is_like_the_end_of_input(void **state)
     until_ended(world);
 }
 
+static void closing_twice_does_not_wait(void **state)
+{
+    struct world *world = *state;
+    uint64_t began = lk_loop_now_ms(world->loop);
+
+    type(world, CALL("1", "sleep", "{\"ms\":50000}"));
+    turn(world, 2, true);
+    lk_stdio_close(world->stdio);
+    turn(world, 2, true);
+    assert_false(world->ended);
+    lk_stdio_close(world->stdio);
+    until_ended(world);
+    assert_in_range(lk_loop_now_ms(world->loop) - began, 0, 5000);
+    assert_non_null(strstr(lines(world, 1), "the server is shutting down"));
+}
+
 /* ---- readers that do not read ---- */
 
 static void output_waits_for_its_reader(void **state)
@@ -407,6 +423,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(calls_in_flight_may_not_take_for_ever, setup_impatient,
                                         teardown),
         TEST(closing_is_like_the_end_of_input),
+        TEST(closing_twice_does_not_wait),
         TEST(output_waits_for_its_reader),
         TEST(input_waits_for_the_output),
         TEST(output_without_a_reader_ends),
