@@ -9,13 +9,13 @@
 #     golden       the generator and the scripts (pytest)
 #     unit         unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #     valgrind     unit tests of the release build under valgrind
+#     conformance  MCP's official suite against the release build
 #     e2e          the binary end to end, under the sanitizers
 #     release      the quick ones of these, and those about memory, on the release build
-#     conformance  MCP's official suite against the release build
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
-ALL=(checks compile golden unit valgrind e2e release conformance)
+ALL=(checks compile golden unit valgrind conformance e2e release)
 LOGS=$ROOT/build/test-logs
 PASSED=0
 FAILED=0

@@ -70,6 +70,17 @@ static const char *status_message(int status)
     return status >= 500 ? "Looker failed internally; call again later" : "Looker refused";
 }
 
+/* The HTTP client knows what went wrong, but not what users call the settings that would help. */
+static void name_setting(const struct lk_exchange *exchange, struct lk_error *err)
+{
+    if (err->kind == LK_ERROR_TIMEOUT && exchange->timeout_ms == 0)
+        lk_error_advise(err, "LOOKER_TIMEOUT sets how long to wait");
+    else if (err->kind == LK_ERROR_TLS)
+        lk_error_advise(err, "the CA file setting is LOOKER_CA_FILE");
+    else if (err->kind == LK_ERROR_NETWORK)
+        lk_error_advise(err, "Looker's address is LOOKER_BASE_URL");
+}
+
 /* "message; field: message; …" of Looker's Error and ValidationError. */
 static void describe_failure(struct lk_arena *arena, struct lk_str body, struct lk_error *err)
 {
@@ -212,8 +223,10 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
                                                                      : options->timeout_ms,
                              .max_answer_bytes = options->max_answer_bytes,
                          },
-                         arena, &answer, err))
+                         arena, &answer, err)) {
+        name_setting(exchange, err);
         return false;
+    }
     if (ret_retry_after_s != NULL)
         *ret_retry_after_s = answer.retry_after_s;
     if (answer.status < 200 || answer.status > 299)

@@ -6,17 +6,21 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Prints into a field of the error; what does not fit ends in "...", never inside a character. */
-static void print_cut(char *text, size_t size, const char *format, va_list args)
+/* What vsnprintf had no room for ends in "...", never inside a character. */
+static void mark_cut(char *text, size_t size, int len)
 {
     static const char dots[] = "...";
-    int len = vsnprintf(text, size, format, args);
 
     if (len < 0)
         text[0] = '\0';
     else if ((size_t)len >= size)
         memcpy(text + lk_str_cut(lk_str_n(text, size - 1), size - sizeof(dots)).len, dots,
                sizeof(dots));
+}
+
+static void print_cut(char *text, size_t size, const char *format, va_list args)
+{
+    mark_cut(text, size, vsnprintf(text, size, format, args));
 }
 
 bool lk_fail(struct lk_error *err, enum lk_error_kind kind, const char *format, ...)
@@ -30,6 +34,23 @@ bool lk_fail(struct lk_error *err, enum lk_error_kind kind, const char *format, 
     print_cut(err->message, sizeof(err->message), format, args);
     va_end(args);
     return false;
+}
+
+void lk_error_advise(struct lk_error *err, const char *format, ...)
+{
+    char advice[sizeof(err->message)];
+    size_t len, room;
+    va_list args;
+
+    if (err == NULL || err->kind == LK_ERROR_NONE)
+        return;
+    va_start(args, format);
+    print_cut(advice, sizeof(advice), format, args);
+    va_end(args);
+    len = strlen(err->message);
+    room = sizeof(err->message) - len;
+    if (room > 16) /* less would hold no word of it */
+        mark_cut(err->message + len, room, snprintf(err->message + len, room, "; %s", advice));
 }
 
 void lk_error_detail(struct lk_error *err, const char *format, ...)

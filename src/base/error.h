@@ -43,6 +43,11 @@ struct lk_error {
 bool lk_fail(struct lk_error *err, enum lk_error_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Appends "; " and the text to the message of an error that is set: a remedy that only a higher
+ * layer knows. */
+void lk_error_advise(struct lk_error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Sets the detail of an error that has none yet. Without an error (or NULL) nothing happens. */
 void lk_error_detail(struct lk_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

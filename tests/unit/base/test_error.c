@@ -64,6 +64,30 @@ static void long_texts_end_in_dots_between_characters(void **state)
     assert_string_equal(err.detail + 636, "...");
 }
 
+static void advice_follows_the_message(void **state)
+{
+    (void)state;
+    struct lk_error err = {0};
+    char text[640];
+
+    lk_error_advise(NULL, "nobody listens");
+    lk_error_advise(&err, "of no error");
+    assert_string_equal(err.message, "");
+    lk_fail(&err, LK_ERROR_TIMEOUT, "no answer in %d ms", 500);
+    lk_error_advise(&err, "wait %s", "longer");
+    assert_string_equal(err.message, "no answer in 500 ms; wait longer");
+
+    for (size_t len = 600; len < 640; len++) {
+        memset(text, 'x', len);
+        text[len] = '\0';
+        err = (struct lk_error){0};
+        lk_fail(&err, LK_ERROR_TIMEOUT, "%s", text);
+        lk_error_advise(&err, "advice that is longer than what is left of the message");
+        assert_true(strlen(err.message) >= len && strlen(err.message) < sizeof(err.message));
+        assert_memory_equal(err.message, text, len);
+    }
+}
+
 static void kinds_have_names(void **state)
 {
     (void)state;
@@ -80,6 +104,7 @@ int main(void)
         cmocka_unit_test(the_first_error_wins),
         cmocka_unit_test(null_and_unset_errors_are_legal),
         cmocka_unit_test(long_texts_end_in_dots_between_characters),
+        cmocka_unit_test(advice_follows_the_message),
         cmocka_unit_test(kinds_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
