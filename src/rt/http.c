@@ -18,6 +18,20 @@ static char *copy(const char *text)
     return text != NULL ? memcpy(lk_memory_new(size), text, size) : NULL;
 }
 
+static char *user_agent_line(const char *user_agent)
+{
+    static const char name[] = "User-Agent: ";
+    size_t size = sizeof(name) + (user_agent != NULL ? strlen(user_agent) : 0);
+    char *line = NULL;
+
+    if (user_agent != NULL) {
+        line = lk_memory_new(size);
+        memcpy(line, name, sizeof(name));
+        memcpy(line + sizeof(name) - 1, user_agent, strlen(user_agent));
+    }
+    return line;
+}
+
 /* The variables that curl obeys; an upper-case HTTP_PROXY is not one of them, since CGI programs
  * get it from a request header. */
 static bool names_proxy(void)
@@ -34,7 +48,8 @@ struct lk_http *lk_http_new(struct lk_loop *loop, const struct lk_http_options *
     http->loop = loop;
     http->options = *options;
     http->options.ca_file = copy(options->ca_file);
-    http->options.user_agent = copy(options->user_agent);
+    http->options.user_agent = NULL;
+    http->user_agent_line = user_agent_line(options->user_agent);
     if (http->options.connect_timeout_ms == 0)
         http->options.connect_timeout_ms = LK_HTTP_CONNECT_TIMEOUT_MS;
     if (http->options.max_in_flight == 0)
@@ -51,7 +66,7 @@ void lk_http_free(struct lk_http *http)
     assert(http->n_in_flight == 0);
     lk_http_multi_close(http);
     free((char *)http->options.ca_file);
-    free((char *)http->options.user_agent);
+    free(http->user_agent_line);
     free(http);
 }
 
@@ -77,27 +92,41 @@ static bool check(const struct lk_http_request *request, struct lk_error *err)
     return true;
 }
 
-/* curl's list, but in the arena and without copies. */
+/* POST and its like say how long their body is even when there is none (RFC 9110 section 8.6). */
+static bool has_length(const struct lk_http_request *request)
+{
+    return request->has_body || strcmp(request->method, "POST") == 0 ||
+           strcmp(request->method, "PUT") == 0 || strcmp(request->method, "PATCH") == 0;
+}
+
+/* curl's list, but in the arena and without copies. What curl would add by itself it prints twice,
+ * so those lines are given to it as well. */
 static void set_headers(struct lk_http_transfer *transfer, struct lk_arena *arena)
 {
+    static const char no_accept[] = "Accept:"; /* none is as good as the one that curl sends */
+    static const char accept_encoding[] = "Accept-Encoding: " LK_HTTP_ENCODINGS;
     static const char no_expect[] = "Expect:"; /* no waiting for 100 Continue */
-    static const char no_accept[] = "Accept:"; /* as good as the one that curl sends */
     static const char content_type[] = "Content-Type:";
     const char *const *lines = transfer->request->headers;
+    const char *user_agent = transfer->http->user_agent_line;
     struct curl_slist *items;
     size_t n = 0, n_items = 0;
     bool typed = false;
 
     while (lines != NULL && lines[n] != NULL)
         n++;
-    items = lk_arena_array(arena, n + 3, sizeof(*items));
-    items[n_items++].data = (char *)no_expect; /* curl only reads them */
-    items[n_items++].data = (char *)no_accept;
+    items = lk_arena_array(arena, n + 5, sizeof(*items));
+    items[n_items++].data = (char *)no_accept; /* curl only reads them */
+    items[n_items++].data = (char *)accept_encoding;
+    if (user_agent != NULL)
+        items[n_items++].data = (char *)user_agent;
     for (size_t i = 0; i < n; i++) {
         typed = typed || starts_with(lines[i], content_type);
         items[n_items++].data = (char *)lines[i];
     }
-    if (!typed) /* or curl says that it is a form */
+    if (has_length(transfer->request))
+        items[n_items++].data = (char *)no_expect;
+    if (has_length(transfer->request) && !typed) /* or curl says that it is a form */
         items[n_items++].data = (char *)content_type;
     for (size_t i = 0; i + 1 < n_items; i++)
         items[i].next = &items[i + 1];
@@ -109,9 +138,7 @@ static void set_method(const struct lk_http_transfer *transfer)
     const struct lk_http_request *request = transfer->request;
     const char *method = request->method;
     CURL *easy = transfer->easy;
-    /* These say how long their body is even when there is none (RFC 9110 section 8.6). */
-    bool sends = request->has_body || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
-                 strcmp(method, "PATCH") == 0;
+    bool sends = has_length(request);
 
     curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L); /* takes back what the last request had set */
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
@@ -310,20 +337,27 @@ bool lk_http_perform(struct lk_http *http, const struct lk_http_request *request
 
 /* ---- encoding ---- */
 
+static bool is_unreserved(unsigned char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
 void lk_http_encode(struct lk_buf *buf, struct lk_str s)
 {
     static const char hex[] = "0123456789ABCDEF";
+    size_t start = 0;
 
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-            c == '-' || c == '.' || c == '_' || c == '~') {
-            lk_buf_char(buf, (char)c);
-        } else {
+    for (size_t i = 0; i <= s.len; i++) {
+        if (i < s.len && is_unreserved((unsigned char)s.ptr[i]))
+            continue;
+        lk_buf_append(buf, s.ptr + start, i - start);
+        if (i < s.len) {
+            unsigned char c = (unsigned char)s.ptr[i];
             char escaped[3] = {'%', hex[c >> 4], hex[c & 15]};
 
             lk_buf_append(buf, escaped, sizeof(escaped));
         }
+        start = i + 1;
     }
 }

@@ -20,6 +20,7 @@
 #define LK_HTTP_MAX_HEADER_BYTES ((size_t)256 * 1024) /* all of an answer's header lines */
 #define LK_HTTP_MAX_HEADER_LINES 1000
 #define LK_HTTP_IDLE_HANDLES 64
+#define LK_HTTP_ENCODINGS "gzip, deflate"
 
 struct lk_http_socket;
 
@@ -35,6 +36,7 @@ struct lk_http {
     size_t n_idle;
     size_t n_in_flight;
     struct lk_http_transfer *waiting, **waiting_tail; /* for one of them to end */
+    char *user_agent_line;                            /* "User-Agent: …", or NULL */
     bool proxy;                                       /* the environment names one */
 };
 
