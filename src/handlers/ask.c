@@ -42,14 +42,21 @@ bool lk_ask(struct lk_api *api, struct lk_arena *arena, struct lk_api_request re
     return true;
 }
 
+bool lk_failed_with(const struct lk_error *err, int status)
+{
+    return err != NULL && err->kind == LK_ERROR_UPSTREAM && err->status == status;
+}
+
 bool lk_explain_status(struct lk_error *err, int status, const char *format, ...)
 {
+    char text[sizeof(err->message) + 1]; /* one more, for lk_fail to see that it must cut */
     va_list ap;
 
-    if (err == NULL || err->kind == LK_ERROR_NONE || err->status != status)
+    if (!lk_failed_with(err, status))
         return false;
     va_start(ap, format);
-    vsnprintf(err->message, sizeof(err->message), format, ap);
+    vsnprintf(text, sizeof(text), format, ap);
     va_end(ap);
-    return false;
+    err->kind = LK_ERROR_NONE;
+    return lk_fail(err, LK_ERROR_UPSTREAM, "%s", text);
 }

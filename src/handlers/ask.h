@@ -19,9 +19,13 @@ bool lk_ask(struct lk_api *api, struct lk_arena *arena, struct lk_api_request re
 bool lk_expect_json(const struct lk_api_answer *answer, const struct lk_operation *op,
                     enum lk_json_type expected, struct lk_error *err);
 
+/* Whether Looker answered the operation itself with that status. (An error that has it may also
+ * come from the login before: that is LK_ERROR_AUTH, and says nothing about what was asked for.) */
+bool lk_failed_with(const struct lk_error *err, int status);
+
 /* Says it better, where a tool knows what that HTTP status means here: replaces the message of an
- * error with that status; leaves other errors alone, and Looker's own words in `detail` and `body`.
- * Returns false. */
+ * error that lk_failed_with; leaves other errors alone, and Looker's own words in `detail` and
+ * `body`. Returns false. */
 bool lk_explain_status(struct lk_error *err, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

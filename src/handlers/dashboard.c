@@ -221,7 +221,7 @@ static bool find_dashboard(struct dashboard *dashboard, struct lk_str id, struct
 
     if (ask_dashboard(dashboard, id, &failure))
         return true;
-    if (failure.status == 404 && memmem(id.ptr, id.len, "::", 2) == NULL) {
+    if (lk_failed_with(&failure, 404) && memmem(id.ptr, id.len, "::", 2) == NULL) {
         struct lk_str by_slug = find_slug(dashboard, id);
         if (by_slug.len > 0)
             return ask_dashboard(dashboard, by_slug, err);

@@ -39,6 +39,7 @@ struct fake_script {
     int status;
     enum lk_media media;
     bool used;
+    bool refuses; /* LK_ERROR_AUTH: the login before failed with that status */
 };
 
 static struct lk_arena *fake_arena;
@@ -71,6 +72,13 @@ __attribute__((unused)) static void fake_answers_text(const char *route, const c
 __attribute__((unused)) static void fake_fails(const char *route, int status, const char *detail)
 {
     fake_script(route, status, LK_MEDIA_JSON, detail);
+}
+
+/* Looker's login fails with that status. */
+__attribute__((unused)) static void fake_refuses(const char *route, int status)
+{
+    fake_script(route, status, LK_MEDIA_JSON, "Not found");
+    fake_scripts[fake_n_scripts - 1].refuses = true;
 }
 
 /* The first script of the route that was not used, or its last one. */
@@ -119,6 +127,8 @@ bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_reque
     struct fake_script *script = fake_find(route);
     if (script == NULL || script->status >= 400) {
         int status = script != NULL ? script->status : 404;
+        if (script != NULL && script->refuses)
+            lk_fail(err, LK_ERROR_AUTH, "Looker refused the credentials");
         lk_fail(err, LK_ERROR_UPSTREAM, "Looker answered %d to %s", status, request.op->id);
         lk_error_detail(err, "%s", script != NULL ? script->body : "Not found");
         if (err != NULL)

@@ -67,6 +67,16 @@ static void test_by_slug(void **state)
     assert_int_equal(fake_n_requests, 1);
 }
 
+static void test_refused_credentials_are_not_a_missing_dashboard(void **state)
+{
+    (void)state;
+    fake_refuses("GET /dashboards/7", 404);
+    const struct lk_error *err = refuse_tool("run_dashboard", "{\"dashboard_id\":\"7\"}");
+    assert_int_equal(err->kind, LK_ERROR_AUTH);
+    assert_string_equal(err->message, "Looker refused the credentials");
+    assert_int_equal(fake_n_requests, 1); /* and no slug is looked for */
+}
+
 static void test_unknown_names_are_refused(void **state)
 {
     (void)state;
@@ -262,10 +272,15 @@ static void test_cancelling_stops_all_tiles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_query_tile_with_filters),    TEST(test_by_slug),
-        TEST(test_unknown_names_are_refused),  TEST(test_every_kind),
-        TEST(test_sql_tiles_obey_the_limit),   TEST(test_failures_stay_with_their_tile),
-        TEST(test_tiles_share_the_room),       TEST(test_tiles_run_at_once_within_a_bound),
+        TEST(test_query_tile_with_filters),
+        TEST(test_by_slug),
+        TEST(test_refused_credentials_are_not_a_missing_dashboard),
+        TEST(test_unknown_names_are_refused),
+        TEST(test_every_kind),
+        TEST(test_sql_tiles_obey_the_limit),
+        TEST(test_failures_stay_with_their_tile),
+        TEST(test_tiles_share_the_room),
+        TEST(test_tiles_run_at_once_within_a_bound),
         TEST(test_cancelling_stops_all_tiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
