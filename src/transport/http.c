@@ -220,6 +220,7 @@ static bool is_loopback(const struct sockaddr *address)
     return false;
 }
 
+/* Returns -1 with errno. */
 static int listen_on(const struct addrinfo *address)
 {
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -237,10 +238,40 @@ static int listen_on(const struct addrinfo *address)
     return -1;
 }
 
+/*
+ * The first address that can be listened on. A port in use ends the search: on another address of
+ * that name the server would stand beside the one that its clients reach. Returns -1 with errno.
+ */
+static int listen_on_first(const struct addrinfo *addresses)
+{
+    int fd = -1;
+
+    errno = EADDRNOTAVAIL;
+    for (const struct addrinfo *a = addresses; a != NULL && fd < 0; a = a->ai_next) {
+        fd = listen_on(a);
+        if (fd < 0 && errno == EADDRINUSE)
+            break;
+    }
+    return fd;
+}
+
+/* As getaddrinfo. Of localhost the IPv4 addresses if it has any: many clients try no other. */
+static int resolve(const char *host, const char *port, struct addrinfo **ret_found)
+{
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+
+    if (strcasecmp(host, "localhost") == 0) {
+        hints.ai_family = AF_INET;
+        if (getaddrinfo(host, port, &hints, ret_found) == 0)
+            return 0;
+        hints.ai_family = AF_UNSPEC;
+    }
+    return getaddrinfo(host, port, &hints, ret_found);
+}
+
 static bool bind_listener(struct lk_http_server *server, int *ret_fd, struct lk_error *err)
 {
-    const struct addrinfo hints = {
-        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     const char *host = lk_arena_cstr(server->arena, server->options.host);
     struct sockaddr_storage bound;
     socklen_t bound_len = sizeof(bound);
@@ -249,11 +280,11 @@ static bool bind_listener(struct lk_http_server *server, int *ret_fd, struct lk_
     int failed, fd;
 
     snprintf(port, sizeof(port), "%u", server->options.port);
-    failed = getaddrinfo(host, port, &hints, &found);
+    failed = resolve(host, port, &found);
     if (failed != 0)
-        return lk_fail(err, LK_ERROR_CONFIG, "cannot listen on host \"%s\": %s", host,
+        return lk_fail(err, LK_ERROR_CONFIG, "cannot listen on %s port %s: %s", host, port,
                        gai_strerror(failed));
-    fd = listen_on(found);
+    fd = listen_on_first(found);
     failed = errno;
     freeaddrinfo(found);
     if (fd < 0)
