@@ -78,20 +78,60 @@ static bool is_json_format(struct lk_str format)
     return lk_str_starts(format, LK_STR("json"));
 }
 
+static bool is_page(struct lk_str text)
+{
+    static const struct lk_str begins[] = {LK_STR_INIT("<!doctype html"), LK_STR_INIT("<html")};
+
+    text = lk_str_trim(text);
+    for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+        if (text.len >= begins[i].len && lk_str_ieq(lk_str_n(text.ptr, begins[i].len), begins[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Looker states no schema for texts, so this is all that tells a result from something else. */
+static bool check_text(const struct lk_api_answer *answer, enum lk_json_type type,
+                       struct lk_str format, struct lk_error *err)
+{
+    bool sql = lk_str_eq(format, LK_STR("sql"));
+
+    if (type != LK_JSON_INVALID && type != LK_JSON_STRING)
+        return lk_fail(err, LK_ERROR_PARSE, "Looker answered the query with JSON instead of %.*s",
+                       LK_STR_ARG(format));
+    if (sql && answer->body.len == 0)
+        return lk_fail(err, LK_ERROR_PARSE,
+                       "Looker answered the query with nothing instead of SQL");
+    if (!lk_str_eq(format, LK_STR("html")) && is_page(answer->body))
+        return lk_fail(err, LK_ERROR_PARSE,
+                       "the query was answered with a web page instead of %.*s; something between "
+                       "this server and Looker (a proxy, a login page) may have answered",
+                       LK_STR_ARG(format));
+    return true;
+}
+
+static struct lk_str find_rows(struct lk_str body, const char **ret_member);
+
 bool lk_rows_check(struct lk_arena *arena, const struct lk_api_answer *answer, struct lk_str format,
                    struct lk_error *err)
 {
     enum lk_json_type type =
         answer->media == LK_MEDIA_JSON ? lk_json_type(answer->body) : LK_JSON_INVALID;
+    const char *member = NULL;
 
-    if (type == LK_JSON_ARRAY)
-        return check_list(arena, answer, err);
+    if ((type == LK_JSON_ARRAY && !check_list(arena, answer, err)) ||
+        (type == LK_JSON_OBJECT && !check_object(arena, answer, err)))
+        return false;
+    if (!is_json_format(format))
+        return check_text(answer, type, format, err);
     if (type == LK_JSON_OBJECT)
-        return check_object(arena, answer, err);
-    if (is_json_format(format))
-        return lk_fail(err, LK_ERROR_PARSE, "Looker answered the query with %s instead of rows",
-                       answer->body.len == 0 ? "nothing" : "text");
-    return true;
+        (void)find_rows(answer->body, &member);
+    if (type == LK_JSON_ARRAY || member != NULL)
+        return true;
+    return lk_fail(err, LK_ERROR_PARSE, "Looker answered the query with %s instead of rows",
+                   answer->body.len == 0    ? "nothing"
+                   : type == LK_JSON_OBJECT ? "an object that has none"
+                                            : "text");
 }
 
 /* ---- rows ---- */

@@ -173,6 +173,13 @@ def test_a_compressed_answer_that_does_not_end(server: Any, evil: EvilLooker) ->
     assert server.process.resident_kib() < 400_000
 
 
+def test_nothing_is_not_taken_for_an_answer(stdio: Any, looker: Sandbox) -> None:
+    server = stdio()
+    looker.rules({"operation": "me", "status": 204})
+    assert server.failure("whoami")["kind"] == "parse"
+    looker.obey()
+
+
 # ---- streams ----
 
 

@@ -203,6 +203,27 @@ static void test_sql(void **state)
     assert_str(run_tool("query_sql", ASK "}"), "{\"sql\":\"SELECT 2\"}");
 }
 
+/* A 200 that is no result is not made into one. */
+static void test_what_is_no_result(void **state)
+{
+    (void)state;
+    fake_answers_text("POST /queries/run/sql", " <!DOCTYPE HTML><html>Sign in</html>");
+    assert_contains(refuse_tool("query_sql", ASK "}")->message, "web page instead of sql");
+    fake_answers_text("POST /queries/run/csv", "<html><body>Sign in</body></html>");
+    assert_contains(refuse_tool("query", ASK ",\"result_format\":\"csv\"}")->message, "web page");
+    fake_answers_text("POST /queries/run/html", "<html><body>rows</body></html>");
+    run_tool("query", ASK ",\"result_format\":\"html\"}");
+    fake_answers_text("POST /queries/run/sql", "");
+    assert_contains(refuse_tool("query_sql", ASK "}")->message, "nothing instead of SQL");
+    fake_answers("POST /queries/run/sql", "[1,null]");
+    assert_contains(refuse_tool("query_sql", ASK "}")->message, "JSON instead of sql");
+    fake_answers("POST /queries/run/json", "{\"unexpected\":true}");
+    assert_contains(refuse_tool("query", ASK "}")->message, "an object that has none");
+    fake_answers("POST /queries/run/json_detail", "{\"fields\":{},\"data\":null}");
+    assert_contains(refuse_tool("query", ASK ",\"result_format\":\"json_detail\"}")->message,
+                    "an object that has none");
+}
+
 static void test_url(void **state)
 {
     (void)state;
@@ -246,7 +267,14 @@ static void test_look(void **state)
     assert_str(run_tool("run_look", "{\"look_id\":\"42\"}"),
                "{\"look\":{\"id\":\"42\",\"title\":\"T\",\"folder\":{\"id\":\"1\",\"name\":\"F\"},"
                "\"query\":{\"model\":\"m\"}},\"count\":1,\"items\":[{\"v.a\":1}]}");
-    assert_contains(fake_requests[1], "limit=500");
+    /* Saved without a limit: the maximum holds. */
+    assert_contains(fake_requests[1], "limit=5000");
+    fake_answers("GET /looks/43", "{\"id\":\"43\",\"query\":{\"limit\":\"20\"}}");
+    fake_answers("GET /looks/43/run/json", "[]");
+    run_tool("run_look", "{\"look_id\":\"43\"}");
+    assert_contains(fake_requests[3], "limit=20");
+    run_tool("run_look", "{\"look_id\":\"43\",\"limit\":30}");
+    assert_contains(fake_requests[5], "limit=30");
     fake_answers_text("GET /looks/42/run/txt", "A\tB\n");
     assert_str(at(run_tool("run_look", "{\"look_id\":\"42\",\"result_format\":\"txt\"}"), "format"),
                "\"txt\"");
@@ -259,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_query),
+        TEST(test_what_is_no_result),
         TEST(test_every_argument_is_sent),
         TEST(test_limit_is_lowered_and_said),
         TEST(test_rows_are_cut_at_the_byte_limit),
