@@ -39,29 +39,19 @@ static void print_failure(const char *what, const struct lk_error *error)
            error->detail, error->detail[0] != '\0' ? ")" : "");
 }
 
-/* Any HTTP answer shows that somebody is there; the credentials' verdict shows that it is Looker.
- */
 static bool check_reachability(struct lk_worker *worker, struct lk_arena *arena)
 {
     const struct lk_config *config = worker->config;
     uint64_t start_ms = lk_loop_now_ms(worker->loop);
     struct lk_error error = {0};
-    struct lk_http_answer answer;
+    int status;
 
-    if (!lk_http_perform(
-            worker->http,
-            &(struct lk_http_request){.method = "GET",
-                                      .url = lk_arena_printf(arena, "%.*s/api/%.*s/versions",
-                                                             LK_STR_ARG(config->base_url),
-                                                             LK_STR_ARG(config->api_version))
-                                                 .ptr,
-                                      .timeout_ms = config->timeout_ms},
-            arena, &answer, &error)) {
+    if (!lk_api_reach(worker->api, arena, &status, &error)) {
         print_failure("reachability", &error);
         return false;
     }
     printf("%-14s ok      %.*s answered HTTP %d in %" PRIu64 " ms\n", "reachability",
-           LK_STR_ARG(config->base_url), answer.status, lk_loop_now_ms(worker->loop) - start_ms);
+           LK_STR_ARG(config->base_url), status, lk_loop_now_ms(worker->loop) - start_ms);
     return true;
 }
 
@@ -157,22 +147,17 @@ static void print_reply(void *arg, int http_status, struct lk_buf *body)
 
 static bool read_input(struct lk_buf *text, struct lk_error *err)
 {
-    ssize_t n = 1;
+    char bytes[4096];
+    ssize_t n;
 
-    while (n > 0) {
-        char *room = lk_buf_reserve(text, 4096);
-
-        if (room == NULL)
+    while ((n = read(STDIN_FILENO, bytes, sizeof(bytes))) > 0) {
+        if (!lk_buf_append(text, bytes, (size_t)n))
             return lk_fail(err, LK_ERROR_LIMIT,
                            "standard input is larger than %zu bytes (LOOKER_MAX_REQUEST_BYTES)",
                            text->max_bytes);
-        n = read(STDIN_FILENO, room, 4096);
-        if (n < 0)
-            return lk_fail(err, LK_ERROR_ARGUMENT, "cannot read standard input: %s",
-                           strerror(errno));
-        text->len += (size_t)n;
     }
-    return true;
+    return n == 0 ||
+           lk_fail(err, LK_ERROR_ARGUMENT, "cannot read standard input: %s", strerror(errno));
 }
 
 static const char *tool_name(const void *arg, size_t i)

@@ -20,7 +20,8 @@
 struct loader {
     struct lk_arena *arena;
     struct lk_setting_text *texts; /* a setting each */
-    struct lk_setting_text *sdk;   /* the same, as LOOKERSDK_* and looker.ini have it */
+    struct lk_setting_text *sdk;   /* the same, as LOOKERSDK_* have it */
+    struct lk_setting_text *ini;   /* as looker.ini has it */
     const char **warnings;
     size_t n_warnings;
 };
@@ -29,6 +30,8 @@ static void warn(struct loader *loader, const char *text)
 {
     if (loader->n_warnings < MAX_WARNINGS)
         loader->warnings[loader->n_warnings++] = text;
+    else
+        loader->warnings[MAX_WARNINGS - 1] = "and more that is not a setting of this program";
 }
 
 static const char *setting_name(const void *arg, size_t i)
@@ -74,16 +77,22 @@ static bool found_variable(void *arg, struct lk_str name, struct lk_str value, c
 
 /* One key of looker.ini, or LOOKERSDK_… without its prefix. Keys of the SDKs that mean nothing
  * here are passed over. */
-static bool found_sdk_key(void *arg, struct lk_str name, struct lk_str value, const char *source,
+static void keep_sdk_key(struct lk_setting_text *texts, struct lk_str name, struct lk_str value,
+                         const char *source)
+{
+    for (size_t i = 0; value.len > 0 && i < lk_n_settings; i++) {
+        if (lk_settings[i].sdk_name != NULL && lk_str_ieq(name, lk_str(lk_settings[i].sdk_name)))
+            texts[i] = (struct lk_setting_text){value, source};
+    }
+}
+
+static bool found_ini_key(void *arg, struct lk_str name, struct lk_str value, const char *source,
                           struct lk_error *err)
 {
     struct loader *loader = arg;
 
     (void)err;
-    for (size_t i = 0; value.len > 0 && i < lk_n_settings; i++) {
-        if (lk_settings[i].sdk_name != NULL && lk_str_ieq(name, lk_str(lk_settings[i].sdk_name)))
-            loader->sdk[i] = (struct lk_setting_text){value, source};
-    }
+    keep_sdk_key(loader->ini, name, value, source);
     return true;
 }
 
@@ -104,27 +113,44 @@ static bool read_environment(struct loader *loader, char *const *env, bool sdk,
             if (!found_variable(loader, name, value, "environment", err))
                 return false;
         } else if (lk_str_starts(name, prefix)) {
-            found_sdk_key(loader, lk_str_n(name.ptr + prefix.len, name.len - prefix.len), value,
-                          lk_arena_printf(loader->arena, "%.*s", LK_STR_ARG(name)).ptr, err);
+            keep_sdk_key(loader->sdk, lk_str_n(name.ptr + prefix.len, name.len - prefix.len), value,
+                         lk_arena_printf(loader->arena, "%.*s", LK_STR_ARG(name)).ptr);
         }
     }
     return true;
 }
 
-static bool given(const struct loader *loader, const char *variable)
+static bool is_given(const struct lk_setting_text *texts, const char *variable)
 {
-    return loader->texts[lk_setting_index(lk_str(variable))].source != NULL;
+    return texts[lk_setting_index(lk_str(variable))].source != NULL;
 }
 
-/* All or nothing for address and credentials, so that no secret goes to another source's host. */
+static bool given(const struct loader *loader, const char *variable)
+{
+    return is_given(loader->texts, variable);
+}
+
+/* Whether this source says where Looker is, or who calls. */
+static bool names_looker(const struct lk_setting_text *texts)
+{
+    return is_given(texts, "LOOKER_BASE_URL") || is_given(texts, "LOOKER_CLIENT_ID") ||
+           is_given(texts, "LOOKER_CLIENT_SECRET") || is_given(texts, "LOOKER_CLIENT_SECRET_FILE");
+}
+
+/* One source for all of it, so that no secret goes to a host that another one named. */
 static void fall_back_to_sdk(struct loader *loader)
 {
-    bool ours = given(loader, "LOOKER_BASE_URL") || given(loader, "LOOKER_CLIENT_ID") ||
-                given(loader, "LOOKER_CLIENT_SECRET") || given(loader, "LOOKER_CLIENT_SECRET_FILE");
+    const struct lk_setting_text *from = names_looker(loader->sdk) ? loader->sdk : loader->ini;
 
-    for (size_t i = 0; i < lk_n_settings && !ours; i++) {
+    if (names_looker(loader->texts))
+        return;
+    if (from == loader->sdk && names_looker(loader->ini))
+        warn(loader,
+             "looker.ini is passed over: LOOKERSDK_* variables name address or credentials, "
+             "and the two are not mixed");
+    for (size_t i = 0; i < lk_n_settings; i++) {
         if (loader->texts[i].source == NULL)
-            loader->texts[i] = loader->sdk[i];
+            loader->texts[i] = from[i];
     }
 }
 
@@ -387,6 +413,10 @@ static struct lk_str url_host(struct lk_str url)
 /* What no single row can say. */
 static bool check_together(struct loader *loader, struct lk_config *config, struct lk_error *err)
 {
+    /* What they are about, impersonation and OAuth, is refused. */
+    static const char *const without_effect[] = {
+        "LOOKER_DEPLOYMENT_TYPE", "LOOKER_SUDO_ASSOCIATIVE", "LOOKER_MCP_JWKS_URI",
+        "LOOKER_MCP_ISSUER_URL", "LOOKER_MCP_RESOURCE_URI"};
     bool serves = config->command == LK_COMMAND_SERVE || config->command == LK_COMMAND_CHECK ||
                   config->command == LK_COMMAND_CALL;
     bool http = lk_str_eq(config->transport, LK_STR("streamable-http"));
@@ -414,6 +444,12 @@ static bool check_together(struct loader *loader, struct lk_config *config, stru
     if (http && !is_loopback(config->host) && config->auth_token.len == 0)
         warn(loader, "LOOKER_HOST is not loopback and callers are not authenticated: whoever "
                      "reaches the port acts as the service account");
+    for (size_t i = 0; i < sizeof(without_effect) / sizeof(without_effect[0]); i++) {
+        if (given(loader, without_effect[i]))
+            warn(loader, lk_arena_printf(loader->arena, "%s has no effect in this version",
+                                         without_effect[i])
+                             .ptr);
+    }
     if (config->auth_token.len > 0)
         warn(loader,
              "LOOKER_MCP_AUTH_TOKEN is deprecated: a shared token says nothing of who calls");
@@ -429,6 +465,7 @@ bool lk_config_load(struct lk_arena *arena, int argc, char *const *argv, char *c
         .arena = arena,
         .texts = lk_arena_array(arena, lk_n_settings, sizeof(struct lk_setting_text)),
         .sdk = lk_arena_array(arena, lk_n_settings, sizeof(struct lk_setting_text)),
+        .ini = lk_arena_array(arena, lk_n_settings, sizeof(struct lk_setting_text)),
         .warnings = lk_arena_array(arena, MAX_WARNINGS + 1, sizeof(char *)),
     };
 
@@ -443,7 +480,7 @@ bool lk_config_load(struct lk_arena *arena, int argc, char *const *argv, char *c
         *ret_config = config;
         return true;
     }
-    if (!lk_settings_read_ini_file(arena, "looker.ini", found_sdk_key, &loader, err) ||
+    if (!lk_settings_read_ini_file(arena, "looker.ini", found_ini_key, &loader, err) ||
         !read_environment(&loader, env, true, err) ||
         !lk_settings_read_env_file(arena, cli.env_file != NULL ? cli.env_file : ".env",
                                    cli.env_file != NULL, found_variable, &loader, err) ||

@@ -2,9 +2,9 @@
  * Settings: flags > environment > .env > LOOKERSDK_* and looker.ini > default. Loaded once, before
  * anything else; read-only afterwards, shared by all workers.
  *
- * LOOKERSDK_* and looker.ini are what users of Looker's SDKs have. Address and credentials are
- * taken from there only when neither is set anywhere else: a secret never travels to a host that
- * another source named.
+ * LOOKERSDK_* and looker.ini are what users of Looker's SDKs have. Unlike those SDKs this takes
+ * address and credentials from one of the two alone, and only when nothing else sets any of them: a
+ * looker.ini that lies in the working directory cannot direct somebody's secret to its host.
  */
 #ifndef LK_CONFIG_H
 #define LK_CONFIG_H
@@ -35,7 +35,8 @@ struct lk_config {
     struct lk_str client_id;
     struct lk_str client_secret;
     struct lk_str deployment_type;
-    uint64_t timeout_ms;
+    uint64_t timeout_ms;      /* of one exchange with Looker */
+    uint64_t call_timeout_ms; /* of one tool call */
     int64_t max_rows;
     int64_t max_answer_bytes; /* of one tool's answer */
     bool verify_tls;
@@ -53,6 +54,7 @@ struct lk_config {
     struct lk_str user_email_header;
     struct lk_str user_token_header;
     struct lk_str mcp_mode;
+    bool lenient_version;
     struct lk_str auth_token;      /* LOOKER_MCP_AUTH_TOKEN, or empty */
     struct lk_str allowed_origins; /* comma-separated; empty: loopback origins */
     struct lk_str allowed_hosts;   /* comma-separated; empty: see transport/http.h */

@@ -1,6 +1,6 @@
 /*
  * The table of settings, one row each: its variable, its flag, how its text is read and where the
- * value goes. src/config.c walks it to load, src/help.c to print --help; README's table is checked
+ * value goes. src/config.c walks it to load, src/cli.c to print --help; README's table is checked
  * against it by a test.
  */
 #ifndef LK_SETTINGS_H

@@ -4,6 +4,7 @@
  */
 #include "worker.h"
 
+#include "looker_ops.h"
 #include "rt/co.h"
 #include "transport/http.h"
 #include "transport/stdio.h"
@@ -100,6 +101,9 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .tool_context = &worker->tools,
         .admit = admit,
         .max_in_flight_name = "LOOKER_MAX_IN_FLIGHT",
+        .call_timeout_name = "LOOKER_CALL_TIMEOUT",
+        .call_timeout_ms = config->call_timeout_ms,
+        .lenient_version_header = config->lenient_version,
         .max_in_flight = (uint32_t)config->max_in_flight,
     });
     if (worker->mcp == NULL) {
@@ -193,12 +197,22 @@ static bool watch_signals(struct service *service, struct lk_error *err)
     return lk_loop_watch(service->worker->loop, &service->signals, EPOLLIN, err);
 }
 
-/* /readyz: can Looker be reached and does it take the credentials? */
+/* /readyz: does Looker answer, and take the credentials if there are any? Asked anew each time,
+ * since a token from before says nothing of now. */
 static bool is_ready(void *arg, struct lk_error *err)
 {
     struct lk_worker *worker = arg;
+    struct lk_arena *arena = lk_arena_new();
+    struct looker_me_params params = {.fields = lk_string(LK_STR("id"))};
+    struct lk_api_answer answer;
+    bool ok = worker->config->client_id.len > 0
+                  ? lk_api_call(worker->api, arena, looker_me(&params), &answer, err)
+                  : lk_api_reach(worker->api, arena, NULL, err);
 
-    return worker->config->client_id.len == 0 || lk_api_login(worker->api, err);
+    if (err != NULL)
+        err->body = (struct lk_str){0}; /* goes with the arena */
+    lk_arena_free(arena);
+    return ok;
 }
 
 static bool open_stdio(struct service *service, struct lk_error *err)

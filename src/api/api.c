@@ -43,12 +43,19 @@ void lk_api_free(struct lk_api *api)
     lk_arena_free(api->arena);
 }
 
-static bool wait_for_limit(struct lk_api *api, int64_t retry_after_s, unsigned tries)
+/* False when the caller should hear of the limit, or (then *failure says so) was cancelled. */
+static bool wait_for_limit(struct lk_api *api, int64_t retry_after_s, unsigned tries,
+                           struct lk_error *failure)
 {
     int64_t wait_s = retry_after_s >= 0 ? retry_after_s : (int64_t)1 << tries;
+    struct lk_error cancelled = {0};
 
-    return tries < RATE_LIMIT_RETRIES && wait_s <= RATE_LIMIT_MAX_WAIT_S &&
-           lk_co_sleep(api->options.loop, (uint64_t)wait_s * 1000, NULL);
+    if (tries >= RATE_LIMIT_RETRIES || wait_s > RATE_LIMIT_MAX_WAIT_S)
+        return false;
+    if (lk_co_sleep(api->options.loop, (uint64_t)wait_s * 1000, &cancelled))
+        return true;
+    *failure = cancelled;
+    return false;
 }
 
 bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
@@ -75,7 +82,7 @@ bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_ap
                 continue;
             failure.kind = LK_ERROR_AUTH;
         }
-        if (failure.status == 429 && wait_for_limit(api, retry_after_s, limited++))
+        if (failure.status == 429 && wait_for_limit(api, retry_after_s, limited++, &failure))
             continue;
         lk_log_info(api->options.log, "looker.call_failed",
                     lk_log_text("operation", request.op->id),
@@ -93,28 +100,39 @@ bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_reque
     return lk_api_call_within(api, arena, request, 0, ret_answer, err);
 }
 
-bool lk_api_login(struct lk_api *api, struct lk_error *err)
+bool lk_api_reach(struct lk_api *api, struct lk_arena *arena, int *ret_status, struct lk_error *err)
 {
-    struct lk_arena *arena = lk_arena_new();
-    struct lk_token token;
-    bool ok = lk_session_token(&api->session, &api->options, api->root, arena, &token, err);
+    struct lk_error failure = {0};
+    struct lk_api_answer answer;
+    bool ok = lk_exchange_perform(&api->options, api->root, arena,
+                                  &(struct lk_exchange){.request = looker_versions(NULL)}, &answer,
+                                  NULL, &failure);
 
-    lk_arena_free(arena);
-    return ok;
+    /* Whatever it says, it is there. */
+    if (!ok && failure.kind != LK_ERROR_UPSTREAM && failure.kind != LK_ERROR_PARSE) {
+        if (err != NULL && err->kind == LK_ERROR_NONE)
+            *err = failure;
+        return false;
+    }
+    if (ret_status != NULL)
+        *ret_status = ok ? answer.status : failure.status;
+    return true;
 }
 
 void lk_api_logout(struct lk_api *api, uint64_t timeout_ms)
 {
     struct lk_arena *arena;
+    const char *token;
     struct lk_api_answer answer;
     struct lk_error error = {0};
 
     if (api->session.token == NULL)
         return;
     arena = lk_arena_new();
+    token = lk_arena_cstr(arena, lk_str(api->session.token)); /* it may be dropped meanwhile */
     if (!lk_exchange_perform(&api->options, api->root, arena,
                              &(struct lk_exchange){.request = looker_logout(),
-                                                   .token = api->session.token,
+                                                   .token = token,
                                                    .timeout_ms = timeout_ms},
                              &answer, NULL, &error))
         lk_log_info(api->options.log, "looker.logout_failed",

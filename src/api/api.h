@@ -56,8 +56,10 @@ bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_ap
                         uint64_t timeout_ms, struct lk_api_answer *ret_answer,
                         struct lk_error *err);
 
-/* Awaits a login if there is no session that is still valid. For --check and /readyz. */
-bool lk_api_login(struct lk_api *api, struct lk_error *err);
+/* Awaits any HTTP answer from where Looker should be, without credentials; its status is stored
+ * (ret_status may be NULL). It shows that somebody is there, not that it is Looker. */
+bool lk_api_reach(struct lk_api *api, struct lk_arena *arena, int *ret_status,
+                  struct lk_error *err);
 
 /* Awaits. Ends the session at Looker, if there is one, waiting at most timeout_ms. */
 void lk_api_logout(struct lk_api *api, uint64_t timeout_ms);

@@ -1,11 +1,12 @@
 /*
  * One HTTP exchange with Looker: the request goes out with its headers, the answer is judged by
  * status and media type, and a failing one becomes an error that says what Looker said. Does not
- * know sessions (api/session.c) and never tries twice (api/call.c).
+ * know sessions (api/session.c) and never tries twice (api/api.c).
  */
 #include "api/exchange.h"
 
 #include "api/request.h"
+#include "looker_ops.h"
 #include "json/scan.h"
 
 #define MAX_FORWARDED_BODY_BYTES ((size_t)8 * 1024)
@@ -21,6 +22,7 @@ static enum lk_media media_of(struct lk_str content_type)
         {LK_STR_INIT("image/jpeg"), LK_MEDIA_JPEG},
         {LK_STR_INIT("image/svg+xml"), LK_MEDIA_SVG},
         {LK_STR_INIT("application/pdf"), LK_MEDIA_PDF},
+        {LK_STR_INIT("text/html"), LK_MEDIA_HTML},
     };
     const char *semicolon =
         content_type.len > 0 ? memchr(content_type.ptr, ';', content_type.len) : NULL;
@@ -157,26 +159,54 @@ static bool fail_with_status(const struct lk_api_options *options, const char *t
     return false;
 }
 
+/* HTML is text as well, but only where it was asked for: elsewhere it is some proxy's page. */
+static uint8_t acceptable_media(const struct lk_api_request *request)
+{
+    const struct lk_type *params = request->op->params;
+    const struct lk_field *field =
+        params != NULL ? lk_type_field(params, LK_STR("result_format")) : NULL;
+    struct lk_string format = {0};
+
+    if (field != NULL && field->kind == LK_KIND_STRING && request->params != NULL)
+        memcpy(&format, (const char *)request->params + field->offset, sizeof(format));
+    if (format.is == LK_PRESENT && lk_str_eq(format.value, LK_STR("html")))
+        return request->op->answer_media | LK_MEDIA_HTML;
+    return request->op->answer_media;
+}
+
+static bool declares(const struct lk_operation *op, int status)
+{
+    for (size_t i = 0; i < sizeof(op->success) / sizeof(op->success[0]); i++) {
+        if (op->success[i] == status)
+            return true;
+    }
+    return false;
+}
+
 /* A 2xx answer must be what the operation's row says. */
-static bool judge(const struct lk_operation *op, const struct lk_http_answer *http,
+static bool judge(const struct lk_api_request *request, const struct lk_http_answer *http,
                   struct lk_api_answer *ret_answer, struct lk_error *err)
 {
+    const struct lk_operation *op = request->op;
     struct lk_api_answer answer = {.status = http->status, .body = http->body};
     bool structured = (op->answer.flags & LK_FIELD_LIST) || op->answer.kind == LK_KIND_OBJECT;
 
     if (http->body.len == 0) {
-        if (structured && http->status != 204)
+        if (structured && (http->status != 204 || !declares(op, 204)))
             return lk_fail(err, LK_ERROR_PARSE, "Looker answered %s with nothing", op->id);
         *ret_answer = answer;
         return true;
     }
     answer.media = media_of(http->content_type);
-    if (op->answer_media == LK_MEDIA_JSON && answer.media != LK_MEDIA_JSON)
-        return lk_fail(err, LK_ERROR_PARSE,
-                       "expected JSON from Looker, got %.*s; is LOOKER_BASE_URL the address of "
-                       "Looker's API (self-hosted: often port 19999)?",
-                       LK_STR_ARG(http->content_type.len > 0 ? http->content_type
-                                                             : LK_STR("an answer without a type")));
+    if ((answer.media & acceptable_media(request)) == 0)
+        return lk_fail(
+            err, LK_ERROR_PARSE,
+            "Looker answered %s with %.*s, which is none of what it can answer; is "
+            "LOOKER_BASE_URL the address of Looker's API (self-hosted: often port 19999), "
+            "or is a sign-in page in between?",
+            op->id,
+            LK_STR_ARG(http->content_type.len > 0 ? http->content_type
+                                                  : LK_STR("an answer without a type")));
     if (answer.media == LK_MEDIA_JSON) {
         struct lk_error json_error = {0};
 
@@ -188,6 +218,28 @@ static bool judge(const struct lk_operation *op, const struct lk_http_answer *ht
     }
     *ret_answer = answer;
     return true;
+}
+
+/* Whether sending it twice does no more than sending it once (RFC 9110 section 9.2.2): by its
+ * method, or because it only computes. A second login is only a second token. */
+static bool may_be_repeated(const struct lk_operation *op)
+{
+    static const enum looker_op harmless[] = {
+        LOOKER_OP_LOGIN,
+        LOOKER_OP_LOGIN_USER,
+        LOOKER_OP_CREATE_QUERY,
+        LOOKER_OP_RUN_INLINE_QUERY,
+        LOOKER_OP_RUN_INLINE_QUERY_ATTRIBUTED,
+        LOOKER_OP_RUN_SQL_QUERY,
+    };
+
+    if (op->method != LK_POST && op->method != LK_PATCH)
+        return true;
+    for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
+        if (op == &looker_ops[harmless[i]])
+            return true;
+    }
+    return false;
 }
 
 bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str root,
@@ -219,6 +271,7 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
                              .headers = headers,
                              .body = wire.body,
                              .has_body = wire.content_type != NULL,
+                             .once = !may_be_repeated(op),
                              .timeout_ms = exchange->timeout_ms != 0 ? exchange->timeout_ms
                                                                      : options->timeout_ms,
                              .max_answer_bytes = options->max_answer_bytes,
@@ -231,5 +284,5 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
         *ret_retry_after_s = answer.retry_after_s;
     if (answer.status < 200 || answer.status > 299)
         return fail_with_status(options, exchange->token, arena, &answer, err);
-    return judge(op, &answer, ret_answer, err);
+    return judge(&exchange->request, &answer, ret_answer, err);
 }

@@ -18,6 +18,7 @@ enum lk_media {
     LK_MEDIA_JPEG = 1 << 4,
     LK_MEDIA_SVG = 1 << 5,
     LK_MEDIA_PDF = 1 << 6,
+    LK_MEDIA_HTML = 1 << 7, /* no row has it: a query's result_format can ask for it */
 };
 
 /* x-looker-status */

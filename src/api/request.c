@@ -1,6 +1,6 @@
 /*
  * Builds the URL and body of a request by walking the operation's row over the C values. It does
- * not send anything (api/call.c does) and knows no operation by name.
+ * not send anything (api/exchange.c does) and knows no operation by name.
  */
 #include "api/request.h"
 

@@ -28,7 +28,7 @@ static bool is_valid(const struct lk_session *session, const struct lk_loop *loo
     return session->token != NULL && lk_loop_now_ms(loop) < session->renew_at_ms;
 }
 
-/* Tokens do not linger in freed memory. */
+/* The token that is kept does not linger in freed memory; copies in the arenas of calls may. */
 static void forget_token(struct lk_session *session)
 {
     if (session->token != NULL) {

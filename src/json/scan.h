@@ -4,7 +4,7 @@
  * without recursion and without copies: a value is the slice of the text that it occupies.
  *
  * This is how Looker's answers are read (forwarded, projected, counted). What is taken apart piece
- * by piece, JSON-RPC requests and tool arguments, becomes a cJSON tree (json/tree.h) instead.
+ * by piece, the arguments of tools, becomes a cJSON tree (json/tree.h) instead.
  */
 #ifndef LK_JSON_SCAN_H
 #define LK_JSON_SCAN_H

@@ -1,5 +1,5 @@
 /*
- * cJSON trees from checked text (json/tree.h). Called with JSON-RPC messages and tool arguments.
+ * cJSON trees from checked text (json/tree.h). Called with the arguments of tools.
  */
 #include "json/tree.h"
 

@@ -1,5 +1,5 @@
 /*
- * cJSON trees for what is taken apart piece by piece: JSON-RPC requests and tool arguments. cJSON
+ * cJSON trees for what is taken apart piece by piece: the arguments of tools. cJSON
  * recurses and stores numbers as doubles, so a text is checked first (json/scan.h): nesting is
  * capped, \u0000 and integers that a double cannot hold are refused.
  */

@@ -52,9 +52,10 @@ static void explain_cancel(const struct mcp_call *call, struct lk_error *err)
     if (call->cancel == MCP_BY_TIMEOUT) {
         *err = (struct lk_error){0};
         lk_fail(err, LK_ERROR_TIMEOUT,
-                "the call took longer than its limit of %llu ms and was cancelled; ask for less, "
-                "or have the limit raised",
-                (unsigned long long)call->server->options.call_timeout_ms);
+                "the call took longer than its limit of %llu ms (%s) and was cancelled; ask for "
+                "less, or have the limit raised",
+                (unsigned long long)call->server->options.call_timeout_ms,
+                call->server->options.call_timeout_name);
     } else if (call->cancel == MCP_BY_SHUTDOWN) {
         *err = (struct lk_error){0};
         lk_fail(err, LK_ERROR_CANCELLED, "the server is shutting down; try again in a moment");
@@ -276,11 +277,6 @@ void *mcp_call_context(struct mcp_call *call)
 struct lk_str mcp_call_header(const struct mcp_call *call, struct lk_str name)
 {
     return mcp_header(&call->inbound, name);
-}
-
-bool mcp_call_cancelled(const struct mcp_call *call)
-{
-    return call->cancel != MCP_NOT_CANCELLED;
 }
 
 void mcp_call_progress(struct mcp_call *call, double progress, double total, struct lk_str message)

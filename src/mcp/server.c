@@ -38,6 +38,8 @@ struct mcp_server *mcp_server_new(const struct mcp_server_options *options)
     server->options = *options;
     if (server->options.max_answer_bytes == 0)
         server->options.max_answer_bytes = (size_t)8 * 1024 * 1024;
+    if (server->options.call_timeout_name == NULL)
+        server->options.call_timeout_name = "call_timeout_ms";
     if (server->options.max_in_flight_name == NULL)
         server->options.max_in_flight_name = "max_in_flight";
     if (server->options.max_in_flight == 0)

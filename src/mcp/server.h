@@ -35,8 +35,9 @@ struct mcp_server_options {
     size_t max_answer_bytes;        /* of one tool's answer object; 0: 8 MiB */
     const char *max_in_flight_name; /* what users call that limit, for the error that says that it
                                        was met; NULL: "max_in_flight" */
-    uint32_t max_in_flight;   /* tool calls at once; more are refused with an isError; 0: 1,024 */
-    uint64_t call_timeout_ms; /* a tool call is cancelled after it and answers so; 0: none */
+    uint32_t max_in_flight; /* tool calls at once; more are refused with an isError; 0: 1,024 */
+    const char *call_timeout_name; /* as max_in_flight_name; NULL: "call_timeout_ms" */
+    uint64_t call_timeout_ms;      /* a tool call is cancelled after it and answers so; 0: none */
     /* Serve a modern request although its MCP-Protocol-Version header differs from its _meta: a
      * hosted client is known to send 2025-11-25 in the one and 2026-07-28 in the other. */
     bool lenient_version_header;

@@ -65,9 +65,6 @@ void *mcp_call_context(struct mcp_call *call);
 /* What the transport said of the caller: the value of an HTTP request header, or empty. */
 struct lk_str mcp_call_header(const struct mcp_call *call, struct lk_str name);
 
-/* Has the caller cancelled or gone? Awaiting functions check by themselves. */
-bool mcp_call_cancelled(const struct mcp_call *call);
-
 /* Sends notifications/progress if the caller asked for it (a progressToken) and the transport can;
  * `progress` must grow from call to call; total 0: unknown; message may be empty. */
 void mcp_call_progress(struct mcp_call *call, double progress, double total, struct lk_str message);

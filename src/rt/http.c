@@ -237,6 +237,7 @@ static bool begin(struct lk_http_transfer *transfer, struct lk_arena *arena, str
 
     set_method(transfer);
     set_headers(transfer, arena);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, transfer->request->once ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);

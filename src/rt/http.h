@@ -33,6 +33,7 @@ struct lk_http_request {
     const char *const *headers; /* "Name: value", NULL-terminated; or NULL */
     struct lk_str body;         /* borrowed until the call returns */
     bool has_body;
+    bool once;               /* must not reach the peer twice: goes over a new connection */
     uint64_t timeout_ms;     /* for the whole exchange; 0: none */
     size_t max_answer_bytes; /* decompressed; 0: 64 MiB; more is LK_ERROR_LIMIT */
 };
@@ -51,7 +52,8 @@ struct lk_http_answer {
  * URL or header that is none. Messages name host and port, never path, query or headers.
  *
  * A request is sent again, once, when a connection that had been used before turns out to be closed
- * before a byte of the answer came: servers close idle connections at any time.
+ * before a byte of the answer came: servers close idle connections at any time. `once` rules that
+ * out.
  */
 bool lk_http_perform(struct lk_http *http, const struct lk_http_request *request,
                      struct lk_arena *arena, struct lk_http_answer *ret_answer,

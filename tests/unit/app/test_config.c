@@ -129,11 +129,54 @@ static void test_sdk_settings(void **state)
     put("looker.ini", "; comment\n[Other]\nbase_url=https://no.example.com\n[Looker]\n"
                       "base_url = \"https://ini.example.com:19999\"\nclient_id=a\n"
                       "client_secret=b\nverify_ssl=false\nunknown=1\n");
-    config = accept(NO_ARGS, LIST("LOOKERSDK_CLIENT_SECRET=c", "LOOKERSDK_OTHER=1"));
+    config = accept(NO_ARGS, LIST("LOOKERSDK_OTHER=1"));
     assert_str(config.base_url, "https://ini.example.com:19999");
     assert_str(config.client_id, "a");
-    assert_str(config.client_secret, "c");
+    assert_str(config.client_secret, "b");
     assert_false(config.verify_tls);
+    config = accept(NO_ARGS, LIST("LOOKERSDK_BASE_URL=https://env.example.com",
+                                  "LOOKERSDK_CLIENT_ID=c", "LOOKERSDK_CLIENT_SECRET=d"));
+    assert_str(config.base_url, "https://env.example.com");
+    assert_str(config.client_secret, "d");
+    assert_true(config.verify_tls);
+    assert_non_null(strstr(config.warnings[0], "looker.ini is passed over"));
+}
+
+/* Whoever can put a looker.ini into the working directory must not get the secret that way. */
+static void test_sdk_sources_are_not_mixed(void **state)
+{
+    (void)state;
+    put("looker.ini", "[Looker]\nbase_url=https://ini.example.com\n");
+    refuse(NO_ARGS, LIST("LOOKERSDK_CLIENT_ID=a", "LOOKERSDK_CLIENT_SECRET=b"),
+           LIST("LOOKER_BASE_URL is not set"));
+}
+
+static void test_settings_without_effect(void **state)
+{
+    struct lk_config config =
+        accept(NO_ARGS, LIST(URL, "LOOKER_CLIENT_ID=i", "LOOKER_CLIENT_SECRET=s",
+                             "LOOKER_SUDO_ASSOCIATIVE=true"));
+
+    (void)state;
+    assert_string_equal(config.warnings[0],
+                        "LOOKER_SUDO_ASSOCIATIVE has no effect in this version");
+    assert_null(config.warnings[1]);
+}
+
+static void test_many_warnings(void **state)
+{
+    char names[20][32];
+    char *env[22] = {URL};
+    struct lk_config config;
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        snprintf(names[i], sizeof(names[i]), "LOOKER_ELSEWHERE_%c%c=1", 'A' + i, 'Z' - i);
+        env[i + 1] = names[i];
+    }
+    config = accept(NO_ARGS, env);
+    assert_string_equal(config.warnings[15], "and more that is not a setting of this program");
+    assert_null(config.warnings[16]);
 }
 
 /* The ini's secret must not be sent to a host that somebody else named. */
@@ -339,6 +382,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sdk_settings, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_sdk_credentials_stay_with_their_host, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(test_sdk_sources_are_not_mixed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_settings_without_effect, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_many_warnings, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_env_file_syntax, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_env_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_values, set_up, tear_down),

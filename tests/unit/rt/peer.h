@@ -27,7 +27,7 @@ struct peer {
     SSL_CTX *tls; /* or NULL */
     int fd;
     uint16_t port;
-    atomic_int n_accepted;
+    atomic_int n_accepted, n_requests;
     pthread_t acceptor, threads[PEER_MAX_CONNECTIONS];
     int fds[PEER_MAX_CONNECTIONS]; /* closed by peer_stop; until then only shut down */
 };
@@ -118,6 +118,7 @@ static inline bool peer_read_request(struct peer_connection *c)
     c->body = end + 4;
     c->path = strchr(c->request, '/');
     c->n_requests++;
+    c->peer->n_requests++;
     return true;
 }
 

@@ -312,6 +312,27 @@ static void test_an_idle_connection_that_ends(void **state)
     assert_int_equal(f->peer.n_accepted, 2);
 }
 
+/* A connection that closes as a request arrives: sent again, but not what must not be. */
+static void test_what_must_not_be_sent_twice(void **state)
+{
+    struct fixture *f = *state;
+    struct call call;
+
+    assert_true(get(f, "/ok").ok);
+    call = call_for(f, "/cut/once");
+    call.request = (struct lk_http_request){.method = "POST", .once = true};
+    call_now(&call, &f->client);
+    assert_false(call.ok);
+    assert_int_equal(call.err.kind, LK_ERROR_NETWORK);
+    assert_int_equal(f->peer.n_requests, 2);
+    assert_true(get(f, "/ok").ok);
+    call = call_for(f, "/cut/once");
+    call.request = (struct lk_http_request){.method = "POST"};
+    call_now(&call, &f->client);
+    assert_false(call.ok);
+    assert_true(f->peer.n_requests > 4);
+}
+
 static void test_bodies_of_all_kinds(void **state)
 {
     struct fixture *f = *state;
@@ -685,6 +706,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_answer_and_reuse),
         TEST(test_an_idle_connection_that_ends),
+        TEST(test_what_must_not_be_sent_twice),
         TEST(test_bodies_of_all_kinds),
         TEST(test_requests_as_they_were_meant),
         TEST(test_a_large_body_is_sent_at_once),
