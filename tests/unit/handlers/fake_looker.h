@@ -36,10 +36,9 @@ struct mcp_call {
 struct fake_script {
     const char *route; /* "GET /user", without the query string */
     const char *body;
-    int status;
+    int status; /* below 0: the login before the call failed with it */
     enum lk_media media;
     bool used;
-    bool refuses; /* LK_ERROR_AUTH: the login before failed with that status */
 };
 
 static struct lk_arena *fake_arena;
@@ -77,8 +76,7 @@ __attribute__((unused)) static void fake_fails(const char *route, int status, co
 /* Looker's login fails with that status. */
 __attribute__((unused)) static void fake_refuses(const char *route, int status)
 {
-    fake_script(route, status, LK_MEDIA_JSON, "Not found");
-    fake_scripts[fake_n_scripts - 1].refuses = true;
+    fake_script(route, -status, LK_MEDIA_JSON, "Not found");
 }
 
 /* The first script of the route that was not used, or its last one. */
@@ -125,9 +123,9 @@ bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_reque
         return false;
 
     struct fake_script *script = fake_find(route);
-    if (script == NULL || script->status >= 400) {
-        int status = script != NULL ? script->status : 404;
-        if (script != NULL && script->refuses)
+    if (script == NULL || script->status >= 400 || script->status < 0) {
+        int status = script != NULL ? abs(script->status) : 404;
+        if (script != NULL && script->status < 0)
             lk_fail(err, LK_ERROR_AUTH, "Looker refused the credentials");
         lk_fail(err, LK_ERROR_UPSTREAM, "Looker answered %d to %s", status, request.op->id);
         lk_error_detail(err, "%s", script != NULL ? script->body : "Not found");
