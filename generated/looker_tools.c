@@ -4,7 +4,7 @@
  *   spec/overlay.yaml sha256 87ca672837a8d4d47b2695c273f0cd72cd73f8080c3deba3b2bca1fa3538924a
  *   spec/tools/explore.yaml sha256 aa6ffa2bf38132fdae99ffe1e028991ad0148eb21686e05908bfdeff8a2e69c6
  *   spec/tools/identity.yaml sha256 ea98309bde9ae1c1005956838688abc06575eb2da5bd4c3603bd1a251990468b
- *   spec/tools/query.yaml sha256 d67b2fd83bd533f17c6234d3ac6bb5e2e4040c408be89e49f2c68f452becdd57
+ *   spec/tools/query.yaml sha256 2ca0d767622268f1d6a671e8338af53d4a9c83e06899d34f1c15a7770f9d5d2e
  *   spec/tools/schema.yaml sha256 e106531cf67b4f53fa8fbd09ed6cd2098a7e57abf03257a26d89fd6ee494d079
  */
 /* clang-format off */
@@ -404,7 +404,7 @@ static const struct lk_rule rule_run_look_args_apply_formatting = {.default_json
 static const struct lk_rule rule_run_look_args_apply_vis = {.default_json = "false"};
 static const struct lk_rule rule_run_look_args_cache = {.default_json = "true"};
 static const struct lk_rule rule_run_look_args_dev_mode = {.default_json = "false"};
-static const struct lk_rule rule_run_look_args_limit = {.default_json = "500", .min = 1, .has_min = true};
+static const struct lk_rule rule_run_look_args_limit = {.min = 1, .has_min = true};
 static const struct lk_rule rule_run_look_args_look_id = {.min_length = 1, .max_length = 255};
 static const char *const rule_run_look_args_result_format_values[] = {"json", "json_detail", "json_bi", "csv", "txt", "md", "html", "sql", NULL};
 static const struct lk_rule rule_run_look_args_result_format = {.values = rule_run_look_args_result_format_values, .default_json = "\"json\""};
@@ -425,7 +425,7 @@ static const char schema_run_look[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"look_id\":{\"type\":\"string\",\"description\":\"Id of the Look, such as \\\"42\\\".\",\"minLength\":1,\"maxLength\":255},"
     "\"result_format\":{\"type\":\"string\",\"description\":\"json: rows as objects. json_detail: rows with raw and rendered values, field descriptions and totals (long). json_bi: rows with typed metadata. csv, txt (tab-separated), md, html: text, and csv is the shortest form for many rows. sql: the query, not run.\",\"enum\":[\"json\",\"json_detail\",\"json_bi\",\"csv\",\"txt\",\"md\",\"html\",\"sql\"],\"default\":\"json\"},"
-    "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most; lowered to the server's maximum where it is higher.\",\"minimum\":1,\"default\":500},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most; left out: the limit saved in the Look. The server's maximum applies either way.\",\"minimum\":1},"
     "\"apply_formatting\":{\"type\":\"boolean\",\"description\":\"Format values as the model says (\\\"$1,200\\\" instead of 1200).\",\"default\":false},"
     "\"apply_vis\":{\"type\":\"boolean\",\"description\":\"Apply the Look's visualization settings to the rows, such as its column names.\",\"default\":false},"
     "\"cache\":{\"type\":\"boolean\",\"description\":\"false runs the query anew even if Looker has a fresh enough result.\",\"default\":true},"

@@ -121,7 +121,7 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
     const struct looker_run_look_args *args = args_;
     const struct lk_tool_context *context = lk_tool_context(call);
     struct lk_arena *arena = mcp_call_arena(call);
-    struct lk_str look;
+    struct lk_str look, query = {0};
     struct lk_api_answer answer;
 
     if (!lk_refuse_unavailable(&looker_run_look_args_type, args, err))
@@ -138,7 +138,9 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
                                  "search_content finds Looks by title");
 
     /* 2. Its rows. */
-    struct lk_rows_limit limit = lk_rows_limit(lk_tool_max_rows(context), args->limit.value, 0);
+    lk_json_get(look, LK_STR("query"), &query);
+    struct lk_rows_limit limit =
+        lk_rows_limit(lk_tool_max_rows(context), args->limit.value, saved_limit(arena, query));
     struct looker_run_look_params params = {0};
     lk_bind_same_names(arena, &looker_run_look_args_type, args, &looker_run_look_params_type,
                        &params);
