@@ -8,6 +8,7 @@
 #include "json/tree.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define EXACT_INTEGER 9007199254740992.0 /* 2^53 */
 
@@ -189,15 +190,43 @@ static bool write_map_value(const struct decoder *d, const struct lk_field *map,
     return true;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A name that comes twice in an object, or NULL. Sorted, since a map may have as many members as a
+ * message has room for. */
+static const char *find_twice(struct lk_arena *arena, const cJSON *tree)
+{
+    size_t n = 0;
+    const char **names = lk_arena_array(arena, (size_t)cJSON_GetArraySize(tree), sizeof(*names));
+    const cJSON *item;
+
+    cJSON_ArrayForEach(item, tree) names[n++] = item->string;
+    qsort(names, n, sizeof(*names), compare_names);
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(names[i - 1], names[i]) == 0)
+            return names[i];
+    }
+    return NULL;
+}
+
 static bool write_map(const struct decoder *d, const struct lk_field *field,
                       const struct lk_path *path, const cJSON *tree, struct lk_json_writer *w)
 {
     const cJSON *item;
+    const char *twice;
     size_t n = 0;
     bool typed = field->map_kind >= LK_KIND_STRING && field->map_kind <= LK_KIND_BOOLEAN;
 
     if (!cJSON_IsObject(tree))
         return fail_kind(d, path, field, true, tree);
+    twice = find_twice(d->arena, tree);
+    if (twice != NULL) {
+        struct lk_path there = lk_path_key(path, lk_str(twice));
+        return lk_explain_twice(&d->explain, &there);
+    }
     lk_json_begin_object(w);
     cJSON_ArrayForEach(item, tree)
     {

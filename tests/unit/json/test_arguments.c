@@ -5,6 +5,8 @@
 
 #include "json/tree.h"
 
+#include <time.h>
+
 static struct lk_arena *arena;
 
 static int set_up(void **state)
@@ -262,6 +264,29 @@ static void missing_and_repeated_ones_are_named(void **state)
     refused_with("\"cache\":null,\"cache\":true", "cache: given twice; send it once");
     refused_with("\"part\":{\"name\":\"a\",\"name\":\"b\"}",
                  "part.name: given twice; send it once");
+    refused_with("\"filters\":{\"a.b\":\"1\",\"c\":\"2\",\"a.b\":\"1\"}",
+                 "filters[\"a.b\"]: given twice; send it once");
+    refused_with("\"filters\":{\"c\":null,\"\\u0063\":\"2\"}",
+                 "filters[\"c\"]: given twice; send it once");
+    refused_with("\"map\":{\"k\":[],\"k\":1}", "map[\"k\"]: given twice; send it once");
+    refused_with("\"maps\":[{\"n\":1,\"n\":1}]", "maps[0][\"n\"]: given twice; send it once");
+}
+
+/* Comparing each with each would take minutes. */
+static void many_members_are_compared_quickly(void **state)
+{
+    struct lk_buf text;
+
+    (void)state;
+    lk_buf_init(&text, (size_t)16 * 1024 * 1024);
+    lk_buf_lit(&text, "{\"model\":\"m\",\"fields\":[\"f\"],\"map\":{");
+    for (int i = 0; i < 200000; i++)
+        lk_buf_printf(&text, "%s\"key%d\":1", i > 0 ? "," : "", i);
+    lk_buf_lit(&text, "}}");
+    clock_t begun = clock();
+    decode(text.ptr);
+    assert_true(clock() - begun < 20 * CLOCKS_PER_SEC);
+    lk_buf_free(&text);
 }
 
 static void secrets_are_never_quoted(void **state)
@@ -358,6 +383,7 @@ int main(void)
         TEST(unknown_names_get_a_suggestion),
         TEST(long_lists_of_known_names_are_cut),
         TEST(missing_and_repeated_ones_are_named),
+        TEST(many_members_are_compared_quickly),
         TEST(secrets_are_never_quoted),
         TEST(secret_strings_of_another_kind_are_not_quoted),
         TEST(tools_without_arguments_take_none),
