@@ -194,7 +194,8 @@ static bool ask_dashboard(struct dashboard *dashboard, struct lk_str id, struct 
 
 /* The id of the dashboard with that slug, or empty. The search matches patterns and ignores case,
  * so what it finds is compared. */
-static struct lk_str find_slug(struct dashboard *dashboard, struct lk_str slug)
+static bool find_slug(struct dashboard *dashboard, struct lk_str slug, struct lk_str *ret_id,
+                      struct lk_error *err)
 {
     struct lk_arena *arena = dashboard->run.arena;
     struct lk_str found, item;
@@ -204,30 +205,39 @@ static struct lk_str find_slug(struct dashboard *dashboard, struct lk_str slug)
     };
 
     if (!lk_ask(dashboard->run.context->api, arena, looker_search_dashboards(&params),
-                LK_JSON_ARRAY, &found, NULL))
-        return (struct lk_str){0};
+                LK_JSON_ARRAY, &found, err))
+        return false;
+    *ret_id = (struct lk_str){0};
     struct lk_json_iter it = lk_json_iter(found);
-    while (lk_json_next(&it, NULL, &item)) {
+    while (ret_id->len == 0 && lk_json_next(&it, NULL, &item)) {
         if (lk_str_eq(lk_json_get_string(arena, item, LK_STR("slug")), slug))
-            return lk_json_get_string(arena, item, LK_STR("id"));
+            *ret_id = lk_json_get_string(arena, item, LK_STR("id"));
     }
-    return (struct lk_str){0};
+    return true;
 }
 
-/* By id; what is not one may be a slug. */
-static bool find_dashboard(struct dashboard *dashboard, struct lk_str id, struct lk_error *err)
+/* By id; what is not one may be a slug, unless it is a LookML dashboard's. */
+static bool ask_by_any(struct dashboard *dashboard, struct lk_str id, struct lk_error *err)
 {
     struct lk_error failure = {0};
+    struct lk_str by_slug = {0};
 
     if (ask_dashboard(dashboard, id, &failure))
         return true;
     if (lk_failed_with(&failure, 404) && memmem(id.ptr, id.len, "::", 2) == NULL) {
-        struct lk_str by_slug = find_slug(dashboard, id);
+        if (!find_slug(dashboard, id, &by_slug, err))
+            return false;
         if (by_slug.len > 0)
             return ask_dashboard(dashboard, by_slug, err);
     }
     *err = failure;
-    return lk_explain_status(err, 404,
+    return false;
+}
+
+static bool find_dashboard(struct dashboard *dashboard, struct lk_str id, struct lk_error *err)
+{
+    return ask_by_any(dashboard, id, err) ||
+           lk_explain_status(err, 404,
                              "there is no dashboard with this id or slug, or no access to it: "
                              "search_content finds dashboards by title");
 }

@@ -61,6 +61,11 @@ static void test_by_slug(void **state)
     assert_contains(fake_requests[1], "slug=a_b");
     assert_contains(refuse_tool("run_dashboard", "{\"dashboard_id\":\"a%b\"}")->message,
                     "no dashboard");
+    /* A search that failed has not found that there is none. */
+    fake_fails("GET /dashboards/search", 500, "down");
+    const struct lk_error *err = refuse_tool("run_dashboard", "{\"dashboard_id\":\"c\"}");
+    assert_int_equal(err->status, 500);
+    assert_null(strstr(err->message, "no dashboard"));
     /* LookML dashboards have no slug. */
     fake_n_requests = 0;
     refuse_tool("run_dashboard", "{\"dashboard_id\":\"m::d\"}");
