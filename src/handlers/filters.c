@@ -12,6 +12,8 @@ static bool is_called(const struct lk_filter *filter, struct lk_str name)
 
 static struct lk_filter *find(const struct lk_filters *filters, struct lk_str name)
 {
+    if (name.len == 0) /* or it would be whatever filter has no title */
+        return NULL;
     for (size_t i = 0; i < filters->len; i++) {
         if (lk_str_eq(filters->items[i].name, name))
             return &filters->items[i];

@@ -49,6 +49,23 @@ static void test_query_tile_with_filters(void **state)
                     "\"limit\":\"5\"");
 }
 
+/* What has no name is not the filter that has no title. */
+static void test_filters_without_a_name(void **state)
+{
+    (void)state;
+    fake_answers(
+        "GET /dashboards/7",
+        "{\"id\":\"7\",\"dashboard_filters\":[{\"name\":\"State\",\"title\":\"\","
+        "\"default_value\":\"CA\"}],\"dashboard_elements\":[{\"id\":\"1\",\"title\":\"T\","
+        "\"result_maker\":{\"filterables\":[{\"listen\":[{\"field\":\"v.x\"}]}]}," QUERY("") "}]}");
+    fake_answers(INLINE, "[]");
+    run_tool("run_dashboard", "{\"dashboard_id\":\"7\"}");
+    assert_null(strstr(fake_requests[1], "v.x"));
+    assert_contains(
+        refuse_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"filters\":{\"\":\"NY\"}}")->message,
+        "no filter \"\"");
+}
+
 /* Looker looks dashboards up by id only; its search takes slugs, as patterns. */
 static void test_by_slug(void **state)
 {
@@ -278,6 +295,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_query_tile_with_filters),
+        TEST(test_filters_without_a_name),
         TEST(test_by_slug),
         TEST(test_refused_credentials_are_not_a_missing_dashboard),
         TEST(test_unknown_names_are_refused),
