@@ -5,6 +5,9 @@
 
 #include "json/scan.h"
 
+/* Of one query's filters as JSON. */
+#define MAX_FILTERS_BYTES ((size_t)1024 * 1024)
+
 static bool is_called(const struct lk_filter *filter, struct lk_str name)
 {
     return lk_str_ieq(filter->name, name) || lk_str_ieq(filter->title, name);
@@ -86,16 +89,18 @@ static const struct lk_filter *listens(const struct lk_filters *filters,
     return NULL;
 }
 
-struct lk_json lk_filters_apply(struct lk_arena *arena, const struct lk_filters *filters,
-                                const struct looker_result_maker_filterables *listener,
-                                struct lk_json query_filters)
+bool lk_filters_apply(struct lk_arena *arena, const struct lk_filters *filters,
+                      const struct looker_result_maker_filterables *listener,
+                      struct lk_json query_filters, struct lk_json *ret_filters,
+                      struct lk_error *err)
 {
     struct lk_buf buf;
     struct lk_json_writer w = lk_json_writer(&buf);
     struct lk_json_iter it = lk_json_iter(query_filters.value);
-    struct lk_str key, value, merged;
+    struct lk_str key, value;
+    bool ok;
 
-    lk_buf_init(&buf, 1024 * 1024);
+    lk_buf_init(&buf, MAX_FILTERS_BYTES);
     lk_json_begin_object(&w);
     while (lk_json_next(&it, &key, &value)) {
         struct lk_str field = lk_json_decode_string(arena, lk_str_n(key.ptr - 1, key.len + 2));
@@ -115,9 +120,17 @@ struct lk_json lk_filters_apply(struct lk_arena *arena, const struct lk_filters 
         lk_json_put_string(&w, filter->value);
     }
     lk_json_end_object(&w);
-    merged = lk_arena_str(arena, lk_buf_view(&buf));
+    ok = !buf.overflow;
+    if (ok)
+        *ret_filters = lk_json(lk_arena_str(arena, lk_buf_view(&buf)));
+    else
+        lk_fail(err, LK_ERROR_LIMIT,
+                "the filters of this tile and those of the dashboard are larger than %zu bytes "
+                "together; give shorter expressions in `filters`, or leave the tile out with "
+                "`tiles`",
+                MAX_FILTERS_BYTES);
     lk_buf_free(&buf);
-    return lk_json(merged);
+    return ok;
 }
 
 void lk_filters_write(const struct lk_filters *filters, struct lk_json_writer *w)

@@ -34,11 +34,13 @@ bool lk_filters_resolve(struct lk_arena *arena, const struct looker_dashboard_fi
 /*
  * The query's `filters` with those of the dashboard that the tile listens to put in. A filter
  * without a value leaves the tile's own filter on that field alone; an empty value that was given
- * lifts it. query_filters: JSON text of an object, or empty.
+ * lifts it. query_filters: JSON text of an object, or empty. Errors: LK_ERROR_LIMIT when they are
+ * larger than 1 MiB together.
  */
-struct lk_json lk_filters_apply(struct lk_arena *arena, const struct lk_filters *filters,
-                                const struct looker_result_maker_filterables *listener,
-                                struct lk_json query_filters);
+bool lk_filters_apply(struct lk_arena *arena, const struct lk_filters *filters,
+                      const struct looker_result_maker_filterables *listener,
+                      struct lk_json query_filters, struct lk_json *ret_filters,
+                      struct lk_error *err);
 
 /* Writes [{"name":…,"title":…,"value":…,"source":"default"|"argument"}], those that apply. */
 void lk_filters_write(const struct lk_filters *filters, struct lk_json_writer *w);

@@ -131,8 +131,9 @@ static void run_query(const struct lk_tile_env *run, const struct looker_query *
     query.filter_config = (struct lk_json){0}; /* how a person sees the filters; outranks them */
     query.vis_config = (struct lk_json){0};
     query.visible_ui_sections = (struct lk_string){0};
-    if (listener != NULL)
-        query.filters = lk_filters_apply(run->arena, run->filters, listener, query.filters);
+    if (listener != NULL && !lk_filters_apply(run->arena, run->filters, listener, query.filters,
+                                              &query.filters, &result->error))
+        return;
     lk_json_integer(saved->limit.value, &saved_limit);
     result->limit = lk_rows_limit(
         run->limit, saved_limit > 0 && saved_limit < run->limit ? saved_limit : run->limit, 0);

@@ -66,6 +66,27 @@ static void test_filters_without_a_name(void **state)
         "no filter \"\"");
 }
 
+static void test_too_large_filters_are_not_sent(void **state)
+{
+    char *value = malloc(800000);
+
+    (void)state;
+    memset(value, 'x', 799999);
+    value[799999] = '\0';
+    dashboard("{\"id\":\"1\",\"title\":\"T\",\"type\":\"vis\"," LISTENS "," QUERY("") "}");
+    struct lk_str answer = run_tool(
+        "run_dashboard", lk_arena_printf(fake_arena,
+                                         "{\"dashboard_id\":\"7\",\"filters\":{\"State\":\"%s\","
+                                         "\"Day\":\"%s\"}}",
+                                         value, value)
+                             .ptr);
+    free(value);
+    assert_str(at(answer, "failed"), "1");
+    assert_contains(lk_arena_cstr(fake_arena, at(answer, "items/0/error")),
+                    "larger than 1048576 bytes");
+    assert_int_equal(fake_n_requests, 1);
+}
+
 /* Looker looks dashboards up by id only; its search takes slugs, as patterns. */
 static void test_by_slug(void **state)
 {
@@ -296,6 +317,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_query_tile_with_filters),
         TEST(test_filters_without_a_name),
+        TEST(test_too_large_filters_are_not_sent),
         TEST(test_by_slug),
         TEST(test_refused_credentials_are_not_a_missing_dashboard),
         TEST(test_unknown_names_are_refused),
