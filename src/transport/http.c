@@ -89,6 +89,8 @@ static void end_connection(struct connection *connection)
     if (connection->next != NULL)
         connection->next->link = connection->link;
     server->n_connections--;
+    if (connection->drain_fd >= 0)
+        close(connection->drain_fd);
     free(connection);
     resume_accepting(server);
     lk_http_check_stopped(server);
@@ -102,7 +104,6 @@ static void end_drain(void *arg)
 
     lk_loop_unwatch(connection->server->options.loop, &connection->drain);
     lk_timer_stop(connection->server->options.loop, &connection->drain_timer);
-    close(connection->drain_fd);
     end_connection(connection);
 }
 
@@ -130,10 +131,8 @@ static bool start_drain(struct connection *connection)
         (struct lk_watch){.fd = connection->drain_fd, .ready = on_drain, .arg = connection};
     connection->drain_timer = lk_timer(end_drain, connection);
     shutdown(connection->drain_fd, SHUT_WR);
-    if (!lk_loop_watch(loop, &connection->drain, EPOLLIN, NULL)) {
-        close(connection->drain_fd);
+    if (!lk_loop_watch(loop, &connection->drain, EPOLLIN, NULL))
         return false;
-    }
     lk_timer_start(loop, &connection->drain_timer, DRAIN_MS);
     return true;
 }

@@ -446,6 +446,33 @@ static void stopping_does_not_wait_for_ever(void **state)
     client_free(&deaf);
 }
 
+static int n_open_descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    int n = 0;
+
+    while (readdir(folder) != NULL)
+        n++;
+    closedir(folder);
+    return n;
+}
+
+static void a_body_too_large_while_stopping_leaves_no_descriptor(void **state)
+{
+    struct world *world = *state;
+    const char *text = "POST /mcp HTTP/1.1\r\n" HOST JSON "Content-Length: 1000000\r\n\r\n";
+    int before = n_open_descriptors();
+    struct client client = client_new(world);
+
+    turn(world, 2);
+    send_text(world, &client, text, strlen(text));
+    lk_http_server_stop(world->http, 1000, on_stopped, world);
+    until_stopped(world);
+    client_free(&client);
+    turn(world, 2);
+    assert_int_equal(n_open_descriptors(), before - 1); /* the listening one has gone */
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define WITH(test, setup_) cmocka_unit_test_setup_teardown(test, setup_, teardown)
 
@@ -471,6 +498,7 @@ int main(void)
         TEST(a_name_whose_port_is_taken_is_not_bound_elsewhere),
         TEST(stopping_lets_calls_finish),
         TEST(stopping_does_not_wait_for_ever),
+        TEST(a_body_too_large_while_stopping_leaves_no_descriptor),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
