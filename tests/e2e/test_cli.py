@@ -80,6 +80,15 @@ def test_call_reads_its_arguments_from_stdin(tmp_path: Path, looker: Sandbox) ->
     assert json.loads(result.stdout)["name"] == "thelook"
 
 
+def test_call_takes_all_that_the_limit_allows(tmp_path: Path, looker: Sandbox) -> None:
+    settings = {**settings_for(looker), "LOOKER_MAX_REQUEST_BYTES": "1024"}
+    fits = run(["call", "whoami", "-"], tmp_path, settings, b"{" + b" " * 1022 + b"}")
+    assert fits.returncode == 0, fits.stdout + fits.stderr
+    larger = run(["call", "whoami", "-"], tmp_path, settings, b"{" + b" " * 1023 + b"}")
+    assert larger.returncode == 1
+    assert "LOOKER_MAX_REQUEST_BYTES" in larger.stderr
+
+
 def test_call_that_fails_at_run_time(tmp_path: Path, looker: Sandbox) -> None:
     looker.rules({"operation": "me", "status": 500})
     result = run(["call", "whoami"], tmp_path, settings_for(looker))

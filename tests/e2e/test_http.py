@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from harness.mcp import LEGACY, HttpServer, settings_for
-from harness.process import run
+from harness.process import run, wait_for
 from harness.sandbox import Sandbox
 
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
@@ -29,6 +29,14 @@ def test_readiness_asks_looker(http: Any, looker: Sandbox) -> None:
     assert looker.requests("login")
 
 
+def test_readiness_is_observed_not_remembered(http: Any, looker: Sandbox) -> None:
+    """A token from before says nothing of now."""
+    server = http("--timeout", "2")
+    assert server.exchange("GET", "/readyz")[0] == 200
+    looker.rules({"operation": "me", "status": 503})
+    wait_for("the verdict to change", lambda: server.exchange("GET", "/readyz")[0] == 503 or None)
+
+
 def test_not_ready_while_looker_is_away(http: Any, looker: Sandbox) -> None:
     server = http("--timeout", "2")
     looker.rules({"operation": "login", "status": 500})
@@ -41,6 +49,14 @@ def test_ready_without_credentials(http: Any) -> None:
     """Where no API keys are configured, readiness cannot mean a login."""
     server = http(CLIENT_ID="", CLIENT_SECRET="")
     assert server.exchange("GET", "/readyz")[0] == 200
+
+
+def test_without_credentials_looker_must_answer_all_the_same(http: Any) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        server = http(upstream=url, CLIENT_ID="", CLIENT_SECRET="")
+        assert server.exchange("GET", "/readyz")[0] == 503
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "PATCH"])

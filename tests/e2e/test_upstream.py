@@ -111,6 +111,25 @@ def test_looker_answers_no_json(server: Any, looker: Sandbox, corrupt: str) -> N
     assert "Looker" in failure["error"]
 
 
+def test_a_page_in_between_is_no_query_result(server: Any, looker: Sandbox) -> None:
+    """A proxy that wants somebody to sign in answers 200 with a page."""
+    query = {"model": "thelook", "view": "orders", "fields": ["orders.status"]}
+    assert "<table" in server.answer("query", {**query, "result_format": "html"})["text"]
+    looker.rules({"operation": "run_inline_query", "corrupt": "html"})
+    for result_format in ("json", "csv", "txt", "sql"):
+        failure = server.failure("query", {**query, "result_format": result_format})
+        assert "sign-in page" in failure["error"]
+    assert "sign-in page" in server.failure("query_sql", query)["error"]
+
+
+def test_a_call_has_a_time_limit(stdio: Any, looker: Sandbox) -> None:
+    server = stdio("--call-timeout", "1")
+    looker.rules({"operation": "me", "delay_ms": 60_000})
+    began = time.monotonic()
+    assert "LOOKER_CALL_TIMEOUT" in server.failure("whoami")["error"]
+    assert time.monotonic() - began < 1 + SLACK_S
+
+
 def test_looker_answers_another_type(server: Any, looker: Sandbox) -> None:
     rule = {"operation": "all_connections", "corrupt": "wrong_type"}
     assert fails_then_recovers(server, looker, rule)["error"]
