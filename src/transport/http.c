@@ -48,6 +48,15 @@ void lk_http_abort(h2o_req_t *req)
     h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
 }
 
+void lk_http_read_no_more(struct connection *connection)
+{
+    if (connection->sock == NULL)
+        return;
+    /* h2o still gets what the kernel has, then the end, at which it closes. */
+    connection->no_more = true;
+    shutdown(h2o_socket_get_fd(connection->sock), SHUT_RD);
+}
+
 static void resume_accepting(struct lk_http_server *server)
 {
     if (server->accepting || server->stopping ||
@@ -389,8 +398,10 @@ static void close_connections(struct lk_http_server *server, bool all)
             end_drain(c);
         else if (all && c->exchange != NULL)
             lk_http_exchange_drop(c->exchange);
-        else if (all || !c->busy)
+        else if (all)
             shutdown(h2o_socket_get_fd(c->sock), SHUT_RDWR);
+        else if (!c->busy)
+            lk_http_read_no_more(c);
     }
 }
 

@@ -26,7 +26,8 @@ struct connection {
     struct connection *next, **link;
     h2o_socket_t *sock; /* NULL once closed */
     struct exchange *exchange;
-    bool busy; /* a request has come in whole and is not answered yet */
+    bool busy;    /* a request has come in whole and is not answered yet */
+    bool no_more; /* lk_http_read_no_more */
     int drain_fd;
     struct lk_watch drain;
     struct lk_timer drain_timer;
@@ -63,6 +64,8 @@ struct lk_http_server {
 struct connection *lk_http_connection(h2o_req_t *req);
 /* Ends the connection of a request that has not been answered, without another byte. */
 void lk_http_abort(h2o_req_t *req);
+/* A request that has come already is answered, then the connection ends. */
+void lk_http_read_no_more(struct connection *connection);
 /* Reports the end of a stop when nothing is left to wait for. */
 void lk_http_check_stopped(struct lk_http_server *server);
 

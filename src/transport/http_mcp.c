@@ -162,6 +162,8 @@ static void watch_client(struct exchange *exchange)
     struct connection *connection = lk_http_connection(exchange->req);
     struct lk_error err = {0};
 
+    if (connection->no_more) /* by us: it would look as if the client had gone */
+        return;
     exchange->hangup = (struct lk_watch){
         .fd = h2o_socket_get_fd(connection->sock), .ready = on_hangup, .arg = exchange};
     exchange->watching =

@@ -239,6 +239,8 @@ static void on_answered(void *arg)
     struct connection *connection = arg;
 
     connection->busy = false;
+    if (connection->server->stopping) /* begun before, the answer promised to keep the connection */
+        lk_http_read_no_more(connection);
 }
 
 static int on_request(h2o_handler_t *handler, h2o_req_t *req)

@@ -8,6 +8,11 @@
 #include <dlfcn.h>
 #include <netdb.h>
 
+/* An answer of 8 MB: more than the kernel takes in one go. */
+#define BIG                                                                                        \
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"big\","        \
+    "\"arguments\":{\"bytes\":8000000}}}"
+
 /* ---- names with several addresses ---- */
 
 static struct sockaddr_in6 ipv6_loopback = {.sin6_family = AF_INET6};
@@ -255,19 +260,13 @@ static void a_large_answer_is_not_read(void **state)
     struct world *world = *state;
     struct client client = client_new(world);
 
-    post_with(
-        world, &client, "",
-        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"big\","
-        "\"arguments\":{\"bytes\":8000000}}}");
+    post_with(world, &client, "", BIG);
     turn(world, 5);
     assert_contains(ask(world, HOST JSON, PING, 200), PONG);
     client_free(&client);
     turn(world, 5);
     client = client_new(world);
-    post_with(
-        world, &client, "",
-        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"big\","
-        "\"arguments\":{\"bytes\":8000000}}}");
+    post_with(world, &client, "", BIG);
     assert_true(strlen(response(world, &client)) > 8000000);
     client_free(&client);
 }
@@ -432,10 +431,7 @@ static void stopping_does_not_wait_for_ever(void **state)
 
     post_with(world, &legacy, "", SLEEP("50000"));
     post_with(world, &modern, MODERN, MODERN_SLEEP("50000"));
-    post_with(
-        world, &deaf, "",
-        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"big\","
-        "\"arguments\":{\"bytes\":8000000}}}");
+    post_with(world, &deaf, "", BIG);
     turn(world, 5);
     lk_http_server_stop(world->http, 30, on_stopped, world);
     assert_contains(response(world, &legacy), "the server is shutting down");
@@ -444,6 +440,44 @@ static void stopping_does_not_wait_for_ever(void **state)
     client_free(&legacy);
     client_free(&modern);
     client_free(&deaf);
+}
+
+static void a_connection_kept_by_its_answer_does_not_hold_up_the_stop(void **state)
+{
+    struct world *world = *state;
+    struct client last = client_new(world), more = client_new(world);
+    uint64_t began_ms;
+
+    post_with(world, &last, "", BIG);
+    post_with(world, &more, "", BIG);
+    post_with(world, &more, MODERN, MODERN_SLEEP("50"));
+    turn(world, 5);
+    lk_http_server_stop(world->http, 5000, on_stopped, world);
+    began_ms = lk_loop_now_ms(world->loop);
+    assert_true(strlen(response(world, &last)) > 8000000);
+    assert_contains(last.body, "Connection: keep-alive"); /* as it was said before the stop */
+    assert_null(response(world, &last));
+    assert_true(strlen(response(world, &more)) > 8000000);
+    assert_contains(response(world, &more), "slept_ms"); /* it had come before the stop */
+    assert_contains(more.body, "Connection: close");
+    until_stopped(world);
+    assert_in_range(lk_loop_now_ms(world->loop) - began_ms, 0, 3000);
+    client_free(&last);
+    client_free(&more);
+}
+
+static void what_has_come_before_the_stop_is_answered(void **state)
+{
+    struct world *world = *state;
+    struct client client = client_new(world);
+
+    post_with(world, &client, "", PING);
+    assert_contains(response(world, &client), PONG);
+    post_with(world, &client, MODERN, MODERN_SLEEP("50")); /* not read yet */
+    lk_http_server_stop(world->http, 5000, on_stopped, world);
+    assert_contains(response(world, &client), "slept_ms");
+    until_stopped(world);
+    client_free(&client);
 }
 
 static int n_open_descriptors(void)
@@ -498,6 +532,8 @@ int main(void)
         TEST(a_name_whose_port_is_taken_is_not_bound_elsewhere),
         TEST(stopping_lets_calls_finish),
         TEST(stopping_does_not_wait_for_ever),
+        TEST(a_connection_kept_by_its_answer_does_not_hold_up_the_stop),
+        TEST(what_has_come_before_the_stop_is_answered),
         TEST(a_body_too_large_while_stopping_leaves_no_descriptor),
     };
 
