@@ -67,8 +67,8 @@ bool lk_handler_search_content(struct mcp_call *call, const void *args_, struct 
     for (; lk_json_next(&it, NULL, &item); n++) {
         if ((is_hidden(item) && !lk_is_true(args->include_hidden)) || !lk_items_next(items))
             continue;
-        if (!lk_project(item, &result_projection, false, &items->buf, err))
-            return false;
+        /* What there is no room for is cut below. */
+        lk_project(item, &result_projection, false, &items->buf, NULL);
         if (!lk_items_end(items))
             next = args->offset.value + n;
     }

@@ -130,8 +130,8 @@ static bool write_list(struct run *run, struct lk_error *err)
     for (; lk_json_next(&it, NULL, &item); n++) {
         if (is_dropped(binding->projection, drop, item) || !lk_items_next(items))
             continue;
-        if (!lk_project(item, binding->projection, drop, &items->buf, err))
-            return false;
+        /* What there is no room for is cut below. */
+        lk_project(item, binding->projection, drop, &items->buf, NULL);
         if (!lk_items_end(items))
             resume = n;
     }

@@ -4,14 +4,15 @@
  */
 #include "handlers/items.h"
 
-/* One item may be larger than the byte limit, but not larger than this. */
-#define MAX_ITEMS_BYTES ((size_t)8 * 1024 * 1024)
+/* So much one item may be larger than the byte limit: the first one, which is taken all the same,
+ * or one that is written and then taken back. */
+#define ITEM_ROOM_BYTES ((size_t)4 * 1024 * 1024)
 
 void lk_items_init(struct lk_items *items, struct lk_arena *arena, size_t max_bytes, int64_t offset,
                    int64_t limit)
 {
     *items = (struct lk_items){.max_bytes = max_bytes, .offset = offset, .limit = limit};
-    lk_buf_init(&items->buf, MAX_ITEMS_BYTES);
+    lk_buf_init(&items->buf, max_bytes + ITEM_ROOM_BYTES);
     lk_arena_defer(arena, lk_buf_free_deferred, &items->buf);
 }
 
@@ -29,21 +30,14 @@ bool lk_items_next(struct lk_items *items)
 
 bool lk_items_end(struct lk_items *items)
 {
-    if (items->taken > 0 && (items->buf.overflow || items->buf.len > items->max_bytes)) {
+    if (items->buf.overflow || (items->taken > 0 && items->buf.len > items->max_bytes)) {
+        items->too_large = items->taken == 0;
         lk_buf_truncate(&items->buf, items->before_);
         items->cut = true;
         return false;
     }
     items->taken++;
     return true;
-}
-
-void lk_items_add(struct lk_items *items, struct lk_str json)
-{
-    if (lk_items_next(items)) {
-        lk_buf_str(&items->buf, json);
-        lk_items_end(items);
-    }
 }
 
 int64_t lk_items_next_offset(const struct lk_items *items)
@@ -55,10 +49,11 @@ int64_t lk_items_next_offset(const struct lk_items *items)
 
 bool lk_items_check(const struct lk_items *items, struct lk_error *err)
 {
-    if (!items->buf.overflow)
+    if (!items->too_large)
         return true;
     return lk_fail(err, LK_ERROR_LIMIT,
-                   "one item of the list is larger than %zu bytes, more than an answer may hold",
+                   "one item of the list is larger than %zu bytes, more than an answer may hold; "
+                   "narrow the request, or set offset to skip that item where the tool has offset",
                    items->buf.max_bytes);
 }
 

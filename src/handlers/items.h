@@ -24,7 +24,8 @@ struct lk_items {
     int64_t offset, limit; /* limit below 0: none */
     int64_t offered;       /* items that qualified, those before offset included */
     int64_t taken;
-    bool cut; /* the byte limit was met: nothing more is taken */
+    bool cut;       /* the byte limit was met: nothing more is taken */
+    bool too_large; /* by an item that no answer has room for */
     size_t before_;
 };
 
@@ -35,12 +36,10 @@ void lk_items_init(struct lk_items *items, struct lk_arena *arena, size_t max_by
  * JSON to items->buf and calls lk_items_end. */
 bool lk_items_next(struct lk_items *items);
 
-/* Ends an item. The first one is always taken, so that paging gets on; one that goes beyond the
- * byte limit is taken back, and no other follows. Returns whether it was taken. */
+/* Ends an item, of which the buffer may have overflowed. The first one is taken if there is any
+ * room for it, so that paging gets on; one that goes beyond the byte limit is taken back, and no
+ * other follows. Returns whether it was taken. */
 bool lk_items_end(struct lk_items *items);
-
-/* Copies an item if it belongs into the answer. */
-void lk_items_add(struct lk_items *items, struct lk_str json);
 
 /*
  * Writes the members count, items, and next_offset when there is a next page; `total` before them
@@ -55,7 +54,8 @@ void lk_items_write(struct lk_items *items, struct lk_json_writer *w, int64_t to
 /* The next page's offset when every item was offered, or -1. */
 int64_t lk_items_next_offset(const struct lk_items *items);
 
-/* Fails with LK_ERROR_LIMIT when a single item was larger than any answer may be. */
+/* Fails with LK_ERROR_LIMIT when the first item was larger than any answer may be (some MiB above
+ * max_bytes). To be called before lk_items_write. */
 bool lk_items_check(const struct lk_items *items, struct lk_error *err);
 
 /* Writes {"reason":"answer_bytes","limit":…,"returned":…,"how":…} as the member `truncated`;
