@@ -159,47 +159,55 @@ static struct lk_str explore_fields_parameter(struct lk_arena *arena, bool with_
         LK_STR_ARG(names));
 }
 
-/* Writes one category within max_bytes; returns whether it had to be cut. */
-static bool write_category(struct lk_json_writer *w, struct lk_arena *arena, struct lk_str explore,
-                           const char *category, bool hidden, size_t max_bytes)
-{
-    struct lk_items *items = lk_arena_new_object(arena, struct lk_items);
-    struct lk_json_iter it = lk_json_iter(find_fields(explore, category));
-    struct lk_str field;
-    bool cut;
+struct overview {
+    struct lk_arena *arena;
+    struct lk_str explore;
+    bool hidden;      /* these too */
+    size_t max_bytes; /* of the answer */
+    bool cut;         /* a category had to be */
+};
 
-    lk_items_init(items, arena, max_bytes, 0, -1);
+/* Writes one category within max_bytes. */
+static bool write_category(struct overview *overview, struct lk_json_writer *w,
+                           const char *category, size_t max_bytes, struct lk_error *err)
+{
+    struct lk_items *items = lk_arena_new_object(overview->arena, struct lk_items);
+    struct lk_json_iter it = lk_json_iter(find_fields(overview->explore, category));
+    struct lk_str field;
+
+    lk_items_init(items, overview->arena, max_bytes, 0, -1);
     while (lk_json_next(&it, NULL, &field)) {
-        if ((is_hidden(field) && !hidden) || !lk_items_next(items))
+        if ((is_hidden(field) && !overview->hidden) || !lk_items_next(items))
             continue;
         struct lk_json_writer item = lk_json_writer(&items->buf);
         lk_write_short(&item, field, &lk_field_short_projection);
         lk_items_end(items);
     }
-    cut = items->cut;
+    if (!lk_items_check(items, err))
+        return false;
+    overview->cut = overview->cut || items->cut;
     items->cut = false; /* said once, for all categories */
     lk_json_key(w, category);
     lk_json_begin_object(w);
     lk_items_write(items, w, items->offered, -1);
     lk_json_end_object(w);
-    return cut;
+    return true;
 }
 
-static bool write_categories(struct lk_json_writer *w, struct lk_arena *arena,
-                             struct lk_str explore, bool hidden, size_t max_bytes)
+static bool write_categories(struct overview *overview, struct lk_json_writer *w,
+                             struct lk_error *err)
 {
-    bool cut = false;
-
     lk_json_key(w, "fields");
     lk_json_begin_object(w);
     for (size_t i = 0; i < N_CATEGORIES; i++) {
+        size_t max_bytes = overview->max_bytes;
         size_t left = w->buf->len < max_bytes ? max_bytes - w->buf->len : 0;
         bool last = i + 1 == N_CATEGORIES;
-        if (write_category(w, arena, explore, categories[i], hidden, last ? left : left / 2))
-            cut = true;
+        if (!write_category(overview, w, categories[i], last ? left : left / 2, err))
+            return false;
     }
     lk_json_end_object(w);
-    return cut;
+    return true;
 }
 
 bool lk_handler_get_explore(struct mcp_call *call, const void *args_, struct lk_error *err)
@@ -207,21 +215,25 @@ bool lk_handler_get_explore(struct mcp_call *call, const void *args_, struct lk_
     const struct looker_get_explore_args *args = args_;
     struct lk_arena *arena = mcp_call_arena(call);
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
-    size_t max_bytes = lk_tool_max_answer_bytes(lk_tool_context(call));
     bool with_fields = lk_is_true(args->include_fields);
-    struct lk_str explore;
+    struct overview overview = {
+        .arena = arena,
+        .hidden = lk_is_true(args->include_hidden),
+        .max_bytes = lk_tool_max_answer_bytes(lk_tool_context(call)),
+    };
 
     if (!ask_explore(call, args->model_name, args->explore_name,
-                     explore_fields_parameter(arena, with_fields), &explore, err))
+                     explore_fields_parameter(arena, with_fields), &overview.explore, err))
         return false;
     lk_json_begin_object(&w);
-    lk_write_short_members(&w, explore, &lk_explore_projection);
-    if (with_fields &&
-        write_categories(&w, arena, explore, lk_is_true(args->include_hidden), max_bytes)) {
+    lk_write_short_members(&w, overview.explore, &lk_explore_projection);
+    if (with_fields && !write_categories(&overview, &w, err))
+        return false;
+    if (overview.cut) {
         lk_json_key(&w, "truncated");
         lk_json_begin_object(&w);
         lk_json_member_string(&w, "reason", LK_STR("answer_bytes"));
-        lk_json_member_integer(&w, "limit", (int64_t)max_bytes);
+        lk_json_member_integer(&w, "limit", (int64_t)overview.max_bytes);
         lk_json_member_string(&w, "how",
                               LK_STR("count and total show where fields are missing; "
                                      "list_dimensions and list_measures search and page"));

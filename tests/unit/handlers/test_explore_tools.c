@@ -215,6 +215,25 @@ static void check_names(const struct lk_projection *node, const struct lk_type *
     }
 }
 
+/* A field that is larger than any answer is an error, not half a field. */
+static void test_a_field_that_is_too_large(void **state)
+{
+    char *text = malloc(10000001);
+
+    (void)state;
+    memset(text, 'x', 10000000);
+    text[10000000] = '\0';
+    fake_answers(ROUTE, lk_arena_printf(fake_arena,
+                                        "{\"fields\":{\"dimensions\":[{\"name\":\"o.a\","
+                                        "\"description\":\"%s\"},{\"name\":\"o.b\"}]}}",
+                                        text)
+                            .ptr);
+    free(text);
+    const struct lk_error *err = refuse_tool("get_explore", OF_EXPLORE "}");
+    assert_int_equal(err->kind, LK_ERROR_LIMIT);
+    assert_contains(err->message, "one item of the list");
+}
+
 static void test_names_are_the_apis(void **state)
 {
     (void)state;
@@ -286,6 +305,7 @@ int main(void)
         TEST(test_measures),
         TEST(test_explore),
         TEST(test_huge_explore_is_cut_and_says_so),
+        TEST(test_a_field_that_is_too_large),
         TEST(test_names_are_the_apis),
         TEST(test_tables_are_flat),
         TEST(test_columns),
