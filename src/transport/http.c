@@ -20,6 +20,7 @@
 
 #define ACCEPTS_A_TURN 16
 #define ACCEPT_PAUSE_MS 100 /* when descriptors have run out */
+#define WARN_EVERY_MS 60000 /* at most */
 #define CLOSE_MS 2000       /* for cancelled calls to answer */
 #define DRAIN_MS 5000       /* to take in what a client still sends after a 413 */
 #define UNACKED_MS 60000    /* a client that reads nothing for so long is gone */
@@ -157,6 +158,17 @@ static void on_close(void *arg)
 
 /* ---- accepting ---- */
 
+/* Under load a limit is met anew with every connection that ends: one line a minute says it. */
+static bool time_to_warn(struct lk_http_server *server, uint64_t *next_ms)
+{
+    uint64_t now_ms = lk_loop_now_ms(server->options.loop);
+
+    if (now_ms < *next_ms)
+        return false;
+    *next_ms = now_ms + WARN_EVERY_MS;
+    return true;
+}
+
 static void on_accept_timer(void *arg)
 {
     resume_accepting(arg);
@@ -194,14 +206,16 @@ static void on_accept(h2o_socket_t *listener, const char *err)
 
         if (server->n_connections >= server->options.max_connections) {
             pause_accepting(server);
-            lk_log_warning(server->options.log, "http.connection_limit",
-                           lk_log_int("max_connections", server->options.max_connections));
+            if (time_to_warn(server, &server->next_limit_warning_ms))
+                lk_log_warning(server->options.log, "http.connection_limit",
+                               lk_log_int("max_connections", server->options.max_connections));
             return;
         }
         sock = h2o_evloop_socket_accept(listener);
         if (sock == NULL && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
-            lk_log_error(server->options.log, "http.accept_failed",
-                         lk_log_text("error", strerror(errno)));
+            if (time_to_warn(server, &server->next_accept_warning_ms))
+                lk_log_error(server->options.log, "http.accept_failed",
+                             lk_log_text("error", strerror(errno)));
             pause_accepting(server);
             lk_timer_start(server->options.loop, &server->accept_timer, ACCEPT_PAUSE_MS);
         }

@@ -53,6 +53,7 @@ struct lk_http_server {
     bool loopback_hosts_only;
     struct connection *connections;
     uint32_t n_connections;
+    uint64_t next_limit_warning_ms, next_accept_warning_ms;
     struct lk_timer accept_timer, stop_timer;
     size_t n_open; /* messages handed to the core that have no reply yet */
     bool stopping, cancelled, reported;

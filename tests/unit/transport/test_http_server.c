@@ -372,6 +372,34 @@ static void connections_beyond_the_limit_wait(void **state)
     client_free(&c);
 }
 
+static void the_limit_is_logged_once_however_often_it_is_met(void **state)
+{
+    FILE *file = tmpfile();
+    const struct lk_log log = {.fd = fileno(file), .level = LK_LOG_WARNING};
+    struct world *world =
+        world_new((struct lk_http_server_options){.max_connections = 1, .log = &log});
+    char text[4096];
+    size_t len;
+
+    for (int i = 0; i < 20; i++) {
+        struct client a = client_new(world), b = client_new(world);
+
+        post_with(world, &b, "", PING);
+        turn(world, 2);
+        client_free(&a);
+        assert_contains(response(world, &b), PONG);
+        client_free(&b);
+    }
+    *state = world;
+    teardown(state);
+    rewind(file);
+    len = fread(text, 1, sizeof(text) - 1, file);
+    text[len] = '\0';
+    fclose(file);
+    assert_contains(text, "\"event\":\"http.connection_limit\",\"max_connections\":1}\n");
+    assert_null(strstr(strchr(text, '\n'), "connection_limit"));
+}
+
 static void a_start_that_fails_says_why(void **state)
 {
     struct world *world = *state;
@@ -526,6 +554,7 @@ int main(void)
         WITH(readiness_is_asked_once_for_many, setup_ready),
         WITH(stopping_does_not_wait_for_readiness, setup_ready),
         WITH(connections_beyond_the_limit_wait, setup_few),
+        cmocka_unit_test(the_limit_is_logged_once_however_often_it_is_met),
         TEST(a_start_that_fails_says_why),
         WITH(it_answers_on_ipv4_loopback, setup_two),
         WITH(it_answers_on_ipv4_loopback, setup_localhost),
