@@ -439,11 +439,12 @@ void lk_http_server_stop(struct lk_http_server *server, uint64_t grace_ms,
                          void (*stopped)(void *arg), void *arg)
 {
     struct lk_loop *loop = server->options.loop;
+    bool first = !server->stopping;
 
-    server->stopped = stopped;
-    server->stopped_arg = arg;
-    if (!server->stopping) {
+    if (first) {
         server->stopping = true;
+        server->stopped = stopped;
+        server->stopped_arg = arg;
         lk_timer_stop(loop, &server->accept_timer);
         h2o_socket_close(server->listener);
         server->listener = NULL;
@@ -451,7 +452,9 @@ void lk_http_server_stop(struct lk_http_server *server, uint64_t grace_ms,
         server->context.shutdown_requested = 1;
         close_connections(server, false);
     }
-    if (!server->cancelled)
+    if (server->reported)
+        return;
+    if (first || lk_loop_now_ms(loop) + grace_ms < server->stop_timer.at_ms)
         lk_timer_start(loop, &server->stop_timer, grace_ms);
     lk_http_check_stopped(server);
 }

@@ -61,7 +61,7 @@ uint16_t lk_http_server_port(const struct lk_http_server *server);
  * Stops accepting and closes idle connections at once; requests in flight get grace_ms, then all
  * calls of the MCP server are cancelled (they answer so), then connections are closed. Calls
  * stopped(arg) from the loop when no connection and no call is left; stopped may be NULL. A second
- * call only shortens the wait.
+ * call can only shorten the wait that is under way; its `stopped` is ignored.
  */
 void lk_http_server_stop(struct lk_http_server *server, uint64_t grace_ms,
                          void (*stopped)(void *arg), void *arg);

@@ -508,6 +508,28 @@ static void what_has_come_before_the_stop_is_answered(void **state)
     client_free(&client);
 }
 
+static void a_second_stop_only_shortens_the_wait(void **state)
+{
+    struct world *world = *state;
+    struct client client = client_new(world), deaf = client_new(world);
+    uint64_t began_ms = lk_loop_now_ms(world->loop);
+
+    post_with(world, &client, "", SLEEP("50000"));
+    post_with(world, &deaf, "", BIG);
+    turn(world, 5);
+    lk_http_server_stop(world->http, 50000, on_stopped, world);
+    lk_http_server_stop(world->http, 30, NULL, NULL);
+    lk_http_server_stop(world->http, 60000, NULL, NULL);
+    assert_contains(response(world, &client), "the server is shutting down");
+    assert_false(world->stopped); /* one client does not read; cancelled calls have two seconds */
+    lk_http_server_stop(world->http, 10, NULL, NULL);
+    until_stopped(world);
+    assert_in_range(lk_loop_now_ms(world->loop) - began_ms, 30, 1500);
+    lk_http_server_stop(world->http, 0, NULL, NULL);
+    client_free(&client);
+    client_free(&deaf);
+}
+
 static int n_open_descriptors(void)
 {
     DIR *folder = opendir("/proc/self/fd");
@@ -563,6 +585,7 @@ int main(void)
         TEST(stopping_does_not_wait_for_ever),
         TEST(a_connection_kept_by_its_answer_does_not_hold_up_the_stop),
         TEST(what_has_come_before_the_stop_is_answered),
+        TEST(a_second_stop_only_shortens_the_wait),
         TEST(a_body_too_large_while_stopping_leaves_no_descriptor),
     };
 
