@@ -154,6 +154,19 @@ static void write_value(struct lk_json_writer *w, struct lk_str value,
     }
 }
 
+static const struct lk_projection *find_node(const struct lk_projection *projection,
+                                             struct lk_str key)
+{
+    bool escaped = lk_json_key_escaped(key);
+
+    for (size_t i = 0; i < projection->n_fields; i++) {
+        struct lk_str name = lk_str(projection->fields[i].name);
+        if (escaped ? lk_json_key_eq(key, name) : lk_str_eq(key, name))
+            return &projection->fields[i];
+    }
+    return NULL;
+}
+
 void lk_write_short_members(struct lk_json_writer *w, struct lk_str object,
                             const struct lk_projection *projection)
 {
@@ -161,13 +174,11 @@ void lk_write_short_members(struct lk_json_writer *w, struct lk_str object,
     struct lk_str key, value;
 
     while (lk_json_next(&it, &key, &value)) {
-        for (size_t i = 0; i < projection->n_fields; i++) {
-            const struct lk_projection *node = &projection->fields[i];
-            if (!lk_str_eq(key, lk_str(node->name)) || is_empty(value))
-                continue;
-            lk_json_key(w, node->name);
-            write_value(w, value, node);
-        }
+        const struct lk_projection *node = find_node(projection, key);
+        if (node == NULL || is_empty(value))
+            continue;
+        lk_json_key(w, node->name);
+        write_value(w, value, node);
     }
 }
 

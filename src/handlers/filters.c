@@ -63,8 +63,7 @@ bool lk_filters_resolve(struct lk_arena *arena, const struct looker_dashboard_fi
         };
     }
     while (lk_json_next(&it, &key, &value)) {
-        /* The key with its quotes is a JSON string. */
-        struct lk_str name = lk_json_decode_string(arena, lk_str_n(key.ptr - 1, key.len + 2));
+        struct lk_str name = lk_json_decode_key(arena, key);
         struct lk_filter *filter = find(&resolved, name);
         if (filter == NULL)
             return fail_unknown(&resolved, name, err);
@@ -103,7 +102,7 @@ bool lk_filters_apply(struct lk_arena *arena, const struct lk_filters *filters,
     lk_buf_init(&buf, MAX_FILTERS_BYTES);
     lk_json_begin_object(&w);
     while (lk_json_next(&it, &key, &value)) {
-        struct lk_str field = lk_json_decode_string(arena, lk_str_n(key.ptr - 1, key.len + 2));
+        struct lk_str field = lk_json_decode_key(arena, key);
         if (listens(filters, listener, field) == NULL) {
             lk_json_key_str(&w, field);
             lk_json_put_raw(&w, value);

@@ -164,7 +164,7 @@ static size_t write_detail(struct lk_json_writer *w, struct lk_str body, const c
     lk_json_key(w, "detail");
     lk_json_begin_object(w);
     while (lk_json_next(&it, &key, &value)) {
-        if (rows_member == NULL || !lk_str_eq(key, lk_str(rows_member))) {
+        if (rows_member == NULL || !lk_json_key_eq(key, lk_str(rows_member))) {
             if (w->comma)
                 lk_buf_char(w->buf, ',');
             lk_buf_char(w->buf, '"');

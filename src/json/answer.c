@@ -152,7 +152,7 @@ static bool decode_object(const struct decoder *d, const struct lk_type *type,
     struct lk_str name, value;
 
     while (lk_json_next(&it, &name, &value)) {
-        const struct lk_field *field = lk_type_field(type, name);
+        const struct lk_field *field = lk_layout_key_field(type, name);
         /* Of a member that comes twice the first counts, as in lk_json_get. */
         if (field == NULL || lk_field_presence(field, object) != LK_ABSENT)
             continue;

@@ -160,7 +160,7 @@ static bool check_object(const struct lk_explain *explain, const struct lk_type 
     struct lk_str name, value;
 
     while (lk_json_next(&it, &name, &value)) {
-        const struct lk_field *field = lk_type_field(type, name);
+        const struct lk_field *field = lk_layout_key_field(type, name);
         if (field == NULL)
             return lk_explain_unknown(explain, path, type, name);
         struct lk_path here = lk_path_name(path, name);

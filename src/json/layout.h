@@ -28,6 +28,9 @@ static inline void *lk_layout_value(const struct lk_field *field, void *object)
 enum lk_presence lk_layout_presence(const struct lk_field *field, const void *value);
 void lk_layout_set_presence(const struct lk_field *field, void *value, enum lk_presence is);
 
+/* lk_type_field by a key of lk_json_next, whose escapes are not decoded. */
+const struct lk_field *lk_layout_key_field(const struct lk_type *type, struct lk_str key);
+
 /* Bytes of one item of a list; of an object, the size of its struct. */
 size_t lk_layout_item_size(const struct lk_field *field);
 

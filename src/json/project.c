@@ -5,6 +5,7 @@
  */
 #include "json/project.h"
 
+#include "json/scan.h"
 #include "json/skip.h"
 
 struct projector {
@@ -18,10 +19,21 @@ struct projector {
 static const char *project_value(const struct projector *p, const char *at,
                                  const struct lk_projection *node, bool *ret_dropped);
 
+static const struct lk_projection *find_escaped(const struct lk_projection *node, struct lk_str key)
+{
+    for (size_t i = 0; i < node->n_fields; i++) {
+        if (lk_json_key_eq(key, lk_str(node->fields[i].name)))
+            return &node->fields[i];
+    }
+    return NULL;
+}
+
 static const struct lk_projection *find_field(const struct lk_projection *node, struct lk_str key)
 {
     size_t low = 0, high = node->n_fields;
 
+    if (lk_json_key_escaped(key))
+        return find_escaped(node, key);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         const char *name = node->fields[middle].name;
@@ -46,7 +58,8 @@ static bool is_whole(const struct projector *p, const struct lk_projection *node
 static bool is_dropped(const struct projector *p, const char *at, const struct lk_projection *node,
                        struct lk_str key)
 {
-    return p->drop && node->drop_if_true != NULL && lk_str_eq(key, lk_str(node->drop_if_true)) &&
+    return p->drop && node->drop_if_true != NULL &&
+           lk_json_key_eq(key, lk_str(node->drop_if_true)) &&
            lk_str_starts(lk_str_n(at, (size_t)(p->end - at)), LK_STR("true"));
 }
 

@@ -61,12 +61,22 @@ bool lk_json_next(struct lk_json_iter *it, struct lk_str *ret_key, struct lk_str
     return true;
 }
 
+/* The key as a string value; its quotes stand around it in the text. */
+static struct lk_str with_quotes(struct lk_str key)
+{
+    return lk_str_n(key.ptr - 1, key.len + 2);
+}
+
 bool lk_json_key_eq(struct lk_str key, struct lk_str name)
 {
     if (key.len <= name.len) /* an escape is longer than what it stands for */
-        return lk_str_eq(key, name) && (key.len == 0 || memchr(key.ptr, '\\', key.len) == NULL);
-    return memchr(key.ptr, '\\', key.len) != NULL &&
-           lk_json_string_eq(lk_str_n(key.ptr - 1, key.len + 2), name);
+        return lk_str_eq(key, name) && !lk_json_key_escaped(key);
+    return lk_json_key_escaped(key) && lk_json_string_eq(with_quotes(key), name);
+}
+
+struct lk_str lk_json_decode_key(struct lk_arena *arena, struct lk_str key)
+{
+    return lk_json_decode_string(arena, with_quotes(key));
 }
 
 bool lk_json_get(struct lk_str object, struct lk_str key, struct lk_str *ret_value)

@@ -62,6 +62,13 @@ bool lk_json_next(struct lk_json_iter *it, struct lk_str *ret_key, struct lk_str
 
 /* Whether a key of lk_json_next is that name, escapes decoded: many encoders write "/" as "\/". */
 bool lk_json_key_eq(struct lk_str key, struct lk_str name);
+/* Such a key decoded. Without escapes the result points into the text. */
+struct lk_str lk_json_decode_key(struct lk_arena *arena, struct lk_str key);
+/* Whether it has escapes; if not, it may be compared as it is. */
+static inline bool lk_json_key_escaped(struct lk_str key)
+{
+    return key.len > 0 && memchr(key.ptr, '\\', key.len) != NULL;
+}
 /* The member of that name, or false. The first one wins. */
 bool lk_json_get(struct lk_str object, struct lk_str key, struct lk_str *ret_value);
 /* Follows NULL-terminated member names. */

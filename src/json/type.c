@@ -5,6 +5,7 @@
 #include "json/type.h"
 
 #include "json/layout.h"
+#include "json/scan.h"
 
 /* strcmp of text that is not terminated. */
 static int compare_name(struct lk_str text, const char *name)
@@ -30,6 +31,17 @@ const struct lk_field *lk_type_field(const struct lk_type *type, struct lk_str n
             high = middle;
         else
             low = middle + 1;
+    }
+    return NULL;
+}
+
+const struct lk_field *lk_layout_key_field(const struct lk_type *type, struct lk_str key)
+{
+    if (!lk_json_key_escaped(key))
+        return lk_type_field(type, key);
+    for (size_t i = 0; i < type->n_fields; i++) {
+        if (lk_json_key_eq(key, lk_str(type->fields[i].name)))
+            return &type->fields[i];
     }
     return NULL;
 }

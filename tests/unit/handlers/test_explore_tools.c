@@ -215,6 +215,16 @@ static void check_names(const struct lk_projection *node, const struct lk_type *
     }
 }
 
+static void test_escaped_names_are_names(void **state)
+{
+    (void)state;
+    fake_answers(ROUTE, "{\"l\\u0061bel\":\"O\",\"\\u0066ields\":{\"measures\":["
+                        "{\"n\\u0061me\":\"o.n\",\"typ\\u0065\":\"count\"}]}}");
+    struct lk_str answer = run_tool("get_explore", OF_EXPLORE "}");
+    assert_str(at(answer, "label"), "\"O\"");
+    assert_str(at(answer, "fields/measures/items"), "[{\"name\":\"o.n\",\"type\":\"count\"}]");
+}
+
 /* A field that is larger than any answer is an error, not half a field. */
 static void test_a_field_that_is_too_large(void **state)
 {
@@ -305,6 +315,7 @@ int main(void)
         TEST(test_measures),
         TEST(test_explore),
         TEST(test_huge_explore_is_cut_and_says_so),
+        TEST(test_escaped_names_are_names),
         TEST(test_a_field_that_is_too_large),
         TEST(test_names_are_the_apis),
         TEST(test_tables_are_flat),

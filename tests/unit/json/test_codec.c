@@ -131,6 +131,22 @@ static void numbers_serve_as_strings_and_the_first_member_counts(void **state)
     assert_str(s.model.value, "12345678901234567890");
 }
 
+/* Many encoders write "/" as "\\/", and some all that is not ASCII as \\u. */
+static void escaped_names_are_names(void **state)
+{
+    const struct lk_field root = {.kind = LK_KIND_OBJECT, .type = &sample_type};
+    const char *text = "{\"\\u006dodel\":\"m\",\"fields\":[\"f\"],\"lim\\u0069t\":\"x\"}";
+    struct lk_error err = {0};
+
+    (void)state;
+    struct sample s = decode("{\"\\u006dodel\":\"m\",\"p\\u0061rt\":{\"n\\u0061me\":\"n\"},"
+                             "\"\\u006d\":1,\"\\u006dodels\":1,\"\\/\":1}");
+    assert_str(s.model.value, "m");
+    assert_str(s.part.value->name.value, "n");
+    assert_false(lk_check_value(&root, checked(text), &err));
+    assert_non_null(strstr(err.message, "expected an integer"));
+}
+
 static void other_kinds_are_named(void **state)
 {
     (void)state;
@@ -366,6 +382,7 @@ int main(void)
         TEST(answers_are_decoded),
         TEST(null_absent_and_empty_are_told_apart),
         TEST(numbers_serve_as_strings_and_the_first_member_counts),
+        TEST(escaped_names_are_names),
         TEST(other_kinds_are_named),
         TEST(lists_of_objects_are_decoded),
         TEST(recursive_types_go_as_deep_as_the_text_may),

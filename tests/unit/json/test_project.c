@@ -42,6 +42,17 @@ static const char *project(const struct lk_projection *projection, bool drop, co
     return output;
 }
 
+static void escaped_names_are_names(void **state)
+{
+    (void)state;
+    assert_string_equal(project(&model, true,
+                                "{\"n\\u0061me\":1,\"\\u0069d\": 2,\"\\u0069\":3,\"\\u0069ds\":4,"
+                                "\"explores\":[{\"nam\\u0065\":\"x\",\"hi\\u0064den\":true},"
+                                "{\"nam\\u0065\":\"y\"}]}"),
+                        "{\"n\\u0061me\":1,\"\\u0069d\":2,\"explores\":[{\"nam\\u0065\":\"y\"}]}");
+    assert_string_equal(project(&all_but_hidden, true, "{\"hi\\u0064den\":true}"), "null");
+}
+
 static void chosen_fields_keep_their_bytes_and_order(void **state)
 {
     (void)state;
@@ -196,6 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chosen_fields_keep_their_bytes_and_order),
+        cmocka_unit_test(escaped_names_are_names),
         cmocka_unit_test(names_that_begin_alike_are_told_apart),
         cmocka_unit_test(lists_stand_for_their_items),
         cmocka_unit_test(hidden_objects_are_dropped_on_request),
