@@ -4,7 +4,7 @@
  *   spec/overlay.yaml sha256 87ca672837a8d4d47b2695c273f0cd72cd73f8080c3deba3b2bca1fa3538924a
  *   spec/tools/explore.yaml sha256 aa6ffa2bf38132fdae99ffe1e028991ad0148eb21686e05908bfdeff8a2e69c6
  *   spec/tools/identity.yaml sha256 ea98309bde9ae1c1005956838688abc06575eb2da5bd4c3603bd1a251990468b
- *   spec/tools/query.yaml sha256 2ca0d767622268f1d6a671e8338af53d4a9c83e06899d34f1c15a7770f9d5d2e
+ *   spec/tools/query.yaml sha256 db3a6e078ecd088400456f828030d7b4dfbdb54d294648724edcc8857cf84cb6
  *   spec/tools/schema.yaml sha256 e106531cf67b4f53fa8fbd09ed6cd2098a7e57abf03257a26d89fd6ee494d079
  */
 /* clang-format off */
@@ -782,7 +782,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "query",
         .title = "Query an explore",
-        .description = "Runs an ad-hoc query against an explore and returns its rows; Looker writes the SQL, joins and aggregation. This is the tool for most questions about data. Take field names from list_dimensions and list_measures (get_explore shows mandatory filters) and do not guess them. Measures are aggregated by the dimensions in `fields`. For the SQL alone use query_sql, for a link without rows query_url, for something already saved run_look, run_dashboard or run_query.\n\nReturns {count, items: [{\"view.field\": value}]} for json; json_detail and json_bi add `detail` (what Looker says about fields, totals and the run); other formats return {format, text}. limit_reached: true says that there may be more rows than `limit`. Answers are cut at a byte limit, and then `truncated` says what was left out and how to get it. Looker has no row offset: get more by filtering, by grouping more coarsely, or by asking for fewer fields.",
+        .description = "Runs an ad-hoc query against an explore and returns its rows; Looker writes the SQL, joins and aggregation. This is the tool for most questions about data. Take field names from list_dimensions and list_measures (get_explore shows mandatory filters) and do not guess them. Measures are aggregated by the dimensions in `fields`. For the SQL alone use query_sql, for a link without rows query_url, for something already saved run_look, run_dashboard or run_query.\n\nReturns {count, items: [{\"view.field\": value}]} for json; json_detail and json_bi add `detail` (what Looker says about fields, totals and the run; if too long, detail_left_out instead); other formats return {format, text}. limit_reached: true says that there may be more rows than `limit`. Answers are cut at a byte limit, and then `truncated` says what was left out and how to get it. Looker has no row offset: get more by filtering, by grouping more coarsely, or by asking for fewer fields.",
         .group = &looker_groups[1],
         .input_schema = schema_query,
         .args = &looker_query_args_type,

@@ -11,6 +11,9 @@
 #include <stdio.h>
 
 #define NARROW "narrow the question: fewer fields, more filters or a coarser grouping"
+static const char how_detail[] =
+    "ask for fewer fields, since each is described there (or have LOOKER_MAX_ANSWER_BYTES raised); "
+    "result_format json has the rows alone";
 static const char how_rows[] =
     NARROW "; result_format csv takes less room a row (or have LOOKER_MAX_ANSWER_BYTES raised)";
 static const char how_text[] = NARROW " (or have LOOKER_MAX_ANSWER_BYTES raised)";
@@ -154,12 +157,12 @@ static struct lk_str find_rows(struct lk_str body, const char **ret_member)
     return LK_STR("[]");
 }
 
-/* All members of the answer but the rows. Returns the bytes that this takes. */
-static size_t write_detail(struct lk_json_writer *w, struct lk_str body, const char *rows_member)
+/* All members of the answer but the rows. */
+static void write_whole_detail(struct lk_json_writer *w, struct lk_str body,
+                               const char *rows_member)
 {
     struct lk_json_iter it = lk_json_iter(body);
     struct lk_str key, value;
-    size_t before = w->buf->len;
 
     lk_json_key(w, "detail");
     lk_json_begin_object(w);
@@ -174,6 +177,28 @@ static size_t write_detail(struct lk_json_writer *w, struct lk_str body, const c
             w->comma = true;
         }
     }
+    lk_json_end_object(w);
+}
+
+/* The same, unless it takes more than half of the room: rows are what was asked for. Then the
+ * answer says so. Returns the bytes that this takes. */
+static size_t write_detail(struct lk_json_writer *w, struct lk_str body, const char *rows_member,
+                           size_t max_bytes)
+{
+    size_t before = w->buf->len, bytes;
+    bool comma = w->comma;
+
+    write_whole_detail(w, body, rows_member);
+    bytes = w->buf->len - before;
+    if (bytes <= max_bytes / 2 && !w->buf->overflow)
+        return bytes;
+    lk_buf_truncate(w->buf, before);
+    w->comma = comma;
+    lk_json_key(w, "detail_left_out");
+    lk_json_begin_object(w);
+    lk_json_member_string(w, "reason", LK_STR("answer_bytes"));
+    lk_json_member_integer(w, "limit", (int64_t)(max_bytes / 2));
+    lk_json_member_string(w, "how", lk_str(how_detail));
     lk_json_end_object(w);
     return w->buf->len - before;
 }
@@ -224,7 +249,7 @@ static void write_json(struct lk_json_writer *w, struct lk_str body,
     size_t detail = 0;
 
     if (lk_json_type(body) == LK_JSON_OBJECT)
-        detail = write_detail(w, body, member);
+        detail = write_detail(w, body, member, max_bytes);
     lk_rows_write_list(w, rows, lk_json_count(rows), limit,
                        detail < max_bytes ? max_bytes - detail : 0);
 }

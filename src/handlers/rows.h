@@ -31,6 +31,7 @@ bool lk_rows_check(struct lk_arena *arena, const struct lk_api_answer *answer, s
  * Writes a result that passed lk_rows_check as members of the open object:
  *
  *     count, items [, detail]                  json, json_detail, json_bi
+ *     detail_left_out                          in its place when it takes half of the room
  *     format, text                             csv, txt, md, html, sql
  *     limit_reached: true, limit               as many rows as were asked for: there may be more
  *     limit_applied, limit_note                the requested limit was above the maximum
