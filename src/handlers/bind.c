@@ -31,10 +31,12 @@ static size_t wrapper_size(const struct lk_field *field)
     }
 }
 
-static struct lk_string join_comma(struct lk_arena *arena, const struct lk_string_list *list)
+struct lk_string lk_join_comma(struct lk_arena *arena, const struct lk_string_list *list)
 {
     size_t len = 0, at = 0;
 
+    if (list->is != LK_PRESENT)
+        return (struct lk_string){0};
     for (size_t i = 0; i < list->len; i++)
         len += list->items[i].len + 1;
     char *text = lk_arena_alloc(arena, len + 1);
@@ -86,7 +88,7 @@ static void convert(struct lk_arena *arena, enum lk_bind_convert how, const stru
         memcpy(target, value, wrapper_size(field));
         break;
     case LK_CONVERT_JOIN_COMMA:
-        *(struct lk_string *)target = join_comma(arena, value);
+        *(struct lk_string *)target = lk_join_comma(arena, value);
         break;
     case LK_CONVERT_TO_STRING:
         *(struct lk_string *)target = to_string(arena, field, value);

@@ -26,6 +26,9 @@ bool lk_bind_request(struct lk_arena *arena, const struct lk_binding *binding,
 void lk_bind_same_names(struct lk_arena *arena, const struct lk_type *args_type, const void *args,
                         const struct lk_type *type, void *object);
 
+/* The list as one comma-separated string; absent when the list is. */
+struct lk_string lk_join_comma(struct lk_arena *arena, const struct lk_string_list *list);
+
 /* Makes all readOnly fields absent, so that an object that came from Looker can be sent back. */
 void lk_clear_read_only(const struct lk_type *type, void *object);
 

@@ -3,7 +3,9 @@
  * answer has no such mark, which is why a manifest row cannot say this.)
  */
 #include "handlers/ask.h"
+#include "handlers/bind.h"
 #include "handlers/context.h"
+#include "handlers/fields.h"
 #include "handlers/items.h"
 #include "looker_tools.h"
 #include "json/project.h"
@@ -25,24 +27,6 @@ static const struct lk_projection result_projection = {
     .n_fields = sizeof(result_fields) / sizeof(result_fields[0]),
 };
 
-static struct lk_string join(struct lk_arena *arena, const struct lk_string_list *types)
-{
-    struct lk_str joined = {0};
-
-    for (size_t i = 0; i < types->len; i++)
-        joined = i == 0 ? types->items[0]
-                        : lk_arena_printf(arena, "%.*s,%.*s", LK_STR_ARG(joined),
-                                          LK_STR_ARG(types->items[i]));
-    return (struct lk_string){joined, types->is};
-}
-
-static bool is_hidden(struct lk_str item)
-{
-    struct lk_str hidden;
-
-    return lk_json_get(item, LK_STR("hidden"), &hidden) && lk_json_is_true(hidden);
-}
-
 bool lk_handler_search_content(struct mcp_call *call, const void *args_, struct lk_error *err)
 {
     const struct looker_search_content_args *args = args_;
@@ -55,7 +39,7 @@ bool lk_handler_search_content(struct mcp_call *call, const void *args_, struct 
 
     struct looker_search_content_params params = {
         .terms = args->query_string,
-        .types = join(arena, &args->types),
+        .types = lk_join_comma(arena, &args->types),
         .limit = args->limit,
         .offset = args->offset,
     };
@@ -65,7 +49,7 @@ bool lk_handler_search_content(struct mcp_call *call, const void *args_, struct 
     lk_items_init(items, arena, lk_tool_max_answer_bytes(context), 0, -1);
     struct lk_json_iter it = lk_json_iter(list);
     for (; lk_json_next(&it, NULL, &item); n++) {
-        if ((is_hidden(item) && !lk_is_true(args->include_hidden)) || !lk_items_next(items))
+        if ((lk_is_hidden(item) && !lk_is_true(args->include_hidden)) || !lk_items_next(items))
             continue;
         /* What there is no room for is cut below. */
         lk_project(item, &result_projection, false, &items->buf, NULL);

@@ -37,13 +37,6 @@ static struct lk_str find_fields(struct lk_str explore, const char *category)
     return lk_json_get_path(explore, path, &list) ? list : LK_STR("[]");
 }
 
-static bool is_hidden(struct lk_str field)
-{
-    struct lk_str hidden;
-
-    return lk_json_get(field, LK_STR("hidden"), &hidden) && lk_json_is_true(hidden);
-}
-
 /* ---- list_dimensions, list_measures ---- */
 
 /* Their arguments are the same, but each has a struct of its own. */
@@ -52,6 +45,13 @@ struct wanted {
     bool hidden, sql;
     int64_t limit, offset;
 };
+#define WANTED(args)                                                                               \
+    {                                                                                              \
+        .model = (args)->model_name, .explore = (args)->explore_name, .search = (args)->search,    \
+        .view = (args)->view, .hidden = lk_is_true((args)->include_hidden),                        \
+        .sql = lk_is_true((args)->include_sql), .limit = (args)->limit.value,                      \
+        .offset = (args)->offset.value                                                             \
+    }
 
 /* Is the field's name "<view>.…"? */
 static bool is_of_view(struct lk_arena *arena, struct lk_str field, struct lk_string view)
@@ -73,7 +73,7 @@ static void add_fields(struct lk_arena *arena, const struct wanted *wanted, stru
     struct lk_str field;
 
     while (lk_json_next(&it, NULL, &field)) {
-        if ((is_hidden(field) && !wanted->hidden) || !is_of_view(arena, field, wanted->view) ||
+        if ((lk_is_hidden(field) && !wanted->hidden) || !is_of_view(arena, field, wanted->view) ||
             !lk_search_object(arena, &search, field, searched) || !lk_items_next(items))
             continue;
         struct lk_json_writer w = lk_json_writer(&items->buf);
@@ -110,32 +110,14 @@ static bool list_fields(struct mcp_call *call, const struct wanted *wanted, cons
 bool lk_handler_list_dimensions(struct mcp_call *call, const void *args_, struct lk_error *err)
 {
     const struct looker_list_dimensions_args *args = args_;
-    struct wanted wanted = {
-        .model = args->model_name,
-        .explore = args->explore_name,
-        .search = args->search,
-        .view = args->view,
-        .hidden = lk_is_true(args->include_hidden),
-        .sql = lk_is_true(args->include_sql),
-        .limit = args->limit.value,
-        .offset = args->offset.value,
-    };
+    struct wanted wanted = WANTED(args);
     return list_fields(call, &wanted, "dimensions", err);
 }
 
 bool lk_handler_list_measures(struct mcp_call *call, const void *args_, struct lk_error *err)
 {
     const struct looker_list_measures_args *args = args_;
-    struct wanted wanted = {
-        .model = args->model_name,
-        .explore = args->explore_name,
-        .search = args->search,
-        .view = args->view,
-        .hidden = lk_is_true(args->include_hidden),
-        .sql = lk_is_true(args->include_sql),
-        .limit = args->limit.value,
-        .offset = args->offset.value,
-    };
+    struct wanted wanted = WANTED(args);
     return list_fields(call, &wanted, "measures", err);
 }
 
@@ -177,7 +159,7 @@ static bool write_category(struct overview *overview, struct lk_json_writer *w,
 
     lk_items_init(items, overview->arena, max_bytes, 0, -1);
     while (lk_json_next(&it, NULL, &field)) {
-        if ((is_hidden(field) && !overview->hidden) || !lk_items_next(items))
+        if ((lk_is_hidden(field) && !overview->hidden) || !lk_items_next(items))
             continue;
         struct lk_json_writer item = lk_json_writer(&items->buf);
         lk_write_short(&item, field, &lk_field_short_projection);

@@ -119,6 +119,13 @@ struct lk_str lk_projection_fields(struct lk_arena *arena, const struct lk_proje
     return text;
 }
 
+bool lk_is_hidden(struct lk_str object)
+{
+    struct lk_str hidden;
+
+    return lk_json_get(object, LK_STR("hidden"), &hidden) && lk_json_is_true(hidden);
+}
+
 static bool is_empty(struct lk_str value)
 {
     switch (lk_json_type(value)) {

@@ -22,6 +22,9 @@ void lk_write_short(struct lk_json_writer *w, struct lk_str object,
 void lk_write_short_members(struct lk_json_writer *w, struct lk_str object,
                             const struct lk_projection *projection);
 
+/* Whether Looker marks the object (a field, an explore, a piece of content) as hidden. */
+bool lk_is_hidden(struct lk_str object);
+
 /* What list_dimensions and list_measures show of a field; the SQL only for those who ask for it. */
 struct lk_projection lk_field_projection(bool sql);
 /* Writes that, without suggest_explore and suggest_dimension where they name the field itself. */

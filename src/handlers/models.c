@@ -47,12 +47,8 @@ static struct lk_str find_explores(struct lk_str of_model)
 static bool is_shown(struct lk_arena *arena, struct lk_str explore, bool include_hidden,
                      const struct lk_search *search)
 {
-    struct lk_str hidden;
-
-    if (!include_hidden && lk_json_get(explore, LK_STR("hidden"), &hidden) &&
-        lk_json_is_true(hidden))
-        return false;
-    return lk_search_object(arena, search, explore, searched_explore);
+    return (include_hidden || !lk_is_hidden(explore)) &&
+           lk_search_object(arena, search, explore, searched_explore);
 }
 
 /* ---- list_models ---- */
