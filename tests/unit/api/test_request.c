@@ -1,28 +1,12 @@
 /*
  * What goes over the wire for an operation: api/request.c over the real generated rows.
  */
-#include "../test.h"
+#include "../with_arena.h"
 
 #include "api/request.h"
 #include "looker_ops.h"
 
 #define ROOT LK_STR("https://looker.example.com/api/4.0")
-
-static struct lk_arena *arena;
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena = lk_arena_new();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    lk_arena_free(arena);
-    return 0;
-}
 
 static struct lk_wire_request build(struct lk_api_request request)
 {

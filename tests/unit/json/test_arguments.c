@@ -1,27 +1,12 @@
 /*
  * json/codec: lk_decode_arguments. The messages are what a model reads, so they are compared whole.
  */
+#include "../with_arena.h"
 #include "codec_sample.h"
 
 #include "json/tree.h"
 
 #include <time.h>
-
-static struct lk_arena *arena;
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena = lk_arena_new();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    lk_arena_free(arena);
-    return 0;
-}
 
 static const cJSON *parse(const char *text)
 {

@@ -2,27 +2,12 @@
  * json/type and json/codec: answers into structs, structs into JSON, and the check of a text
  * against a table.
  */
+#include "../with_arena.h"
 #include "codec_sample.h"
 
 #include "json/scan.h"
 
 #include <math.h>
-
-static struct lk_arena *arena;
-
-static int set_up(void **state)
-{
-    (void)state;
-    arena = lk_arena_new();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    lk_arena_free(arena);
-    return 0;
-}
 
 static struct lk_str checked(const char *text)
 {
