@@ -42,7 +42,7 @@ static bool admit(struct mcp_call *call, struct lk_error *err)
     const struct lk_str names[] = {tools->user_email_header, tools->user_token_header};
 
     for (size_t i = 0; tools->sudo_as_user && i < 2; i++) {
-        if (mcp_call_header(call, names[i]).len > 0)
+        if (mcp_call_header(call, names[i]).ptr != NULL) /* even if empty */
             return lk_fail(err, LK_ERROR_UNSUPPORTED,
                            "the header %.*s asks to run as a user, which this version cannot do; "
                            "leave the header out, or set LOOKER_SUDO_AS_USER=false to ignore it",

@@ -65,7 +65,8 @@ struct mcp_peer {
 struct mcp_inbound {
     struct mcp_peer *peer;
     struct lk_str body; /* the message, or the batch */
-    /* The value of an HTTP request header, or an empty string; NULL function: there are none. */
+    /* The value of an HTTP request header: len 0 when it is there but empty, ptr NULL as well when
+     * it is not; NULL function: there are none. */
     struct lk_str (*header)(void *arg, struct lk_str name);
     /*
      * Called exactly once, possibly before mcp_server_receive returns. http_status: 200 with a

@@ -62,7 +62,8 @@ struct lk_buf *mcp_call_answer(struct mcp_call *call);
 /* What the assembly gave the server for its tools (struct mcp_server_options.tool_context). */
 void *mcp_call_context(struct mcp_call *call);
 
-/* What the transport said of the caller: the value of an HTTP request header, or empty. */
+/* What the transport said of the caller: the value of an HTTP request header. One that is there but
+ * empty has a ptr and len 0; one that is not has ptr NULL. */
 struct lk_str mcp_call_header(const struct mcp_call *call, struct lk_str name);
 
 /* Sends notifications/progress if the caller asked for it (a progressToken) and the transport can;

@@ -74,7 +74,8 @@ void lk_http_check_stopped(struct lk_http_server *server);
 
 void lk_http_register_routes(struct lk_http_server *server, h2o_hostconf_t *host);
 
-/* The first header of that name, trimmed; several are joined with ", " (RFC 9110 section 5.3). */
+/* The header of that name, trimmed; several are joined with ", " (RFC 9110 section 5.3). ptr is
+ * NULL only when there is none. */
 struct lk_str lk_http_header(h2o_req_t *req, struct lk_str name);
 /* `name` and `value` live as long as the request's pool. */
 void lk_http_add_header(h2o_req_t *req, struct lk_str name, struct lk_str value);

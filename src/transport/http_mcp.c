@@ -66,7 +66,7 @@ static bool copy_header(void *arg, struct lk_str name)
     struct exchange *exchange = copying->exchange;
     struct lk_str value = lk_http_header(copying->req, name);
 
-    if (value.len != 0)
+    if (value.ptr != NULL) /* one that says nothing is there all the same */
         exchange->headers[exchange->n_headers++] =
             (struct header){name, lk_arena_str(exchange->arena, value)};
     return false;

@@ -199,15 +199,19 @@ def test_http2_is_not_offered(http: Any) -> None:
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.parametrize("value", ["ada@example.com", "", " "])
 @pytest.mark.parametrize("header", ["X-User-Email", "X-User-Token"])
-def test_identity_headers_never_widen_an_identity(http: Any, looker: Sandbox, header: str) -> None:
-    """Whoever sends one expects that user's rights; the service account's would be others."""
+def test_identity_headers_never_widen_an_identity(
+    http: Any, looker: Sandbox, header: str, value: str
+) -> None:
+    """Whoever sends one expects that user's rights; the service account's would be others. A
+    gateway that knows no user and sends the header empty does not mean the service account."""
     server = http()
-    server.headers = {header: "ada@example.com"}
+    server.headers = {header: value}
     assert header in server.failure("whoami")["error"]
     assert looker.requests("me") == []
     server.headers = {}
     assert server.answer("whoami")
     told = http(SUDO_AS_USER="false")
-    told.headers = {header: "ada@example.com"}
+    told.headers = {header: value}
     assert told.answer("whoami")["id"] == "1"
