@@ -238,28 +238,23 @@ static bool open_http(struct service *service, struct lk_error *err)
     struct lk_worker *worker = service->worker;
     const struct lk_config *config = worker->config;
 
-    if (!lk_http_server_new(
-            &(struct lk_http_server_options){
-                .loop = worker->loop,
-                .log = &worker->log,
-                .server = worker->mcp,
-                .host = config->host,
-                .port = (uint16_t)config->port,
-                .max_body_name = "LOOKER_MAX_REQUEST_BYTES",
-                .max_body_bytes = (size_t)config->max_request_bytes,
-                .allowed_origins = config->allowed_origins,
-                .allowed_hosts = config->allowed_hosts,
-                .auth_token = config->auth_token,
-                .forward_headers = worker->identity_headers,
-                .ready = is_ready,
-                .ready_arg = worker,
-            },
-            &service->http, err))
-        return false;
-    lk_log_info(&worker->log, "http.listening", lk_log_str("host", config->host),
-                lk_log_int("port", lk_http_server_port(service->http)),
-                lk_log_text("path", "/mcp"));
-    return true;
+    return lk_http_server_new(
+        &(struct lk_http_server_options){
+            .loop = worker->loop,
+            .log = &worker->log,
+            .server = worker->mcp,
+            .host = config->host,
+            .port = (uint16_t)config->port,
+            .max_body_name = "LOOKER_MAX_REQUEST_BYTES",
+            .max_body_bytes = (size_t)config->max_request_bytes,
+            .allowed_origins = config->allowed_origins,
+            .allowed_hosts = config->allowed_hosts,
+            .auth_token = config->auth_token,
+            .forward_headers = worker->identity_headers,
+            .ready = is_ready,
+            .ready_arg = worker,
+        },
+        &service->http, err);
 }
 
 static void log_out(void *arg)

@@ -1,5 +1,6 @@
 /*
- * The HTTP server's listener and connections, its start and its end (see http.h). Called by main.
+ * The HTTP server's listener and connections, its start and its end (see http.h). Called by
+ * worker.c.
  *
  *     listening ──stop──> draining ──grace──> calls cancelled ──CLOSE_MS──> connections cut
  *                            └─────────── no connection left: stopped(arg) ──────────┘
@@ -389,7 +390,7 @@ bool lk_http_server_new(const struct lk_http_server_options *options,
     server->stop_timer = lk_timer(on_stop_timer, server);
     start_h2o(server, fd);
     lk_log_info(server->options.log, "http.listening", lk_log_str("host", server->options.host),
-                lk_log_int("port", server->port));
+                lk_log_int("port", server->port), lk_log_text("path", "/mcp"));
     *ret_server = server;
     return true;
 }

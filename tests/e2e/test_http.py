@@ -153,6 +153,15 @@ def listening(server: HttpServer) -> list[str]:
     return found
 
 
+def test_one_line_says_where_it_listens(http: Any) -> None:
+    server = http()
+    assert server.answer("whoami")
+    lines = [entry for entry in server.process.log() if entry["event"] == "http.listening"]
+    assert [(line["host"], line["port"], line["path"]) for line in lines] == [
+        ("127.0.0.1", server.port, "/mcp")
+    ]
+
+
 def test_only_loopback_is_bound_by_default(http: Any) -> None:
     assert listening(http()) == ["0100007F"]
 
