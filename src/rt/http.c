@@ -55,6 +55,8 @@ struct lk_http *lk_http_new(struct lk_loop *loop, const struct lk_http_options *
     if (http->options.max_in_flight == 0)
         http->options.max_in_flight = LK_HTTP_MAX_IN_FLIGHT;
     http->waiting_tail = &http->waiting;
+    http->budget = lk_http_budget_new(options->max_total_bytes > 0 ? options->max_total_bytes
+                                                                   : LK_HTTP_MAX_TOTAL_BYTES);
     http->proxy = names_proxy();
     return http;
 }
@@ -67,6 +69,7 @@ void lk_http_free(struct lk_http *http)
     lk_http_multi_close(http);
     free((char *)http->options.ca_file);
     free(http->user_agent_line);
+    lk_http_budget_release(http->budget);
     free(http);
 }
 
@@ -266,7 +269,7 @@ static void take_answer(const struct lk_http_transfer *transfer, struct lk_arena
         .content_type =
             content_type != NULL ? lk_arena_str(arena, lk_str(content_type)) : (struct lk_str){0},
         .retry_after_s = transfer->retry_after_s,
-        .body = lk_buf_view(transfer->body),
+        .body = lk_buf_view(&transfer->body->buf),
     };
 }
 
@@ -299,13 +302,12 @@ static bool exchange(struct lk_http_transfer *transfer, struct lk_arena *arena,
     transfer->easy = lk_http_handle_take(transfer->http);
     if (transfer->easy == NULL)
         return lk_fail(err, LK_ERROR_INTERNAL, "libcurl has no memory for a request");
-    transfer->body = lk_arena_new_object(arena, struct lk_buf);
-    lk_buf_init(transfer->body, max_bytes > 0 ? max_bytes : LK_HTTP_MAX_ANSWER_BYTES);
-    lk_arena_defer(arena, lk_buf_free_deferred, transfer->body);
+    transfer->body = lk_http_body_new(arena, transfer->http->budget,
+                                      max_bytes > 0 ? max_bytes : LK_HTTP_MAX_ANSWER_BYTES);
     ok = await_answer(transfer, arena, ret_answer, err);
     lk_http_handle_give(transfer->http, transfer->easy);
     if (!ok)
-        lk_buf_free(transfer->body);
+        lk_http_body_drop(transfer->body);
     return ok;
 }
 

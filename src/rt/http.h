@@ -19,7 +19,9 @@ struct lk_http_options {
     uint32_t connect_timeout_ms; /* 0: 10,000 */
     uint32_t max_in_flight;      /* requests at once; 0: 64; those beyond it wait, first come first
                                     served. With HTTP/1.1 each has a connection of its own. */
-    bool http1_only;             /* do not negotiate HTTP/2 */
+    size_t max_total_bytes; /* of all answers that are in memory at once, until their arenas are
+                               freed; 0: 512 MiB */
+    bool http1_only;        /* do not negotiate HTTP/2 */
 };
 
 /* curl itself is initialised on the first request, so that a start that makes none is quick. */

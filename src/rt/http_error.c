@@ -44,7 +44,7 @@ static bool fail_by_deadline(const struct lk_http_transfer *transfer, const char
         return lk_fail(err, LK_ERROR_TIMEOUT,
                        "the answer of %s was not complete within %llu ms: %zu bytes of its header "
                        "and %zu of its body had come",
-                       where, ms, transfer->header_bytes, transfer->body->len);
+                       where, ms, transfer->header_bytes, transfer->body->buf.len);
     if (sent_us > 0)
         return lk_fail(err, LK_ERROR_TIMEOUT, "%s did not answer within %llu ms", where, ms);
     return lk_fail(err, LK_ERROR_TIMEOUT, "there was no connection with %s within %llu ms", where,
@@ -58,10 +58,15 @@ static bool fail_by_limit(const struct lk_http_transfer *transfer, const char *w
         return lk_fail(err, LK_ERROR_LIMIT,
                        "the header of the answer of %s is larger than %zu bytes or %d lines", where,
                        LK_HTTP_MAX_HEADER_BYTES, LK_HTTP_MAX_HEADER_LINES);
+    if (transfer->over_budget)
+        return lk_fail(err, LK_ERROR_LIMIT,
+                       "all answers that are in memory together would be larger than the limit of "
+                       "%zu bytes; call again when fewer calls are running, or ask for less",
+                       transfer->http->budget->max_bytes);
     return lk_fail(err, LK_ERROR_LIMIT,
                    "the answer of %s is larger than the limit of %zu bytes; ask for less: fewer "
                    "rows, fewer fields, or a page at a time",
-                   where, transfer->body->max_bytes);
+                   where, transfer->body->buf.max_bytes);
 }
 
 static bool fail_cut_off(const struct lk_http_transfer *transfer, const char *where,
@@ -72,7 +77,7 @@ static bool fail_cut_off(const struct lk_http_transfer *transfer, const char *wh
     return lk_fail(err, LK_ERROR_NETWORK,
                    "the connection with %s ended before the answer was complete: %zu bytes of its "
                    "header and %zu of its body had come",
-                   where, transfer->header_bytes, transfer->body->len);
+                   where, transfer->header_bytes, transfer->body->buf.len);
 }
 
 static bool fail_to_connect(const struct lk_http_transfer *transfer, const char *where,

@@ -1,8 +1,9 @@
 /*
- * What the three files of the HTTP client share.
+ * What the files of the HTTP client share.
  *
  *     http.c        one request: checks it, sets up an easy handle, awaits, takes the answer
  *     http_multi.c  curl's multi handle on the loop: sockets, its one time-out, what has finished
+ *     http_body.c   the bytes of an answer, and what all of them may take together
  *     http_error.c  from curl's result codes to errors that a user can act on
  */
 #ifndef LK_RT_HTTP_INTERNAL_H
@@ -19,10 +20,23 @@
 #define LK_HTTP_MAX_ANSWER_BYTES ((size_t)64 * 1024 * 1024)
 #define LK_HTTP_MAX_HEADER_BYTES ((size_t)256 * 1024) /* all of an answer's header lines */
 #define LK_HTTP_MAX_HEADER_LINES 1000
+#define LK_HTTP_MAX_TOTAL_BYTES ((size_t)512 * 1024 * 1024)
 #define LK_HTTP_IDLE_HANDLES 64
 #define LK_HTTP_ENCODINGS "gzip, deflate"
 
 struct lk_http_socket;
+
+/* What all answers in memory may take together. They outlive their requests, and may outlive the
+ * client. */
+struct lk_http_budget {
+    size_t used_bytes, max_bytes;
+    size_t refs; /* the client, and each body */
+};
+
+struct lk_http_body {
+    struct lk_buf buf;
+    struct lk_http_budget *budget;
+};
 
 struct lk_http {
     struct lk_loop *loop;
@@ -35,6 +49,7 @@ struct lk_http {
     CURL *idle[LK_HTTP_IDLE_HANDLES]; /* with all set that is the same for each request */
     size_t n_idle;
     size_t n_in_flight;
+    struct lk_http_budget *budget;
     struct lk_http_transfer *waiting, **waiting_tail; /* for one of them to end */
     char *user_agent_line;                            /* "User-Agent: …", or NULL */
     bool proxy;                                       /* the environment names one */
@@ -49,7 +64,8 @@ struct lk_http_transfer {
     bool admitted;                 /* one of max_in_flight */
     CURL *easy;                    /* NULL until then */
     struct lk_timer deadline;
-    struct lk_buf *body;
+    struct lk_http_body *body;
+    bool over_budget;
     size_t header_bytes, header_lines;
     bool in_header;       /* of the answer that counts, or of a 1xx before it */
     bool header_complete; /* its empty line has come */
@@ -65,6 +81,18 @@ bool lk_http_multi_open(struct lk_http *http, struct lk_error *err);
 void lk_http_multi_close(struct lk_http *http);
 CURL *lk_http_handle_take(struct lk_http *http);
 void lk_http_handle_give(struct lk_http *http, CURL *easy);
+
+/* http_body.c */
+struct lk_http_budget *lk_http_budget_new(size_t max_bytes);
+void lk_http_budget_release(struct lk_http_budget *budget);
+/* Empty; freed with the arena. */
+struct lk_http_body *lk_http_body_new(struct lk_arena *arena, struct lk_http_budget *budget,
+                                      size_t max_bytes);
+/* False when the answer or all answers together would be too large; *ret_over_budget says which. */
+bool lk_http_body_append(struct lk_http_body *body, const char *bytes, size_t len,
+                         bool *ret_over_budget);
+/* Gives the memory back before the arena does. */
+void lk_http_body_drop(struct lk_http_body *body);
 
 /* http_error.c: returns false. */
 bool lk_http_fail(const struct lk_http_transfer *transfer, struct lk_error *err);

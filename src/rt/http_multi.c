@@ -240,7 +240,9 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 {
     struct lk_http_transfer *transfer = arg;
 
-    return lk_buf_append(transfer->body, bytes, size * n) ? size * n : CURL_WRITEFUNC_ERROR;
+    if (!lk_http_body_append(transfer->body, bytes, size * n, &transfer->over_budget))
+        return CURL_WRITEFUNC_ERROR;
+    return size * n;
 }
 
 static struct lk_str header_value(struct lk_str line, const char *name)

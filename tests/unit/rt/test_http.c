@@ -472,6 +472,32 @@ static void test_over_the_limit(void **state)
     assert_names_peer(f, &call.err);
 }
 
+/* Two answers, each within its limit, but not both at once. */
+static void test_over_the_budget(void **state)
+{
+    struct fixture *f = *state;
+    struct client narrow;
+    struct call call;
+
+    client_open(&narrow, &(struct lk_http_options){.verify_tls = true, .max_total_bytes = 6000000});
+    call = call_for(f, "/large/5000000");
+    call_now(&call, &narrow);
+    assert_true(call.ok);
+    for (int i = 0; i < 2; i++) { /* what failed takes nothing */
+        call = call_for(f, "/large/2000000");
+        call_now(&call, &narrow);
+        assert_false(call.ok);
+        assert_int_equal(call.err.kind, LK_ERROR_LIMIT);
+        assert_has(call.err.message, "6000000 bytes");
+    }
+    lk_arena_free(narrow.arena);
+    narrow.arena = lk_arena_new();
+    call = call_for(f, "/large/5000000");
+    call_now(&call, &narrow);
+    assert_true(call.ok);
+    client_close(&narrow); /* whose arena is freed last */
+}
+
 static void test_cut_off(void **state)
 {
     static const struct {
@@ -712,6 +738,7 @@ int main(void)
         TEST(test_a_large_body_is_sent_at_once),
         TEST(test_retry_after),
         TEST(test_over_the_limit),
+        TEST(test_over_the_budget),
         TEST(test_cut_off),
         TEST(test_not_http),
         TEST(test_time_out),
