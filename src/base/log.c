@@ -1,7 +1,8 @@
 /*
- * Log lines (base/log.h): each is put together in memory and written with one write(2), so lines
- * of several threads or processes do not mix. A line that cannot be written at once is dropped:
- * logging never stops the server, not even when stderr is a pipe that nobody reads.
+ * Log lines (base/log.h): each is put together in memory and written with one write(2) of PIPE_BUF
+ * bytes at most, which pipes take whole or not at all: lines of several threads or processes do not
+ * mix, and none loses its end. A line that cannot be written at once is dropped: logging never
+ * stops the server, not even when stderr is a pipe that nobody reads.
  */
 #include "base/log.h"
 
@@ -16,11 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MAX_EVENT_BYTES 128
 #define MAX_VALUE_BYTES 1024
-#define MAX_LINE_BYTES ((size_t)64 << 10)
-/* What may always be added to a line that took fields up to MAX_LINE_BYTES. */
-#define LINE_TAIL_BYTES 64
-#define REST_OF_LINE_MS 100
+#define MIN_CUT_BYTES 32   /* of a value that is cut to fit; shorter ones are left out */
+#define LINE_TAIL_BYTES 32 /* what closes a line */
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 
@@ -35,7 +35,7 @@ static void put_time(struct lk_buf *line)
                   utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000);
 }
 
-static void put_field(struct lk_buf *line, const struct lk_log_field *field)
+static void put_field(struct lk_buf *line, const struct lk_log_field *field, size_t max_text_bytes)
 {
     lk_buf_lit(line, ",\"");
     lk_escape_json(line, lk_str(field->name));
@@ -43,7 +43,7 @@ static void put_field(struct lk_buf *line, const struct lk_log_field *field)
     switch (field->kind) {
     case LK_LOG_TEXT:
         lk_buf_char(line, '"');
-        lk_escape_json(line, lk_str_cut(field->text, MAX_VALUE_BYTES));
+        lk_escape_json(line, lk_str_cut(field->text, max_text_bytes));
         lk_buf_char(line, '"');
         break;
     case LK_LOG_INTEGER:
@@ -55,26 +55,32 @@ static void put_field(struct lk_buf *line, const struct lk_log_field *field)
     }
 }
 
-/* A pipe that poll calls writable takes PIPE_BUF bytes without blocking, which is more than nearly
- * every line has. The rest of a longer one must follow, or the next line breaks: that is waited for
- * a little. */
+/* Makes a text shorter until the field fits, or leaves it out. False when the line lacks
+ * something. */
+static bool fit_field(struct lk_buf *line, const struct lk_log_field *field)
+{
+    size_t before = line->len;
+
+    for (size_t max = MAX_VALUE_BYTES; max >= MIN_CUT_BYTES; max /= 2) {
+        put_field(line, field, max);
+        if (!line->overflow && line->len <= PIPE_BUF - LINE_TAIL_BYTES)
+            return max == MAX_VALUE_BYTES;
+        lk_buf_truncate(line, before);
+        if (field->kind != LK_LOG_TEXT)
+            break;
+    }
+    return false;
+}
+
+/* A pipe that poll calls writable takes PIPE_BUF bytes at once and whole. */
 static void write_line(int fd, const struct lk_buf *line)
 {
-    size_t done = 0;
+    struct pollfd out = {.fd = fd, .events = POLLOUT};
+    ssize_t n;
 
-    while (done < line->len) {
-        struct pollfd out = {.fd = fd, .events = POLLOUT};
-        size_t left = line->len - done;
-        int ready = poll(&out, 1, done == 0 ? 0 : REST_OF_LINE_MS);
-        ssize_t n = 0;
-
-        if (ready > 0)
-            n = write(fd, line->ptr + done, left < PIPE_BUF ? left : PIPE_BUF);
-        if (ready == 0 || ((ready < 0 || n < 0) && errno != EINTR))
-            return;
-        if (n > 0)
-            done += (size_t)n;
-    }
+    do
+        n = poll(&out, 1, 0) > 0 ? write(fd, line->ptr, line->len) : 0;
+    while (n < 0 && errno == EINTR);
 }
 
 void lk_log_write(const struct lk_log *log, enum lk_log_level level, const char *event,
@@ -83,23 +89,19 @@ void lk_log_write(const struct lk_log *log, enum lk_log_level level, const char 
     if (log == NULL || level < log->level)
         return;
     int saved_errno = errno; /* callers log between a failing call and their look at errno */
+    bool whole = true;
     struct lk_buf line;
-    lk_buf_init(&line, MAX_LINE_BYTES + LINE_TAIL_BYTES);
+    lk_buf_init(&line, PIPE_BUF);
 
     lk_buf_lit(&line, "{\"ts\":\"");
     put_time(&line);
     lk_buf_printf(&line, "\",\"level\":\"%s\",\"event\":\"", level_names[level]);
-    lk_escape_json(&line, lk_str_cut(lk_str(event), MAX_VALUE_BYTES));
+    lk_escape_json(&line, lk_str_cut(lk_str(event), MAX_EVENT_BYTES));
     lk_buf_char(&line, '"');
-    for (size_t i = 0; i < n_fields; i++) {
-        size_t before = line.len;
-        put_field(&line, &fields[i]);
-        if (line.overflow || line.len > MAX_LINE_BYTES) {
-            lk_buf_truncate(&line, before);
-            lk_buf_lit(&line, ",\"truncated\":true");
-            break;
-        }
-    }
+    for (size_t i = 0; i < n_fields; i++)
+        whole = fit_field(&line, &fields[i]) && whole;
+    if (!whole)
+        lk_buf_lit(&line, ",\"truncated\":true");
     lk_buf_lit(&line, "}\n");
     write_line(log->fd, &line);
     lk_buf_free(&line);

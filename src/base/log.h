@@ -5,8 +5,9 @@
  *
  *     lk_log_info(log, "http.listening", lk_log_text("host", host), lk_log_int("port", 8080));
  *
- * Events are dotted lower-case words. Values are escaped and cut at 1,024 bytes. Never pass a
- * secret or a token: there is no filter that would save you.
+ * Events are dotted lower-case words. Values are escaped and cut at 1,024 bytes; a line stays
+ * within PIPE_BUF, values are cut further (or left out) for that, and `"truncated":true` says so.
+ * Never pass a secret or a token: there is no filter that would save you.
  */
 #ifndef LK_BASE_LOG_H
 #define LK_BASE_LOG_H
@@ -46,7 +47,8 @@ static inline struct lk_log_field lk_log_bool(const char *name, bool value)
     return (struct lk_log_field){.name = name, .kind = LK_LOG_BOOLEAN, .integer = value};
 }
 
-/* Writes one line with one write(2). log may be NULL: nothing happens. */
+/* Writes one line with one write(2), or drops it when it would have to wait. log may be NULL:
+ * nothing happens. errno stays as it is. */
 void lk_log_write(const struct lk_log *log, enum lk_log_level level, const char *event,
                   const struct lk_log_field *fields, size_t n_fields);
 
