@@ -34,9 +34,7 @@ static bool fail_group(struct lk_str name, struct lk_error *err)
 static bool mark_groups(struct lk_str list, bool *chosen, struct lk_error *err)
 {
     while (list.len > 0) {
-        const char *comma = memchr(list.ptr, ',', list.len);
-        size_t len = comma != NULL ? (size_t)(comma - list.ptr) : list.len;
-        struct lk_str name = lk_str_trim(lk_str_n(list.ptr, len));
+        struct lk_str name = lk_str_trim(lk_str_take(&list, ','));
         bool all = lk_str_eq(name, LK_STR("all")), known = all || name.len == 0;
 
         for (size_t i = 0; i < LOOKER_GROUP_COUNT; i++) {
@@ -45,8 +43,6 @@ static bool mark_groups(struct lk_str list, bool *chosen, struct lk_error *err)
         }
         if (!known)
             return fail_group(name, err);
-        len += comma != NULL;
-        list = lk_str_n(list.ptr + len, list.len - len);
     }
     return true;
 }

@@ -1,5 +1,5 @@
 /*
- * The parts of base/str.h that are too long for a header: trimming and UTF-8.
+ * The parts of base/str.h that are too long for a header: trimming, lists and UTF-8.
  */
 #include "base/str.h"
 
@@ -19,6 +19,18 @@ struct lk_str lk_str_trim(struct lk_str s)
     while (s.len > 0 && is_blank(s.ptr[s.len - 1]))
         s.len--;
     return s;
+}
+
+struct lk_str lk_str_take(struct lk_str *rest, char separator)
+{
+    const char *end = rest->len > 0 ? memchr(rest->ptr, separator, rest->len) : NULL;
+    size_t len = end != NULL ? (size_t)(end - rest->ptr) : rest->len;
+    size_t taken = end != NULL ? len + 1 : len;
+    struct lk_str item = lk_str_n(rest->ptr, len);
+
+    if (taken > 0)
+        *rest = lk_str_n(rest->ptr + taken, rest->len - taken);
+    return item;
 }
 
 /* The table of RFC 3629 section 4: the second byte has a range of its own after E0, ED, F0, F4. */

@@ -61,6 +61,10 @@ static inline bool lk_str_starts(struct lk_str s, struct lk_str prefix)
 /* Without leading and trailing spaces, tabs, CR and LF. */
 struct lk_str lk_str_trim(struct lk_str s);
 
+/* Takes what stands before the next separator, or all of it, off *rest, and the separator as well.
+ * For a list: while (rest.len > 0). */
+struct lk_str lk_str_take(struct lk_str *rest, char separator);
+
 /* Whether every byte belongs to well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool lk_str_is_utf8(struct lk_str s);
 

@@ -10,14 +10,10 @@
 bool lk_http_list_any(struct lk_str list, bool (*each)(void *arg, struct lk_str item), void *arg)
 {
     while (list.len != 0) {
-        const char *comma = memchr(list.ptr, ',', list.len);
-        size_t len = comma != NULL ? (size_t)(comma - list.ptr) : list.len;
-        struct lk_str item = lk_str_trim(lk_str_n(list.ptr, len));
+        struct lk_str item = lk_str_trim(lk_str_take(&list, ','));
 
         if (item.len != 0 && each(arg, item))
             return true;
-        list.ptr += comma != NULL ? len + 1 : len;
-        list.len -= comma != NULL ? len + 1 : len;
     }
     return false;
 }
@@ -27,12 +23,8 @@ bool lk_http_list_any(struct lk_str list, bool (*each)(void *arg, struct lk_str 
 /* Cuts the next line off *text, without its end. */
 static struct lk_str next_line(struct lk_str *text)
 {
-    const char *newline = text->len != 0 ? memchr(text->ptr, '\n', text->len) : NULL;
-    size_t len = newline != NULL ? (size_t)(newline - text->ptr) : text->len;
-    struct lk_str line = lk_str_n(text->ptr, len);
+    struct lk_str line = lk_str_take(text, '\n');
 
-    text->ptr += newline != NULL ? len + 1 : len;
-    text->len -= newline != NULL ? len + 1 : len;
     if (line.len != 0 && line.ptr[line.len - 1] == '\r')
         line.len--;
     return line;
@@ -195,13 +187,8 @@ static bool token_in_query(h2o_req_t *req)
         return false;
     rest = lk_str_n(req->path.base + req->query_at + 1, req->path.len - req->query_at - 1);
     while (rest.len != 0) {
-        const char *end = memchr(rest.ptr, '&', rest.len);
-        size_t len = end != NULL ? (size_t)(end - rest.ptr) : rest.len;
-
-        if (is_token_parameter(lk_str_n(rest.ptr, len)))
+        if (is_token_parameter(lk_str_take(&rest, '&')))
             return true;
-        rest.ptr += end != NULL ? len + 1 : len;
-        rest.len -= end != NULL ? len + 1 : len;
     }
     return false;
 }

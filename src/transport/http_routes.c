@@ -162,11 +162,8 @@ static void answer_preflight(h2o_req_t *req)
 static bool is_json(h2o_req_t *req)
 {
     struct lk_str type = lk_http_header(req, LK_STR("content-type"));
-    const char *end = type.len != 0 ? memchr(type.ptr, ';', type.len) : NULL;
 
-    if (end != NULL)
-        type.len = (size_t)(end - type.ptr);
-    return lk_str_ieq(lk_str_trim(type), LK_STR("application/json"));
+    return lk_str_ieq(lk_str_trim(lk_str_take(&type, ';')), LK_STR("application/json"));
 }
 
 static void route_mcp(struct lk_http_server *server, h2o_req_t *req)

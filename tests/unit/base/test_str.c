@@ -122,11 +122,33 @@ static void cuts_between_characters(void **state)
     assert_int_equal(lk_str_cut(LK_STR("\x80\x80\x80\x80\x80\x80\x80\x80"), 7).len, 4);
 }
 
+static void takes_items_off_a_list(void **state)
+{
+    (void)state;
+    static const char *const items[] = {"a", "", " b ", "c"};
+    struct lk_str rest = LK_STR("a,, b ,c,");
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(rest.len > 0);
+        assert_true(lk_str_eq(lk_str_take(&rest, ','), lk_str(items[i])));
+    }
+    assert_int_equal(rest.len, 0); /* a separator at the end is no further item */
+    assert_int_equal(lk_str_take(&rest, ',').len, 0);
+
+    rest = LK_STR("a,b");
+    assert_true(lk_str_eq(lk_str_take(&rest, ';'), LK_STR("a,b")));
+    assert_int_equal(rest.len, 0);
+
+    rest = lk_str(NULL);
+    assert_null(lk_str_take(&rest, ',').ptr);
+    assert_null(rest.ptr);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compares_without_terminators),
         cmocka_unit_test(trims_only_the_ends),
+        cmocka_unit_test(takes_items_off_a_list),
         cmocka_unit_test(accepts_utf8),
         cmocka_unit_test(refuses_what_is_not_utf8),
         cmocka_unit_test(every_code_point_is_as_long_as_it_should),
