@@ -278,6 +278,10 @@ static inline const char *ask(struct world *world, const char *headers, const ch
 #define SLEEP(ms)                                                                                  \
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"sleep\","      \
     "\"arguments\":{\"ms\":" ms "}}}"
+/* An answer of 8 MB: more than the kernel takes in one go. */
+#define BIG                                                                                        \
+    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"big\","        \
+    "\"arguments\":{\"bytes\":8000000}}}"
 #define MODERN_SLEEP(ms)                                                                           \
     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"sleep\","      \
     "\"arguments\":{\"ms\":" ms "},\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":"        \

@@ -1,103 +1,8 @@
 /*
  * The HTTP transport under strain: requests that are slow, large or broken, clients that leave,
- * readiness, the limits, the way it stops.
+ * readiness, the limits.
  */
 #include "http_harness.h"
-
-#include <dirent.h>
-#include <dlfcn.h>
-#include <netdb.h>
-
-/* An answer of 8 MB: more than the kernel takes in one go. */
-#define BIG                                                                                        \
-    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"big\","        \
-    "\"arguments\":{\"bytes\":8000000}}}"
-
-/* ---- names with several addresses ---- */
-
-static struct sockaddr_in6 ipv6_loopback = {.sin6_family = AF_INET6};
-static struct sockaddr_in ipv4_foreign = {.sin_family = AF_INET};
-static struct sockaddr_in ipv4_loopback = {.sin_family = AF_INET};
-static struct addrinfo entries[2];
-
-static void set_entry(struct addrinfo *entry, void *address, in_port_t port)
-{
-    struct sockaddr *any = address;
-
-    ((struct sockaddr_in *)address)->sin_port = port; /* in the same place in both families */
-    *entry = (struct addrinfo){.ai_family = any->sa_family,
-                               .ai_socktype = SOCK_STREAM,
-                               .ai_addr = any,
-                               .ai_addrlen = any->sa_family == AF_INET ? sizeof(ipv4_loopback)
-                                                                       : sizeof(ipv6_loopback)};
-}
-
-/* Stands in for the C library's: knows `localhost` as ::1 and 127.0.0.1, `two` as an address that
- * is not ours and 127.0.0.1; numbers go to the real one. */
-int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
-                struct addrinfo **found)
-{
-    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
-    bool two = strcmp(host, "two") == 0;
-    in_port_t port = htons((uint16_t)atoi(service));
-
-    if (!two && strcasecmp(host, "localhost") != 0) {
-        *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
-        return real(host, service, hints, found);
-    }
-    ipv6_loopback.sin6_addr = in6addr_loopback;
-    ipv4_foreign.sin_addr.s_addr = inet_addr("203.0.113.1");
-    ipv4_loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    set_entry(&entries[0], two ? (void *)&ipv4_foreign : (void *)&ipv6_loopback, port);
-    set_entry(&entries[1], &ipv4_loopback, port);
-    entries[0].ai_next = &entries[1];
-    *found = hints->ai_family == AF_INET && !two ? &entries[1] : &entries[0];
-    return 0;
-}
-
-void freeaddrinfo(struct addrinfo *found)
-{
-    void (*real)(struct addrinfo *);
-
-    if (found == &entries[0] || found == &entries[1])
-        return;
-    *(void **)&real = dlsym(RTLD_NEXT, "freeaddrinfo");
-    real(found);
-}
-
-static int setup_two(void **state)
-{
-    *state = world_new((struct lk_http_server_options){.host = LK_STR("two")});
-    return 0;
-}
-
-static int setup_localhost(void **state)
-{
-    *state = world_new((struct lk_http_server_options){.host = LK_STR("LocalHost")});
-    return 0;
-}
-
-static void it_answers_on_ipv4_loopback(void **state)
-{
-    assert_contains(ask(*state, HOST JSON, PING, 200), PONG);
-}
-
-static void a_name_whose_port_is_taken_is_not_bound_elsewhere(void **state)
-{
-    struct world *world = *state; /* has the port on 127.0.0.1 */
-    struct lk_http_server_options options = {.loop = world->loop,
-                                             .server = world->mcp,
-                                             .host = LK_STR("two"),
-                                             .port = lk_http_server_port(world->http)};
-    struct lk_http_server *server;
-    struct lk_error err = {0};
-    char text[32];
-
-    assert_false(lk_http_server_new(&options, &server, &err));
-    snprintf(text, sizeof(text), "two port %u: ", options.port);
-    assert_contains(err.message, text);
-    assert_contains(err.message, "in use"); /* not what the first address said */
-}
 
 /* ---- requests that are slow, large or broken ---- */
 
@@ -345,7 +250,7 @@ static void stopping_does_not_wait_for_readiness(void **state)
     client_free(&client);
 }
 
-/* ---- limits, start and stop ---- */
+/* ---- limits ---- */
 
 static int setup_few(void **state)
 {
@@ -400,163 +305,6 @@ static void the_limit_is_logged_once_however_often_it_is_met(void **state)
     assert_null(strstr(strchr(text, '\n'), "connection_limit"));
 }
 
-static void a_start_that_fails_says_why(void **state)
-{
-    struct world *world = *state;
-    struct lk_http_server_options options = {.loop = world->loop, .server = world->mcp};
-    struct lk_http_server *server;
-    struct lk_error err = {0};
-    char port[16];
-
-    options.port = lk_http_server_port(world->http);
-    snprintf(port, sizeof(port), "port %u:", options.port);
-    assert_false(lk_http_server_new(&options, &server, &err));
-    assert_int_equal(err.kind, LK_ERROR_CONFIG);
-    assert_contains(err.message, "127.0.0.1");
-    assert_contains(err.message, port);
-    assert_contains(err.message, "in use");
-
-    err = (struct lk_error){0};
-    options.host = LK_STR("no.such.host.invalid");
-    assert_false(lk_http_server_new(&options, &server, &err));
-    assert_contains(err.message, "no.such.host.invalid");
-    assert_contains(err.message, port);
-
-    err = (struct lk_error){0};
-    options.host = LK_STR("203.0.113.1"); /* not ours */
-    assert_false(lk_http_server_new(&options, &server, &err));
-    assert_contains(err.message, "203.0.113.1");
-}
-
-static void stopping_lets_calls_finish(void **state)
-{
-    struct world *world = *state;
-    struct client idle = client_new(world), half = client_new(world), busy = client_new(world);
-
-    post_with(world, &idle, "", PING);
-    assert_contains(response(world, &idle), PONG);
-    send_text(world, &half, "POST /mcp HT", 12);
-    post_with(world, &busy, "", SLEEP("1000"));
-    turn(world, 5);
-    lk_http_server_stop(world->http, 5000, on_stopped, world);
-    turn(world, 2);
-    assert_null(response(world, &idle));
-    assert_null(response(world, &half));
-    assert_int_equal(mcp_server_in_flight(world->mcp), 1); /* they did not wait for it */
-    assert_false(world->stopped);
-    assert_contains(response(world, &busy), "slept_ms");
-    assert_contains(busy.body, "Connection: close");
-    until_stopped(world);
-    client_free(&idle);
-    client_free(&half);
-    client_free(&busy);
-}
-
-static void stopping_does_not_wait_for_ever(void **state)
-{
-    struct world *world = *state;
-    struct client legacy = client_new(world), modern = client_new(world), deaf = client_new(world);
-
-    post_with(world, &legacy, "", SLEEP("50000"));
-    post_with(world, &modern, MODERN, MODERN_SLEEP("50000"));
-    post_with(world, &deaf, "", BIG);
-    turn(world, 5);
-    lk_http_server_stop(world->http, 30, on_stopped, world);
-    assert_contains(response(world, &legacy), "the server is shutting down");
-    assert_contains(response(world, &modern), "the server is shutting down");
-    until_stopped(world); /* although one client does not read its answer */
-    client_free(&legacy);
-    client_free(&modern);
-    client_free(&deaf);
-}
-
-static void a_connection_kept_by_its_answer_does_not_hold_up_the_stop(void **state)
-{
-    struct world *world = *state;
-    struct client last = client_new(world), more = client_new(world);
-    uint64_t began_ms;
-
-    post_with(world, &last, "", BIG);
-    post_with(world, &more, "", BIG);
-    post_with(world, &more, MODERN, MODERN_SLEEP("50"));
-    turn(world, 5);
-    lk_http_server_stop(world->http, 5000, on_stopped, world);
-    began_ms = lk_loop_now_ms(world->loop);
-    assert_true(strlen(response(world, &last)) > 8000000);
-    assert_contains(last.body, "Connection: keep-alive"); /* as it was said before the stop */
-    assert_null(response(world, &last));
-    assert_true(strlen(response(world, &more)) > 8000000);
-    assert_contains(response(world, &more), "slept_ms"); /* it had come before the stop */
-    assert_contains(more.body, "Connection: close");
-    until_stopped(world);
-    assert_in_range(lk_loop_now_ms(world->loop) - began_ms, 0, 3000);
-    client_free(&last);
-    client_free(&more);
-}
-
-static void what_has_come_before_the_stop_is_answered(void **state)
-{
-    struct world *world = *state;
-    struct client client = client_new(world);
-
-    post_with(world, &client, "", PING);
-    assert_contains(response(world, &client), PONG);
-    post_with(world, &client, MODERN, MODERN_SLEEP("50")); /* not read yet */
-    lk_http_server_stop(world->http, 5000, on_stopped, world);
-    assert_contains(response(world, &client), "slept_ms");
-    until_stopped(world);
-    client_free(&client);
-}
-
-static void a_second_stop_only_shortens_the_wait(void **state)
-{
-    struct world *world = *state;
-    struct client client = client_new(world), deaf = client_new(world);
-    uint64_t began_ms = lk_loop_now_ms(world->loop);
-
-    post_with(world, &client, "", SLEEP("50000"));
-    post_with(world, &deaf, "", BIG);
-    turn(world, 5);
-    lk_http_server_stop(world->http, 50000, on_stopped, world);
-    lk_http_server_stop(world->http, 30, NULL, NULL);
-    lk_http_server_stop(world->http, 60000, NULL, NULL);
-    assert_contains(response(world, &client), "the server is shutting down");
-    assert_false(world->stopped); /* one client does not read; cancelled calls have two seconds */
-    lk_http_server_stop(world->http, 10, NULL, NULL);
-    until_stopped(world);
-    assert_in_range(lk_loop_now_ms(world->loop) - began_ms, 30, 1500);
-    lk_http_server_stop(world->http, 0, NULL, NULL);
-    client_free(&client);
-    client_free(&deaf);
-}
-
-static int n_open_descriptors(void)
-{
-    DIR *folder = opendir("/proc/self/fd");
-    int n = 0;
-
-    while (readdir(folder) != NULL)
-        n++;
-    closedir(folder);
-    return n;
-}
-
-static void a_body_too_large_while_stopping_leaves_no_descriptor(void **state)
-{
-    struct world *world = *state;
-    const char *text = "POST /mcp HTTP/1.1\r\n" HOST JSON "Content-Length: 1000000\r\n\r\n";
-    int before = n_open_descriptors();
-    struct client client = client_new(world);
-
-    turn(world, 2);
-    send_text(world, &client, text, strlen(text));
-    lk_http_server_stop(world->http, 1000, on_stopped, world);
-    until_stopped(world);
-    client_free(&client);
-    turn(world, 2);
-    assert_int_equal(n_open_descriptors(), before - 1); /* the listening one has gone */
-}
-
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define WITH(test, setup_) cmocka_unit_test_setup_teardown(test, setup_, teardown)
 
@@ -577,16 +325,6 @@ int main(void)
         WITH(stopping_does_not_wait_for_readiness, setup_ready),
         WITH(connections_beyond_the_limit_wait, setup_few),
         cmocka_unit_test(the_limit_is_logged_once_however_often_it_is_met),
-        TEST(a_start_that_fails_says_why),
-        WITH(it_answers_on_ipv4_loopback, setup_two),
-        WITH(it_answers_on_ipv4_loopback, setup_localhost),
-        TEST(a_name_whose_port_is_taken_is_not_bound_elsewhere),
-        TEST(stopping_lets_calls_finish),
-        TEST(stopping_does_not_wait_for_ever),
-        TEST(a_connection_kept_by_its_answer_does_not_hold_up_the_stop),
-        TEST(what_has_come_before_the_stop_is_answered),
-        TEST(a_second_stop_only_shortens_the_wait),
-        TEST(a_body_too_large_while_stopping_leaves_no_descriptor),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
