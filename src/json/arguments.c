@@ -38,13 +38,14 @@ static struct lk_found describe(struct lk_arena *arena, const cJSON *tree)
 {
     switch (tree->type & 0xFF) {
     case cJSON_String:
-        return (struct lk_found){LK_JSON_STRING, lk_str(tree->valuestring)};
+        return (struct lk_found){.type = LK_JSON_STRING, .text = lk_str(tree->valuestring)};
     case cJSON_Number:
-        return (struct lk_found){LK_JSON_NUMBER, number_text(arena, tree->valuedouble)};
+        return (struct lk_found){.type = LK_JSON_NUMBER,
+                                 .text = number_text(arena, tree->valuedouble)};
     case cJSON_True:
-        return (struct lk_found){LK_JSON_BOOLEAN, LK_STR("true")};
+        return (struct lk_found){.type = LK_JSON_BOOLEAN, .text = LK_STR("true")};
     case cJSON_False:
-        return (struct lk_found){LK_JSON_BOOLEAN, LK_STR("false")};
+        return (struct lk_found){.type = LK_JSON_BOOLEAN, .text = LK_STR("false")};
     case cJSON_Array:
         return (struct lk_found){.type = LK_JSON_ARRAY};
     case cJSON_Object:
@@ -54,10 +55,31 @@ static struct lk_found describe(struct lk_arena *arena, const cJSON *tree)
     }
 }
 
+/*
+ * What to write instead of it, or NULL. Maps of strings are filters, and one that were dropped
+ * because it is null would widen the question in silence.
+ */
+static const char *remedy(const struct lk_path *path, const struct lk_field *field,
+                          const cJSON *tree)
+{
+    if (field->kind != LK_KIND_STRING || lk_field_is_list(field))
+        return NULL;
+    if (path->step == LK_PATH_KEY && cJSON_IsNull(tree))
+        return "write \"NULL\" to match missing values, or leave the filter out";
+    if (path->step == LK_PATH_KEY && cJSON_IsArray(tree))
+        return "write \"a,b\" to match either of several values";
+    if (path->step == LK_PATH_NAME && (cJSON_IsObject(tree) || cJSON_IsObject(tree->child)))
+        return "write it as JSON text, in a string";
+    return NULL;
+}
+
 static bool fail_kind(const struct decoder *d, const struct lk_path *path,
                       const struct lk_field *field, bool item, const cJSON *tree)
 {
-    return lk_explain_kind(&d->explain, path, field, item, describe(d->arena, tree));
+    struct lk_found found = describe(d->arena, tree);
+
+    found.remedy = remedy(path, field, tree);
+    return lk_explain_kind(&d->explain, path, field, item, found);
 }
 
 static bool is_integral(const cJSON *tree)
@@ -231,8 +253,6 @@ static bool write_map(const struct decoder *d, const struct lk_field *field,
     cJSON_ArrayForEach(item, tree)
     {
         struct lk_path here = lk_path_key(path, lk_str(item->string));
-        if (typed && cJSON_IsNull(item))
-            continue; /* absent, as everywhere in arguments */
         n++;
         lk_json_key(w, item->string);
         if (!typed)

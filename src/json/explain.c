@@ -253,6 +253,8 @@ bool lk_explain_kind(const struct lk_explain *explain, const struct lk_path *pat
         near = lk_nearest(found.text, value_name, rule->values);
     if (near != NULL)
         lk_buf_printf(&message, "; did you mean \"%s\"?", near);
+    if (found.remedy != NULL)
+        lk_buf_printf(&message, "; %s", found.remedy);
     return finish(explain, &message);
 }
 

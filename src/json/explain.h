@@ -31,10 +31,12 @@ static inline struct lk_path lk_path_key(const struct lk_path *up, struct lk_str
     return (struct lk_path){.up = up, .name = key, .step = LK_PATH_KEY};
 }
 
-/* What came. text: of a string its characters, of a number or boolean how it is written. */
+/* What came. text: of a string its characters, of a number or boolean how it is written. remedy:
+ * what to write instead, or NULL. */
 struct lk_found {
     enum lk_json_type type;
     struct lk_str text;
+    const char *remedy;
 };
 struct lk_found lk_found_text(struct lk_str json);
 
