@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.manifest import TOOLS
 from harness.mcp import settings_for
 from harness.process import ROOT, SERVER, environment
 from harness.sandbox import Sandbox
@@ -50,7 +51,7 @@ def run_client(
 
 def check_findings(text: str) -> None:
     findings = json.loads(text)
-    assert len(findings["tools"]) == 18
+    assert sorted(findings["tools"]) == sorted(TOOLS)
     assert findings["me"]["id"]
     assert len(findings["rows"]) == 5
 

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from harness.manifest import TOOLS
 from harness.sandbox import Sandbox
 
 ORDERS = {"model": "thelook", "view": "orders"}
@@ -240,7 +241,8 @@ def test_whoami(server: Any) -> None:
 
 
 def test_the_sandbox_refused_nothing_that_the_server_sent(server: Any, looker: Sandbox) -> None:
-    """Every path, parameter and body of a happy call is one that Looker's API has."""
+    """Every path, parameter and body of a happy call is one that Looker's API has. Here, and only
+    here, every tool has an example call."""
     calls: dict[str, dict[str, Any]] = {
         "list_models": {},
         "get_model": {"model_name": "thelook"},
@@ -260,6 +262,7 @@ def test_the_sandbox_refused_nothing_that_the_server_sent(server: Any, looker: S
     connection = server.answer("list_connections")["items"][0]["name"]
     for tool in ("list_databases", "list_schemas", "list_tables", "list_columns"):
         calls[tool] = {"connection_name": connection}
+    assert not TOOLS - set(calls), "give each an example call in `calls`"
     assert set(calls) == {tool["name"] for tool in server.tools()}
     for tool, arguments in calls.items():
         server.answer(tool, arguments)
