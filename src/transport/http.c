@@ -23,7 +23,8 @@
 #define ACCEPT_PAUSE_MS 100 /* when descriptors have run out */
 #define WARN_EVERY_MS 60000 /* at most */
 #define CLOSE_MS 2000       /* for cancelled calls to answer */
-#define DRAIN_MS 5000       /* to take in what a client still sends after a 413 */
+#define DRAIN_IDLE_MS 5000  /* for more of what a client still sends after a 413 to come */
+#define DRAIN_MS 60000      /* for all of it */
 #define UNACKED_MS 60000    /* a client that reads nothing for so long is gone */
 #define STALLED_LISTEN_BACKLOG 1024
 
@@ -121,17 +122,22 @@ static void end_drain(void *arg)
 static void on_drain(void *arg, uint32_t events)
 {
     struct connection *connection = arg;
+    struct lk_loop *loop = connection->server->options.loop;
     char bytes[16 * 1024];
     ssize_t n = 0;
+    bool more = false;
 
     (void)events;
     for (int i = 0; i < 16; i++) {
         n = recv(connection->drain_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
         if (n <= 0)
             break;
+        more = true;
     }
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
         end_drain(connection);
+    else if (more && lk_loop_now_ms(loop) < connection->drain_until_ms)
+        lk_timer_start(loop, &connection->drain_timer, DRAIN_IDLE_MS);
 }
 
 static bool start_drain(struct connection *connection)
@@ -144,7 +150,8 @@ static bool start_drain(struct connection *connection)
     shutdown(connection->drain_fd, SHUT_WR);
     if (!lk_loop_watch(loop, &connection->drain, EPOLLIN, NULL))
         return false;
-    lk_timer_start(loop, &connection->drain_timer, DRAIN_MS);
+    connection->drain_until_ms = lk_loop_now_ms(loop) + DRAIN_MS;
+    lk_timer_start(loop, &connection->drain_timer, DRAIN_IDLE_MS);
     return true;
 }
 

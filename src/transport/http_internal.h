@@ -31,6 +31,7 @@ struct connection {
     int drain_fd;
     struct lk_watch drain;
     struct lk_timer drain_timer;
+    uint64_t drain_until_ms; /* not waited for more from then on */
 };
 
 struct readiness {
