@@ -88,6 +88,34 @@ static bool take_command(const char *word, struct lk_cli *cli)
     return false;
 }
 
+/* "no-verify-ssl" to "verify-ssl"; false when the rest is no boolean flag. */
+static bool cut_no(struct lk_str *flag)
+{
+    struct lk_str rest;
+    int index;
+
+    if (!lk_str_starts(*flag, LK_STR("no-")))
+        return false;
+    rest = lk_str_n(flag->ptr + 3, flag->len - 3);
+    index = flag_index(rest);
+    if (index < 0 || lk_settings[index].kind != LK_SETTING_BOOLEAN)
+        return false;
+    return *flag = rest, true;
+}
+
+/* The value of `--flag` when none was joined to it. A boolean flag takes the next word only if it
+ * reads as a boolean. */
+static const char *next_value(int argc, char *const *argv, int *at, bool boolean)
+{
+    const char *next = *at + 1 < argc ? argv[*at + 1] : NULL;
+    bool value;
+
+    if (boolean && (next == NULL || !lk_setting_boolean(lk_str(next), &value)))
+        return "true";
+    *at += next != NULL;
+    return next;
+}
+
 /* One `--flag[=value]`; *at is moved past the value when it is the next word. */
 static bool take_flag(int argc, char *const *argv, int *at, struct lk_cli *cli,
                       struct lk_error *err)
@@ -96,16 +124,17 @@ static bool take_flag(int argc, char *const *argv, int *at, struct lk_cli *cli,
     const char *equals = strchr(word, '=');
     struct lk_str flag = equals != NULL ? lk_str_n(word, (size_t)(equals - word)) : lk_str(word);
     bool env_file = lk_str_eq(flag, LK_STR("env-file"));
+    bool no = cut_no(&flag);
     int index = flag_index(flag);
-    const char *value = equals != NULL ? equals + 1 : NULL;
+    const char *value = equals != NULL ? equals + 1 : no ? "false" : NULL;
     bool boolean = index >= 0 && lk_settings[index].kind == LK_SETTING_BOOLEAN;
 
     if (index < 0 && !env_file)
         return fail_flag(flag, err);
-    if (value == NULL && boolean)
-        value = "true";
-    if (value == NULL && *at + 1 < argc)
-        value = argv[++*at];
+    if (no && equals != NULL)
+        return lk_fail(err, LK_ERROR_CONFIG, "--no-%.*s takes no value", LK_STR_ARG(flag));
+    if (value == NULL)
+        value = next_value(argc, argv, at, boolean);
     if (value == NULL || value[0] == '\0')
         return lk_fail(err, LK_ERROR_CONFIG, "--%.*s needs a value", LK_STR_ARG(flag));
     if (env_file)
@@ -168,7 +197,8 @@ void lk_config_help(FILE *out)
             fprintf(out, " (default: %s)", s->default_text);
         fputc('\n', out);
     }
-    fprintf(out, "  --env-file               file to read instead of .env\n\n"
+    fprintf(out, "  --env-file               file to read instead of .env; /dev/null: none\n\n"
+                 "A flag of true or false alone means true; --no-NAME means false.\n\n"
                  "Exit status: 0 success; 1 failure at run time (a verdict of --check, an error "
                  "answered to call);\n2 wrong usage or settings.\n");
 }

@@ -14,8 +14,8 @@ struct lk_cli {
     struct lk_setting_text *texts; /* in: one zeroed entry a setting; out: those that were given */
 };
 
-/* `--name value` and `--name=value`; a boolean flag alone means true. LK_ERROR_CONFIG names the
- * word that is wrong, and what was probably meant. */
+/* `--name value` and `--name=value`; a boolean flag alone means true, `--no-name` false.
+ * LK_ERROR_CONFIG names the word that is wrong, and what was probably meant. */
 bool lk_cli_parse(int argc, char *const *argv, struct lk_cli *cli, struct lk_error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * Loads the settings: collects a text for each row of the table from every source, the strongest
  * last, then reads the texts into struct lk_config. Flags and sub-commands are src/cli.c's, files
- * src/settings_file.c's.
+ * src/settings_file.c's, and what one text may be is src/settings_value.c's.
  */
 #include "config.h"
 
@@ -10,18 +10,20 @@
 #include "cli.h"
 #include "settings.h"
 
-#include <math.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define MAX_WARNINGS 16
 #define MAX_SECRET_FILE_BYTES ((size_t)4096)
 
 struct loader {
     struct lk_arena *arena;
-    struct lk_setting_text *texts; /* a setting each */
-    struct lk_setting_text *sdk;   /* the same, as LOOKERSDK_* have it */
-    struct lk_setting_text *ini;   /* as looker.ini has it */
+    struct lk_setting_text *texts;  /* a setting each */
+    struct lk_setting_text *file;   /* the same, as .env has it */
+    struct lk_setting_text *env;    /* as the environment has it */
+    struct lk_setting_text *sdk;    /* as LOOKERSDK_* have it */
+    struct lk_setting_text *ini;    /* as looker.ini has it */
+    struct lk_setting_text *likely; /* text: a name that was probably meant for this setting */
+    struct lk_setting_text *found;  /* which of them is being read */
     const char **warnings;
     size_t n_warnings;
 };
@@ -50,19 +52,55 @@ static bool is_service_link(struct lk_str name, struct lk_str value)
             (lk_str_starts(value, LK_STR("tcp://")) || lk_str_starts(value, LK_STR("udp://"))));
 }
 
-/* One variable of the environment or of .env. Empty values count as not given. */
+/* What other programs call some settings; too far from ours for a did-you-mean. */
+static const char *likely_meant(struct lk_str name)
+{
+    static const struct {
+        struct lk_str name;
+        const char *meant;
+    } names[] = {
+        {LK_STR_INIT("LOOKER_URL"), "LOOKER_BASE_URL"},
+        {LK_STR_INIT("LOOKER_API_URL"), "LOOKER_BASE_URL"},
+        {LK_STR_INIT("LOOKER_API_BASE_URL"), "LOOKER_BASE_URL"},
+        {LK_STR_INIT("LOOKER_HOST_URL"), "LOOKER_BASE_URL"},
+        {LK_STR_INIT("LOOKER_INSTANCE_URL"), "LOOKER_BASE_URL"},
+        {LK_STR_INIT("LOOKER_API_CLIENT_ID"), "LOOKER_CLIENT_ID"},
+        {LK_STR_INIT("LOOKER_API3_CLIENT_ID"), "LOOKER_CLIENT_ID"},
+        {LK_STR_INIT("LOOKER_API_CLIENT_SECRET"), "LOOKER_CLIENT_SECRET"},
+        {LK_STR_INIT("LOOKER_API3_CLIENT_SECRET"), "LOOKER_CLIENT_SECRET"},
+    };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (lk_str_eq(name, names[i].name))
+            return names[i].meant;
+    }
+    return NULL;
+}
+
+/* One variable of the environment or of .env. Empty values count as not given, but for the token,
+ * whose absence lets everybody in. */
 static bool found_variable(void *arg, struct lk_str name, struct lk_str value, const char *source,
                            struct lk_error *err)
 {
     struct loader *loader = arg;
-    const char *near;
+    const char *near, *meant;
     int index;
 
+    if (value.len == 0 && lk_str_eq(name, LK_STR("LOOKER_MCP_AUTH_TOKEN")))
+        return lk_fail(err, LK_ERROR_CONFIG,
+                       "%.*s (%s) is set but empty, which would let everybody in; give it a value "
+                       "or unset it",
+                       LK_STR_ARG(name), source);
     if (!lk_str_starts(name, LK_STR("LOOKER_")) || value.len == 0 || is_service_link(name, value))
         return true;
     index = lk_setting_index(name);
     if (index >= 0) {
-        loader->texts[index] = (struct lk_setting_text){value, source};
+        loader->found[index] = (struct lk_setting_text){value, source};
+        return true;
+    }
+    meant = likely_meant(name);
+    if (meant != NULL) {
+        loader->likely[lk_setting_index(lk_str(meant))] = (struct lk_setting_text){name, source};
         return true;
     }
     near = lk_nearest(name, setting_name, NULL);
@@ -154,174 +192,76 @@ static void fall_back_to_sdk(struct loader *loader)
     }
 }
 
-static bool fail_setting(const struct lk_setting *setting, const struct lk_setting_text *given_text,
-                         const char *expected, struct lk_error *err)
+/* A name that was probably meant for a setting stops the start only if the setting is missing. */
+static bool check_likely(struct loader *loader, struct lk_error *err)
 {
-    bool secret = setting->kind == LK_SETTING_SECRET ||
-                  (setting->kind == LK_SETTING_URL &&
-                   memchr(given_text->text.ptr, '@', given_text->text.len) != NULL);
+    for (size_t i = 0; i < lk_n_settings; i++) {
+        const struct lk_setting_text *likely = &loader->likely[i];
 
-    return lk_fail(err, LK_ERROR_CONFIG, "%s (%s): expected %s, got \"%.*s\"", setting->variable,
-                   given_text->source, expected,
-                   LK_STR_ARG(secret ? LK_STR("…") : given_text->text));
-}
-
-static bool read_boolean(struct lk_str text, bool *ret_value)
-{
-    static const struct lk_str yes[] = {LK_STR_INIT("true"), LK_STR_INIT("1"), LK_STR_INIT("yes"),
-                                        LK_STR_INIT("on")};
-    static const struct lk_str no[] = {LK_STR_INIT("false"), LK_STR_INIT("0"), LK_STR_INIT("no"),
-                                       LK_STR_INIT("off")};
-
-    for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
-        if (lk_str_ieq(text, yes[i]))
-            return *ret_value = true, true;
-        if (lk_str_ieq(text, no[i]))
-            return *ret_value = false, true;
+        if (likely->source == NULL)
+            continue;
+        if (loader->texts[i].source == NULL)
+            return lk_fail(err, LK_ERROR_CONFIG, "%.*s (%s) is not a setting; did you mean %s?",
+                           LK_STR_ARG(likely->text), likely->source, lk_settings[i].variable);
+        warn(loader, lk_arena_printf(loader->arena, "%.*s (%s) is not a setting of this program",
+                                     LK_STR_ARG(likely->text), likely->source)
+                         .ptr);
     }
-    return false;
-}
-
-static bool read_number(struct lk_str text, double min, double max, bool integer, double *ret_value)
-{
-    char digits[32];
-    char *end;
-    double value;
-
-    if (text.len == 0 || text.len >= sizeof(digits) || strspn(text.ptr, "0123456789.") < text.len)
-        return false;
-    memcpy(digits, text.ptr, text.len);
-    digits[text.len] = '\0';
-    value = strtod(digits, &end);
-    if (*end != '\0' || value < min || value > max || (integer && floor(value) != value))
-        return false;
-    return *ret_value = value, true;
-}
-
-static bool is_alphanumeric(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-/* Of these characters or letters and digits. */
-static bool consists_of(struct lk_str text, const char *others)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (!is_alphanumeric(text.ptr[i]) &&
-            (text.ptr[i] == '\0' || strchr(others, text.ptr[i]) == NULL))
-            return false;
-    }
-    return text.len > 0;
-}
-
-/* name, address or [IPv6 address], and perhaps a port */
-static bool is_authority(struct lk_str text)
-{
-    bool bracket = text.len > 0 && text.ptr[0] == '[';
-    const char *end = text.len > 0 ? memchr(text.ptr, bracket ? ']' : ':', text.len) : NULL;
-    struct lk_str host = {text.ptr, end != NULL ? (size_t)(end - text.ptr) : text.len};
-    struct lk_str port = {0};
-    double number;
-
-    if (bracket && (end == NULL || !consists_of(lk_str_n(host.ptr + 1, host.len - 1), ":.")))
-        return false;
-    if (!bracket && !consists_of(host, "-._"))
-        return false;
-    port = lk_str_n(host.ptr + host.len + bracket, text.len - host.len - bracket);
-    if (port.len == 0)
-        return true;
-    return port.ptr[0] == ':' && consists_of(lk_str_n(port.ptr + 1, port.len - 1), "") &&
-           read_number(lk_str_n(port.ptr + 1, port.len - 1), 1, 65535, true, &number);
-}
-
-/* RFC 9110 section 5.6.2. A name that no request can have would switch the header off in silence.
- */
-static bool is_header_name(struct lk_str text)
-{
-    return consists_of(text, "!#$%&'*+-.^_`|~") && text.len <= LK_MAX_HEADER_NAME;
-}
-
-/* http(s)://host[:port][/path]; no credentials, query or fragment. */
-static bool is_url(struct lk_str text)
-{
-    struct lk_str rest = {0};
-    size_t authority = 0;
-
-    if (lk_str_starts(text, LK_STR("https://")))
-        rest = lk_str_n(text.ptr + 8, text.len - 8);
-    else if (lk_str_starts(text, LK_STR("http://")))
-        rest = lk_str_n(text.ptr + 7, text.len - 7);
-    for (size_t i = 0; i < rest.len; i++) {
-        if (rest.ptr[i] <= ' ' || rest.ptr[i] > '~' ||
-            strchr("?#@\"<>\\^`{|}", rest.ptr[i]) != NULL)
-            return false;
-    }
-    while (authority < rest.len && rest.ptr[authority] != '/')
-        authority++;
-    return is_authority(lk_str_n(rest.ptr, authority));
-}
-
-static bool is_choice(struct lk_str text, const char *choices)
-{
-    while (*choices != '\0') {
-        size_t len = strcspn(choices, "|");
-
-        if (lk_str_eq(text, lk_str_n(choices, len)))
-            return true;
-        choices += len + (choices[len] == '|');
-    }
-    return false;
-}
-
-static bool read_text(struct loader *loader, const struct lk_setting *setting,
-                      const struct lk_setting_text *text, void *value, struct lk_error *err)
-{
-    char expected[160];
-    double number = 0;
-
-    switch (setting->kind) {
-    case LK_SETTING_BOOLEAN:
-        return read_boolean(text->text, value) || fail_setting(setting, text, "true or false", err);
-    case LK_SETTING_LOG_LEVEL:
-        return lk_log_level_parse(text->text, value) ||
-               fail_setting(setting, text, "DEBUG, INFO, WARNING or ERROR", err);
-    case LK_SETTING_INTEGER:
-    case LK_SETTING_SECONDS:
-        snprintf(expected, sizeof(expected), "%s from %.12g to %.12g",
-                 setting->kind == LK_SETTING_INTEGER ? "a whole number" : "seconds", setting->min,
-                 setting->max);
-        if (!read_number(text->text, setting->min, setting->max,
-                         setting->kind == LK_SETTING_INTEGER, &number))
-            return fail_setting(setting, text, expected, err);
-        if (setting->kind == LK_SETTING_INTEGER)
-            *(int64_t *)value = (int64_t)number;
-        else
-            *(uint64_t *)value = (uint64_t)(number * 1000);
-        return true;
-    case LK_SETTING_URL:
-        if (!is_url(text->text))
-            return fail_setting(setting, text, "a URL such as https://mycompany.looker.com", err);
-        break;
-    case LK_SETTING_HEADER:
-        if (!is_header_name(text->text))
-            return fail_setting(setting, text, "the name of one HTTP header", err);
-        break;
-    case LK_SETTING_CHOICE:
-        snprintf(expected, sizeof(expected), "one of %s", setting->choices);
-        if (!is_choice(text->text, setting->choices))
-            return fail_setting(setting, text, expected, err);
-        break;
-    case LK_SETTING_FILE:
-        if (access(lk_arena_cstr(loader->arena, text->text), R_OK) != 0)
-            return fail_setting(setting, text, "a file that can be read", err);
-        break;
-    case LK_SETTING_TEXT:
-    case LK_SETTING_SECRET:
-        break;
-    }
-    if (value != NULL)
-        *(struct lk_str *)value = lk_arena_str(loader->arena, text->text);
     return true;
+}
+
+/* The text that counts, when it is that of the .env file. */
+static const struct lk_setting_text *from_file(const struct loader *loader, const char *variable)
+{
+    int index = lk_setting_index(lk_str(variable));
+    const struct lk_setting_text *text = &loader->texts[index];
+
+    return text->source != NULL && text->source == loader->file[index].source ? text : NULL;
+}
+
+/*
+ * Clients start servers in the directory of a project, and a project's .env may be anybody's. It
+ * may not weaken how the host is verified that credentials from elsewhere go to; --env-file says
+ * that the file is meant.
+ */
+static bool check_env_file(struct loader *loader, struct lk_error *err)
+{
+    static const char *const credentials[] = {"LOOKER_CLIENT_ID", "LOOKER_CLIENT_SECRET",
+                                              "LOOKER_CLIENT_SECRET_FILE"};
+    static const char *const trust[] = {"LOOKER_VERIFY_SSL", "LOOKER_CA_FILE"};
+    const struct lk_setting_text *text;
+    const char *foreign = NULL;
+    bool verify = false;
+
+    for (size_t i = 0; i < sizeof(credentials) / sizeof(credentials[0]); i++) {
+        if (given(loader, credentials[i]) && from_file(loader, credentials[i]) == NULL)
+            foreign = credentials[i];
+    }
+    for (size_t i = 0; foreign != NULL && i < sizeof(trust) / sizeof(trust[0]); i++) {
+        text = from_file(loader, trust[i]);
+        if (text != NULL && !(lk_setting_boolean(text->text, &verify) && verify))
+            return lk_fail(err, LK_ERROR_CONFIG,
+                           "%s (%s) may not decide how Looker is verified while %s comes from "
+                           "elsewhere; if the file is yours, say --env-file .env",
+                           trust[i], text->source, foreign);
+    }
+    text = from_file(loader, "LOOKER_BASE_URL");
+    if (foreign != NULL && text != NULL)
+        warn(loader, lk_arena_printf(loader->arena,
+                                     "LOOKER_BASE_URL (%s) says where the credentials go, which "
+                                     "come from elsewhere",
+                                     text->source)
+                         .ptr);
+    return true;
+}
+
+/* Between the lines of an answer nobody wants to read a log. */
+static void quieten(struct loader *loader, enum lk_command command)
+{
+    if ((command == LK_COMMAND_CALL || command == LK_COMMAND_CHECK) &&
+        !given(loader, "LOOKER_LOG_LEVEL"))
+        loader->texts[lk_setting_index(LK_STR("LOOKER_LOG_LEVEL"))] =
+            (struct lk_setting_text){LK_STR("ERROR"), "default of this command"};
 }
 
 static bool read_all(struct loader *loader, struct lk_config *config, struct lk_error *err)
@@ -337,9 +277,11 @@ static bool read_all(struct loader *loader, struct lk_config *config, struct lk_
 
         if (text.source == NULL && setting->default_text != NULL)
             text = (struct lk_setting_text){lk_str(setting->default_text), "default"};
-        if (text.source == NULL)
+        if (text.source == NULL) {
+            lk_buf_printf(&sources, "%s= (not set)\n", setting->variable);
             continue;
-        if (!read_text(loader, setting, &text, value, err)) {
+        }
+        if (!lk_setting_read(loader->arena, setting, &text, value, err)) {
             lk_buf_free(&sources);
             return false;
         }
@@ -429,6 +371,11 @@ static bool check_together(struct loader *loader, struct lk_config *config, stru
         return lk_fail(err, LK_ERROR_CONFIG, "%s is set, but %s is not: both or neither",
                        config->client_id.len > 0 ? "LOOKER_CLIENT_ID" : "LOOKER_CLIENT_SECRET",
                        config->client_id.len > 0 ? "LOOKER_CLIENT_SECRET" : "LOOKER_CLIENT_ID");
+    if (lk_str_ieq(config->user_email_header, config->user_token_header))
+        return lk_fail(err, LK_ERROR_CONFIG,
+                       "LOOKER_USER_EMAIL_HEADER and LOOKER_USER_TOKEN_HEADER are both \"%.*s\"; "
+                       "give each a header of its own",
+                       LK_STR_ARG(config->user_token_header));
     if (!lk_str_eq(config->mcp_mode, LK_STR("dev")))
         return lk_fail(err, LK_ERROR_CONFIG,
                        "LOOKER_MCP_MODE=%.*s is not available in this version, only dev; put an "
@@ -444,6 +391,9 @@ static bool check_together(struct loader *loader, struct lk_config *config, stru
     if (http && !is_loopback(config->host) && config->auth_token.len == 0)
         warn(loader, "LOOKER_HOST is not loopback and callers are not authenticated: whoever "
                      "reaches the port acts as the service account");
+    if (http && !is_loopback(config->host) && config->auth_token.len > 0)
+        warn(loader, "LOOKER_HOST is not loopback and this server speaks plain HTTP: who is on the "
+                     "way reads LOOKER_MCP_AUTH_TOKEN, unless a gateway in front speaks TLS");
     for (size_t i = 0; i < sizeof(without_effect) / sizeof(without_effect[0]); i++) {
         if (given(loader, without_effect[i]))
             warn(loader, lk_arena_printf(loader->arena, "%s has no effect in this version",
@@ -456,6 +406,30 @@ static bool check_together(struct loader *loader, struct lk_config *config, stru
     return true;
 }
 
+static bool read_sources(struct loader *loader, const struct lk_cli *cli, char *const *env,
+                         struct lk_error *err)
+{
+    const char *path = cli->env_file != NULL ? cli->env_file : ".env";
+
+    loader->found = loader->file;
+    if (!lk_settings_read_ini_file(loader->arena, "looker.ini", found_ini_key, loader, err) ||
+        !read_environment(loader, env, true, err) ||
+        !lk_settings_read_env_file(loader->arena, path, cli->env_file != NULL, found_variable,
+                                   loader, err))
+        return false;
+    loader->found = loader->env;
+    if (!read_environment(loader, env, false, err))
+        return false;
+    for (size_t i = 0; i < lk_n_settings; i++) {
+        const struct lk_setting_text *strongest[] = {&cli->texts[i], &loader->env[i],
+                                                     &loader->file[i]};
+
+        for (size_t j = 0; j < 3 && loader->texts[i].source == NULL; j++)
+            loader->texts[i] = *strongest[j];
+    }
+    return true;
+}
+
 bool lk_config_load(struct lk_arena *arena, int argc, char *const *argv, char *const *env,
                     struct lk_config *ret_config, struct lk_error *err)
 {
@@ -464,12 +438,14 @@ bool lk_config_load(struct lk_arena *arena, int argc, char *const *argv, char *c
     struct loader loader = {
         .arena = arena,
         .texts = lk_arena_array(arena, lk_n_settings, sizeof(struct lk_setting_text)),
+        .file = lk_arena_array(arena, lk_n_settings, sizeof(struct lk_setting_text)),
+        .env = lk_arena_array(arena, lk_n_settings, sizeof(struct lk_setting_text)),
+        .likely = lk_arena_array(arena, lk_n_settings, sizeof(struct lk_setting_text)),
         .sdk = lk_arena_array(arena, lk_n_settings, sizeof(struct lk_setting_text)),
         .ini = lk_arena_array(arena, lk_n_settings, sizeof(struct lk_setting_text)),
         .warnings = lk_arena_array(arena, MAX_WARNINGS + 1, sizeof(char *)),
     };
 
-    /* The weakest first; each overwrites what was there. */
     cli.texts = lk_arena_array(arena, lk_n_settings, sizeof(struct lk_setting_text));
     if (!lk_cli_parse(argc, argv, &cli, err))
         return false;
@@ -480,17 +456,12 @@ bool lk_config_load(struct lk_arena *arena, int argc, char *const *argv, char *c
         *ret_config = config;
         return true;
     }
-    if (!lk_settings_read_ini_file(arena, "looker.ini", found_ini_key, &loader, err) ||
-        !read_environment(&loader, env, true, err) ||
-        !lk_settings_read_env_file(arena, cli.env_file != NULL ? cli.env_file : ".env",
-                                   cli.env_file != NULL, found_variable, &loader, err) ||
-        !read_environment(&loader, env, false, err))
+    if (!read_sources(&loader, &cli, env, err))
         return false;
-    for (size_t i = 0; i < lk_n_settings; i++) {
-        if (cli.texts[i].source != NULL)
-            loader.texts[i] = cli.texts[i];
-    }
     fall_back_to_sdk(&loader);
+    if (!check_likely(&loader, err) || (cli.env_file == NULL && !check_env_file(&loader, err)))
+        return false;
+    quieten(&loader, cli.command);
     if (!read_all(&loader, &config, err) || !read_secret_file(&loader, &config, err))
         return false;
     trim_base_url(&config);

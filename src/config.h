@@ -4,7 +4,8 @@
  *
  * LOOKERSDK_* and looker.ini are what users of Looker's SDKs have. Unlike those SDKs this takes
  * address and credentials from one of the two alone, and only when nothing else sets any of them: a
- * looker.ini that lies in the working directory cannot direct somebody's secret to its host.
+ * looker.ini that lies in the working directory cannot direct somebody's secret to its host. A .env
+ * that lies there may name the host (with a warning), but not weaken how it is verified.
  */
 #ifndef LK_CONFIG_H
 #define LK_CONFIG_H

@@ -10,11 +10,13 @@
 
 enum lk_setting_kind {
     LK_SETTING_TEXT,
-    LK_SETTING_SECRET, /* text that is never printed; no flag, since command lines are public */
-    LK_SETTING_FILE,   /* text; the file must be readable */
-    LK_SETTING_HEADER, /* the name of an HTTP header, LK_MAX_HEADER_NAME bytes at most */
-    LK_SETTING_URL,    /* http(s)://host[:port][/path] */
-    LK_SETTING_CHOICE, /* one of `choices` */
+    LK_SETTING_SECRET,  /* text that is never printed; no flag, since command lines are public */
+    LK_SETTING_FILE,    /* text; the file must be readable */
+    LK_SETTING_HEADER,  /* the name of an HTTP header, LK_MAX_HEADER_NAME bytes at most */
+    LK_SETTING_URL,     /* http(s)://host[:port][/path] */
+    LK_SETTING_ORIGINS, /* scheme://host[:port], comma-separated; a slash at the end is cut off */
+    LK_SETTING_HOSTS,   /* host names without scheme or port, comma-separated */
+    LK_SETTING_CHOICE,  /* one of `choices` */
     LK_SETTING_BOOLEAN,
     LK_SETTING_INTEGER, /* min..max */
     LK_SETTING_SECONDS, /* min..max, fractions allowed; stored as milliseconds */
@@ -48,10 +50,20 @@ struct lk_setting_text {
     const char *source; /* "environment", ".env line 3", "--port", NULL: not given */
 };
 
+/* Stores what the text means at `value`, which may be NULL for kinds that are texts. Otherwise
+ * LK_ERROR_CONFIG: what was expected, what there was; secrets are not quoted. */
+bool lk_setting_read(struct lk_arena *arena, const struct lk_setting *setting,
+                     const struct lk_setting_text *text, void *value, struct lk_error *err);
+
+/* true/1/yes/on or false/0/no/off, any case; false when the text is none of them. */
+bool lk_setting_boolean(struct lk_str text, bool *ret_value);
+
 /*
- * Calls found(arg, name, value, source) for each KEY=VALUE of a .env file (comments, `export`, and
- * quotes as shells and dotenv have them) or each key of the [Looker] section of a looker.ini.
- * A missing file is no error unless `required`. LK_ERROR_CONFIG names file and line.
+ * Calls found(arg, name, value, source) for each LOOKER_…=VALUE of a .env file (comments, `export`,
+ * and quotes as shells and dotenv have them) or each key of the [Looker] section of a looker.ini.
+ * Everything else in the file is other programs' and may have any form; a value of theirs in quotes
+ * may span lines. A missing file, or a directory of that name, is no error unless `required`.
+ * LK_ERROR_CONFIG names file and line.
  */
 typedef bool lk_setting_found(void *arg, struct lk_str name, struct lk_str value,
                               const char *source, struct lk_error *err);

@@ -97,6 +97,42 @@ static bool unquote(struct lk_arena *arena, struct lk_str *value)
     return true;
 }
 
+/* The quote that ends the value, or NULL; \" does not end one in double quotes. */
+static const char *closing_quote(struct lk_str text, char quote)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '\\' && quote == '"')
+            i++;
+        else if (text.ptr[i] == quote)
+            return text.ptr + i;
+    }
+    return NULL;
+}
+
+/* Other programs' line: when its value opens a quote that a later line of *text closes, and ends
+ * with, takes all up to there off *text. Answers the number of lines taken. */
+static unsigned skip_value(struct lk_str line, struct lk_str *text)
+{
+    struct lk_str name, value, rest = *text, last;
+    const char *end;
+    unsigned n = 0;
+
+    if (line.len == 0 || line.ptr[0] == '#' || !split(line, '=', &name, &value) || value.len == 0 ||
+        memchr("\"'`", value.ptr[0], 3) == NULL ||
+        closing_quote(lk_str_n(value.ptr + 1, value.len - 1), value.ptr[0]) != NULL)
+        return 0;
+    end = closing_quote(*text, value.ptr[0]);
+    while (end != NULL && rest.ptr <= end && next_line(&rest, &last))
+        n++;
+    if (n == 0)
+        return 0;
+    last = lk_str_trim(lk_str_n(end + 1, (size_t)(last.ptr + last.len - (end + 1))));
+    if (last.len > 0 && last.ptr[0] != '#')
+        return 0; /* that quote opens or closes something else: a line such as A='tis */
+    *text = rest;
+    return n;
+}
+
 static const char *place(struct lk_arena *arena, const char *path, unsigned line)
 {
     return lk_arena_printf(arena, "%s line %u", path, line).ptr;
@@ -107,15 +143,19 @@ bool lk_settings_read_env_file(struct lk_arena *arena, const char *path, bool re
 {
     struct lk_str text, line, name, value;
 
-    if (!required && access(path, F_OK) != 0)
+    struct stat status;
+
+    if (!required && (stat(path, &status) != 0 || S_ISDIR(status.st_mode)))
         return true;
     if (!lk_settings_read_file(arena, path, MAX_FILE_BYTES, &text, err))
         return false;
     for (unsigned n = 1; next_line(&text, &line); n++) {
-        if (line.len == 0 || line.ptr[0] == '#')
-            continue;
         if (lk_str_starts(line, LK_STR("export ")))
             line = lk_str_trim(lk_str_n(line.ptr + 7, line.len - 7));
+        if (!lk_str_starts(line, LK_STR("LOOKER_"))) {
+            n += skip_value(line, &text);
+            continue;
+        }
         if (!split(line, '=', &name, &value))
             return lk_fail(err, LK_ERROR_CONFIG, "%s: expected NAME=value", place(arena, path, n));
         if (!unquote(arena, &value))

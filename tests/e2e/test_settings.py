@@ -83,6 +83,10 @@ GOOD = {"LOOKER_BASE_URL": "https://looker.example.com"}
         ({**GOOD, "LOOKER_CA_FILE": "/not/there"}, ["LOOKER_CA_FILE", "/not/there"]),
         ({**GOOD, "LOOKER_MCP_MODE": "public"}, ["LOOKER_MCP_MODE"]),
         ({**GOOD, "LOOKER_GROUPS": "explore,quary"}, ["quary", "query"]),
+        ({**GOOD, "LOOKER_ALLOWED_ORIGINS": "*"}, ["LOOKER_ALLOWED_ORIGINS", "https://"]),
+        ({**GOOD, "LOOKER_ALLOWED_HOSTS": "http://a"}, ["LOOKER_ALLOWED_HOSTS", "host names"]),
+        ({**GOOD, "LOOKER_MCP_AUTH_TOKEN": ""}, ["LOOKER_MCP_AUTH_TOKEN", "set but empty"]),
+        ({"LOOKER_URL": "https://x.example.com"}, ["LOOKER_URL", "LOOKER_BASE_URL"]),
         ({**GOOD, "LOOKER_API_VERSION": "3.1"}, ["LOOKER_API_VERSION", "4.0"]),
     ],
 )
@@ -102,6 +106,8 @@ def test_a_wrong_setting_stops_the_start(tmp_path: Path, env: dict[str, str], sa
         (["--port"], ["--port", "value"]),
         (["--port=x"], ["LOOKER_PORT"]),
         (["--sideways"], ["--sideways"]),
+        (["--verify-ssl", "perhaps"], ["perhaps"]),
+        (["--no-port"], ["--no-port"]),
         (["serve"], ["serve"]),
         (["call"], ["call", "tool"]),
         (["call", "whoami", "{}", "more"], ["more"]),
@@ -119,12 +125,28 @@ def test_secrets_have_no_flag(tmp_path: Path) -> None:
         assert run([flag, "x"], tmp_path, GOOD).returncode == 2
 
 
-@pytest.mark.parametrize("text", ["LOOKER_BASE_URL", "LOOKER_BASE_URL='x", "=x"])
+@pytest.mark.parametrize("text", ["LOOKER_BASE_URL", "LOOKER_BASE_URL='x"])
 def test_a_malformed_env_file_is_named_with_its_line(tmp_path: Path, text: str) -> None:
     (tmp_path / ".env").write_text(f"# first\n{text}\n")
     result = run(["--check"], tmp_path, GOOD)
     assert result.returncode == 2
     assert ".env" in result.stderr and "2" in result.stderr
+
+
+def test_an_env_file_of_other_programs_is_no_matter(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("words\n=x\nKEY='one\nLOOKER_PORT=no number\ntwo'\n")
+    assert run(["--list-tools"], tmp_path, GOOD).returncode == 0
+
+
+def test_an_env_file_found_by_chance_cannot_weaken_tls(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("LOOKER_VERIFY_SSL=false\n")
+    env = {**GOOD, "LOOKER_CLIENT_ID": "i", "LOOKER_CLIENT_SECRET": "s"}
+    refused = run(["--list-tools"], tmp_path, env)
+    assert refused.returncode == 2 and refused.stderr.count("\n") == 1
+    for word in ("LOOKER_VERIFY_SSL", ".env line 1", "--env-file"):
+        assert word in refused.stderr, refused.stderr
+    for path in (".env", "/dev/null"):
+        assert run(["--list-tools", "--env-file", path], tmp_path, env).returncode == 0
 
 
 def test_service_links_of_kubernetes_are_no_settings(tmp_path: Path, looker: Sandbox) -> None:

@@ -7,6 +7,7 @@
 #include "settings.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define URL "LOOKER_BASE_URL=https://looker.example.com"
@@ -213,14 +214,151 @@ static void test_env_file_syntax(void **state)
 static void test_bad_env_files(void **state)
 {
     (void)state;
-    put(".env", "LOOKER_PORT=1\nnonsense\n");
+    put(".env", "LOOKER_PORT=1\nLOOKER_HOST\n");
     refuse(NO_ARGS, LIST(URL), LIST(".env line 2", "NAME=value"));
+    put(".env", "A=\"one\ntwo\"\nLOOKER_HOST\n"); /* lines that are passed over count */
+    refuse(NO_ARGS, LIST(URL), LIST(".env line 3", "NAME=value"));
     put(".env", "LOOKER_CLIENT_ID='open\n");
     refuse(NO_ARGS, LIST(URL), LIST(".env line 1", "LOOKER_CLIENT_ID", "quote"));
     put(".env", "\nLOOKER_PORTT=1\n");
     refuse(NO_ARGS, LIST(URL), LIST(".env line 2", "LOOKER_PORTT", "LOOKER_PORT?"));
     unlink(".env");
     refuse(LIST("server", "--env-file", "none.env"), LIST(URL), LIST("none.env", "No such file"));
+}
+
+static void accept_env_file(const char *text)
+{
+    put(".env", text);
+    assert_int_equal(accept(NO_ARGS, LIST(URL)).port, 7);
+}
+
+/* Clients start the server in the directory of a project, whose .env is for its own programs. */
+static void test_env_files_of_other_programs(void **state)
+{
+    (void)state;
+    accept_env_file("just words\n=x\nexport\nKEY: value\nA='open\nLOOKER_PORT=7\n");
+    accept_env_file("KEY=\"-----BEGIN\nLOOKER_PORT=1\nit's\n-----END\" # key\nLOOKER_PORT=7\n");
+    accept_env_file("export KEY='one\ntwo'\nexport LOOKER_PORT='7'\n");
+    accept_env_file("KEY=\"a \\\" b\nLOOKER_PORT=1\n\"\nLOOKER_PORT=7\n");
+    accept_env_file("A='tis\nLOOKER_PORT='7'\n");
+    accept_env_file("A=\"{\"b\":\"c\"}\"\nLOOKER_PORT=7\nB=\"\n");
+    accept_env_file("LOOKER_PORT=7\nA=\"");
+    unlink(".env");
+    assert_int_equal(mkdir(".env", 0700), 0); /* a Python environment, say */
+    assert_int_equal(accept(NO_ARGS, LIST(URL)).port, 8080);
+    assert_int_equal(rmdir(".env"), 0);
+}
+
+#define CREDENTIALS "LOOKER_CLIENT_ID=i", "LOOKER_CLIENT_SECRET=s"
+
+/* Nor may a repository that somebody cloned weaken how the host is verified. */
+static void test_env_file_and_trust(void **state)
+{
+    struct lk_config config;
+
+    (void)state;
+    put(".env", "LOOKER_VERIFY_SSL=false\n");
+    refuse(NO_ARGS, LIST(URL, CREDENTIALS),
+           LIST("LOOKER_VERIFY_SSL", ".env line 1", "--env-file .env"));
+    refuse(NO_ARGS,
+           LIST("LOOKERSDK_BASE_URL=https://l.example.com", "LOOKERSDK_CLIENT_ID=i",
+                "LOOKERSDK_CLIENT_SECRET=s"),
+           LIST("LOOKER_VERIFY_SSL", ".env line 1"));
+    refuse(LIST("server", "--client-id", "i"), LIST(URL), LIST("LOOKER_VERIFY_SSL"));
+    assert_false(accept(LIST("server", "--env-file", ".env"), LIST(URL, CREDENTIALS)).verify_tls);
+    assert_true(accept(LIST("server", "--env-file", "/dev/null"), LIST(URL)).verify_tls);
+    assert_true(accept(NO_ARGS, LIST(URL, CREDENTIALS, "LOOKER_VERIFY_SSL=true")).verify_tls);
+    assert_false(accept(NO_ARGS, LIST(URL)).verify_tls); /* no credentials, nothing to lose */
+    put(".env", "LOOKER_VERIFY_SSL=true\n");
+    assert_true(accept(NO_ARGS, LIST(URL, CREDENTIALS)).verify_tls);
+    put("secret", "s\n");
+    put(".env", "LOOKER_CA_FILE=secret\n");
+    refuse(NO_ARGS, LIST(URL, CREDENTIALS), LIST("LOOKER_CA_FILE", ".env line 1"));
+    refuse(NO_ARGS, LIST(URL, "LOOKER_CLIENT_ID=i", "LOOKER_CLIENT_SECRET_FILE=secret"),
+           LIST("LOOKER_CA_FILE", ".env line 1"));
+    put(".env", URL "\nLOOKER_CLIENT_ID=i\nLOOKER_CLIENT_SECRET=s\nLOOKER_VERIFY_SSL=no\n");
+    config = accept(NO_ARGS, LIST("A=b"));
+    assert_false(config.verify_tls);
+    assert_non_null(strstr(config.warnings[0], "LOOKER_VERIFY_SSL"));
+    assert_null(config.warnings[1]);
+}
+
+static void test_env_file_may_name_the_host(void **state)
+{
+    struct lk_config config;
+
+    (void)state;
+    put(".env", URL "\n");
+    config = accept(NO_ARGS, LIST(CREDENTIALS));
+    assert_str(config.base_url, "https://looker.example.com");
+    assert_non_null(strstr(config.warnings[0], "LOOKER_BASE_URL (.env line 1)"));
+    assert_null(accept(LIST("server", "--env-file", ".env"), LIST(CREDENTIALS)).warnings[0]);
+    assert_null(accept(NO_ARGS, LIST(URL, CREDENTIALS)).warnings[0]);
+}
+
+static void test_boolean_flags(void **state)
+{
+    struct lk_config config;
+
+    (void)state;
+    assert_false(accept(LIST("s", "--verify-ssl", "false"), LIST(URL)).verify_tls);
+    assert_false(accept(LIST("s", "--verify-ssl=off"), LIST(URL)).verify_tls);
+    assert_false(accept(LIST("s", "--no-verify-ssl"), LIST(URL)).verify_tls);
+    assert_true(accept(LIST("s", "--verify-ssl"), LIST(URL)).verify_tls);
+    config = accept(LIST("s", "--verify-ssl", "call", "whoami"), LIST(URL));
+    assert_true(config.verify_tls);
+    assert_string_equal(config.call_tool, "whoami");
+    config = accept(LIST("s", "--no-verify-ssl", "call", "whoami"), LIST(URL));
+    assert_false(config.verify_tls);
+    refuse(LIST("s", "--verify-ssl", "maybe"), LIST(URL), LIST("unexpected word \"maybe\""));
+    refuse(LIST("s", "--no-verify-ssl=true"), LIST(URL), LIST("--no-verify-ssl takes no value"));
+    refuse(LIST("s", "--no-port"), LIST(URL), LIST("unknown flag --no-port"));
+}
+
+static void test_lists_are_normalised(void **state)
+{
+    struct lk_config config = accept(
+        NO_ARGS, LIST(URL, "LOOKER_ALLOWED_ORIGINS= https://a.example.com/, ,http://[::1]:80,",
+                      "LOOKER_ALLOWED_HOSTS=a.example.com , [::1]"));
+
+    (void)state;
+    assert_str(config.allowed_origins, "https://a.example.com,http://[::1]:80");
+    assert_str(config.allowed_hosts, "a.example.com,[::1]");
+}
+
+static void test_names_that_others_use(void **state)
+{
+    struct lk_config config;
+
+    (void)state;
+    refuse(NO_ARGS, LIST("LOOKER_URL=https://x.example.com"),
+           LIST("LOOKER_URL (environment)", "did you mean LOOKER_BASE_URL?"));
+    refuse(NO_ARGS, LIST(URL, "LOOKER_API_CLIENT_SECRET=hunter2"),
+           LIST("did you mean LOOKER_CLIENT_SECRET?"));
+    config = accept(NO_ARGS, LIST(URL, CREDENTIALS, "LOOKER_URL=https://x.example.com"));
+    assert_non_null(strstr(config.warnings[0], "LOOKER_URL (environment) is not a setting"));
+    config = accept(NO_ARGS, LIST(URL, CREDENTIALS, "LOOKER_TOKEN=x"));
+    assert_non_null(strstr(config.warnings[0], "LOOKER_TOKEN"));
+}
+
+static void test_log_level_of_commands(void **state)
+{
+    (void)state;
+    assert_int_equal(accept(LIST("s", "call", "whoami"), LIST(URL)).log_level, LK_LOG_ERROR);
+    assert_int_equal(accept(LIST("s", "--check"), LIST(URL)).log_level, LK_LOG_ERROR);
+    assert_int_equal(accept(LIST("s", "--check"), LIST(URL, "LOOKER_LOG_LEVEL=DEBUG")).log_level,
+                     LK_LOG_DEBUG);
+}
+
+static void test_sources(void **state)
+{
+    struct lk_config config = accept(LIST("s", "--port", "9"), LIST(URL));
+    const char *sources = lk_arena_cstr(arena, config.sources);
+
+    (void)state;
+    assert_non_null(strstr(sources, "LOOKER_PORT=9 (command line)\n"));
+    assert_non_null(strstr(sources, "LOOKER_HOST=127.0.0.1 (default)\n"));
+    assert_non_null(strstr(sources, "LOOKER_CLIENT_SECRET= (not set)\n"));
 }
 
 static void test_bad_values(void **state)
@@ -263,6 +401,18 @@ static void test_bad_values(void **state)
          "X2345678901234567890123456789012345678901234567890"
          "X2345678901234567890123456789012345678901234567890X",
          "one HTTP header"},
+        {"LOOKER_USER_EMAIL_HEADER=x-user-token", "a header of its own"},
+        /* Entries that no request can match. */
+        {"LOOKER_ALLOWED_ORIGINS=*", "origins such as https://"},
+        {"LOOKER_ALLOWED_ORIGINS=https://a.example.com,b.example.com", "got \"b.example.com\""},
+        {"LOOKER_ALLOWED_ORIGINS=https://a.example.com/app", "origins such as https://"},
+        {"LOOKER_ALLOWED_ORIGINS=https://*.example.com", "origins such as https://"},
+        {"LOOKER_ALLOWED_ORIGINS=https://a.example.com:x", "origins such as https://"},
+        {"LOOKER_ALLOWED_HOSTS=https://a.example.com", "host names such as"},
+        {"LOOKER_ALLOWED_HOSTS=a.example.com:8080", "host names such as"},
+        {"LOOKER_ALLOWED_HOSTS=*", "host names such as"},
+        {"LOOKER_MCP_AUTH_TOKEN=", "set but empty"},
+        {"LOOKER_MCP_AUTH_TOKEN= ", "set but empty"},
         {"LOOKER_CA_FILE=/does/not/exist", "a file that can be read"},
         {"LOOKER_MCP_MODE=public", "not available in this version"},
         {"LOOKER_MCP_MODE=open", "dev|public|looker_oauth"},
@@ -360,6 +510,9 @@ static void test_warnings(void **state)
         assert_non_null(strstr(config.warnings[i], parts[i]));
     }
     assert_null(config.warnings[4]);
+    config = accept(LIST("server", "--transport", "streamable-http", "--host", "0.0.0.0"),
+                    LIST(URL, CREDENTIALS, "LOOKER_MCP_AUTH_TOKEN=t"));
+    assert_non_null(strstr(config.warnings[0], "plain HTTP"));
 }
 
 static void test_commands(void **state)
@@ -387,6 +540,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_warnings, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_env_file_syntax, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_env_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_env_files_of_other_programs, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_env_file_and_trust, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_env_file_may_name_the_host, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_boolean_flags, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lists_are_normalised, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names_that_others_use, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_log_level_of_commands, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_sources, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_values, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_flags, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_secrets_are_never_shown, set_up, tear_down),
