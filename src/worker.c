@@ -86,6 +86,7 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .user_email_header = config->user_email_header,
         .user_token_header = config->user_token_header,
     };
+    worker->n_tools = toolset->n_tools;
     snprintf(worker->identity_header_names, sizeof(worker->identity_header_names), "%.*s,%.*s",
              LK_STR_ARG(config->user_email_header), LK_STR_ARG(config->user_token_header));
     worker->identity_headers = lk_str(worker->identity_header_names);
@@ -218,8 +219,7 @@ static bool is_ready(void *arg, struct lk_error *err)
 static bool open_stdio(struct service *service, struct lk_error *err)
 {
     struct lk_worker *worker = service->worker;
-
-    return lk_stdio_new(
+    bool ok = lk_stdio_new(
         &(struct lk_stdio_options){
             .loop = worker->loop,
             .log = &worker->log,
@@ -231,6 +231,10 @@ static bool open_stdio(struct service *service, struct lk_error *err)
             .drain_ms = FINISH_MS,
         },
         &service->stdio, err);
+
+    if (ok) /* or whoever starts it in a terminal thinks that it hangs */
+        lk_log_info(&worker->log, "stdio.serving", lk_log_int("tools", (int64_t)worker->n_tools));
+    return ok;
 }
 
 static bool open_http(struct service *service, struct lk_error *err)

@@ -23,6 +23,7 @@ struct lk_worker {
     struct lk_http *http;
     struct lk_api *api;
     struct lk_tool_context tools;
+    size_t n_tools;
     char identity_header_names[256]; /* comma-separated, for the transport to keep */
     struct lk_str identity_headers;
     struct mcp_server *mcp;

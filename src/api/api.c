@@ -58,6 +58,17 @@ static bool wait_for_limit(struct lk_api *api, int64_t retry_after_s, unsigned t
     return false;
 }
 
+static void log_failure(const struct lk_api *api, const char *event, const struct lk_operation *op,
+                        const struct lk_error *failure)
+{
+    const struct lk_log_field fields[] = {lk_log_text("operation", op->id),
+                                          lk_log_text("kind", lk_error_kind_name(failure->kind)),
+                                          lk_log_int("status", failure->status)};
+
+    /* The status last, as there is none when nobody answered. */
+    lk_log_write(api->options.log, LK_LOG_INFO, event, fields, failure->status != 0 ? 3 : 2);
+}
+
 bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
                         uint64_t timeout_ms, struct lk_api_answer *ret_answer, struct lk_error *err)
 {
@@ -84,10 +95,7 @@ bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_ap
         }
         if (failure.status == 429 && wait_for_limit(api, retry_after_s, limited++, &failure))
             continue;
-        lk_log_info(api->options.log, "looker.call_failed",
-                    lk_log_text("operation", request.op->id),
-                    lk_log_text("kind", lk_error_kind_name(failure.kind)),
-                    lk_log_int("status", failure.status));
+        log_failure(api, "looker.call_failed", request.op, &failure);
         if (err != NULL && err->kind == LK_ERROR_NONE)
             *err = failure;
         return false;
@@ -135,9 +143,7 @@ void lk_api_logout(struct lk_api *api, uint64_t timeout_ms)
                                                    .token = token,
                                                    .timeout_ms = timeout_ms},
                              &answer, NULL, &error))
-        lk_log_info(api->options.log, "looker.logout_failed",
-                    lk_log_text("kind", lk_error_kind_name(error.kind)),
-                    lk_log_int("status", error.status));
+        log_failure(api, "looker.logout_failed", looker_logout().op, &error);
     lk_session_clear(&api->session);
     lk_arena_free(arena);
 }

@@ -62,6 +62,17 @@ static void explain_cancel(const struct mcp_call *call, struct lk_error *err)
     }
 }
 
+static void log_failure(const struct lk_log *log, const struct mcp_tool *tool, int64_t ms,
+                        const struct lk_error *err)
+{
+    const struct lk_log_field fields[] = {lk_log_text("tool", tool->name), lk_log_int("ms", ms),
+                                          lk_log_text("kind", lk_error_kind_name(err->kind)),
+                                          lk_log_int("status", err->status)};
+
+    /* The status last, as there is none when nobody answered. */
+    lk_log_write(log, LK_LOG_INFO, "mcp.call_failed", fields, err->status != 0 ? 4 : 3);
+}
+
 static void finish(struct mcp_call *call, struct lk_error *err)
 {
     struct mcp_server *server = call->server;
@@ -77,9 +88,7 @@ static void finish(struct mcp_call *call, struct lk_error *err)
         lk_log_debug(log, "mcp.call", lk_log_text("tool", call->tool->name), lk_log_int("ms", ms),
                      lk_log_int("bytes", (int64_t)call->answer.len));
     else
-        lk_log_info(log, "mcp.call_failed", lk_log_text("tool", call->tool->name),
-                    lk_log_int("ms", ms), lk_log_text("kind", lk_error_kind_name(err->kind)),
-                    lk_log_int("status", err->status));
+        log_failure(log, call->tool, ms, err);
     if (call->cancel == MCP_BY_CALLER)
         mcp_reply_nothing(&call->inbound);
     else
