@@ -39,6 +39,17 @@ static void print_failure(const char *what, const struct lk_error *error)
            error->detail, error->detail[0] != '\0' ? ")" : "");
 }
 
+/* What the status says of the address, or NULL if it may be Looker's; a gateway that wants to know
+ * who asks (401, 403) may let in the one who has credentials. */
+static const char *explain_status(int status)
+{
+    if ((status >= 200 && status < 300) || status == 401 || status == 403)
+        return NULL;
+    if (status >= 500 || status == 429)
+        return "Looker, or a gateway in front of it, does not serve now; try again later";
+    return "there is no Looker API at this address; give scheme and host only";
+}
+
 static bool check_reachability(struct lk_worker *worker, struct lk_arena *arena)
 {
     const struct lk_config *config = worker->config;
@@ -48,6 +59,11 @@ static bool check_reachability(struct lk_worker *worker, struct lk_arena *arena)
 
     if (!lk_api_reach(worker->api, arena, &status, &error)) {
         print_failure("reachability", &error);
+        return false;
+    }
+    if (explain_status(status) != NULL) {
+        printf("%-14s FAILED  %.*s answered HTTP %d: %s\n", "reachability",
+               LK_STR_ARG(config->base_url), status, explain_status(status));
         return false;
     }
     printf("%-14s ok      %.*s answered HTTP %d in %" PRIu64 " ms\n", "reachability",
@@ -81,7 +97,7 @@ static void check(void *arg)
     if (self->ok)
         self->ok = check_credentials(self->worker, arena);
     else
-        printf("%-14s FAILED  not tried, since Looker was not reached\n", "credentials");
+        printf("%-14s FAILED  not tried, for want of a Looker\n", "credentials");
     lk_api_logout(self->worker->api, LOGOUT_MS);
     lk_arena_free(arena);
 }

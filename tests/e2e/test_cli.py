@@ -57,6 +57,54 @@ def test_check_with_wrong_credentials(tmp_path: Path, looker: Sandbox) -> None:
     assert re.search(r"^credentials +FAILED.*LOOKER_CLIENT_ID", result.stdout, re.MULTILINE)
 
 
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [(401, "ok"), (403, "ok"), (404, "FAILED"), (302, "FAILED"), (429, "FAILED"), (502, "FAILED")],
+)
+def test_check_tells_a_looker_from_something_else(
+    tmp_path: Path, looker: Sandbox, status: int, verdict: str
+) -> None:
+    looker.rules({"operation": "versions", "status": status})
+    result = run(["--check"], tmp_path, settings_for(looker))
+    line = re.search(r"^reachability.*$", result.stdout, re.MULTILINE)
+    assert line and line[0].split()[1] == verdict and f"HTTP {status}" in line[0], result.stdout
+    assert ("give scheme and host only" in line[0]) == (status in (302, 404))
+    assert (result.returncode == 0) == (verdict == "ok")
+
+
+def test_check_with_a_wrong_path(tmp_path: Path, looker: Sandbox) -> None:
+    result = run(["--check"], tmp_path, settings_for(f"{looker.url}/wrong/path"))
+    assert result.returncode == 1
+    assert re.search(r"^reachability +FAILED .*HTTP 404: .*scheme and host", result.stdout, re.M)
+
+
+def test_check_says_what_is_not_set(tmp_path: Path, looker: Sandbox) -> None:
+    result = run(["--check"], tmp_path, settings_for(looker))
+    assert "LOOKER_CA_FILE= (not set)\n" in result.stdout
+
+
+def test_no_log_lines_between_the_answers(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        env = settings_for(f"http://127.0.0.1:{unused.getsockname()[1]}")
+        verbose = run(["call", "whoami"], tmp_path, env)
+        del env["LOOKER_LOG_LEVEL"]
+        for words in (["call", "whoami"], ["--check"]):
+            quiet = run(words, tmp_path, env)
+            assert quiet.returncode == 1
+            assert "{" not in quiet.stderr, quiet.stderr
+    lines = [json.loads(line) for line in verbose.stderr.splitlines() if line.startswith("{")]
+    failed = [line for line in lines if line["event"].endswith("call_failed")]
+    assert failed and all("status" not in line for line in failed), "nobody answered"
+
+
+def test_serving_on_stdio_says_so(tmp_path: Path, looker: Sandbox) -> None:
+    served = run([], tmp_path, settings_for(looker))
+    assert served.returncode == 0 and served.stdout == ""
+    lines = [json.loads(line) for line in served.stderr.splitlines() if line.startswith("{")]
+    assert [line["tools"] for line in lines if line["event"] == "stdio.serving"] == [18]
+
+
 def test_check_without_looker(tmp_path: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
