@@ -4,7 +4,7 @@
  *   spec/overlay.yaml sha256 87ca672837a8d4d47b2695c273f0cd72cd73f8080c3deba3b2bca1fa3538924a
  *   spec/tools/explore.yaml sha256 aa6ffa2bf38132fdae99ffe1e028991ad0148eb21686e05908bfdeff8a2e69c6
  *   spec/tools/identity.yaml sha256 ea98309bde9ae1c1005956838688abc06575eb2da5bd4c3603bd1a251990468b
- *   spec/tools/query.yaml sha256 db3a6e078ecd088400456f828030d7b4dfbdb54d294648724edcc8857cf84cb6
+ *   spec/tools/query.yaml sha256 12e2bfc699849d638d5dc5c8aa7b2f6376a378d5e4d6d810d132434cfef5f327
  *   spec/tools/schema.yaml sha256 e106531cf67b4f53fa8fbd09ed6cd2098a7e57abf03257a26d89fd6ee494d079
  */
 /* clang-format off */
@@ -239,7 +239,8 @@ static const struct lk_rule rule_query_args_pivots = {.max_items = 50};
 static const struct lk_rule rule_query_args_query_timezone = {.max_length = 100};
 static const char *const rule_query_args_result_format_values[] = {"json", "json_detail", "json_bi", "csv", "txt", "md", "html", "sql", NULL};
 static const struct lk_rule rule_query_args_result_format = {.values = rule_query_args_result_format_values, .default_json = "\"json\""};
-static const struct lk_rule rule_query_args_row_total = {.max_length = 20};
+static const char *const rule_query_args_row_total_values[] = {"right", "left", NULL};
+static const struct lk_rule rule_query_args_row_total = {.values = rule_query_args_row_total_values};
 static const struct lk_rule rule_query_args_server_table_calcs = {.default_json = "false"};
 static const struct lk_rule rule_query_args_share_url = {.default_json = "false"};
 static const struct lk_rule rule_query_args_sorts = {.max_items = 50};
@@ -284,8 +285,8 @@ static const char schema_query[] =
     "\"column_limit\":{\"type\":\"integer\",\"description\":\"Pivoted columns at most.\",\"minimum\":1,\"maximum\":16384},"
     "\"pivots\":{\"type\":\"array\",\"description\":\"Dimensions, also listed in `fields`, whose values become columns. Example: [\\\"orders.status\\\"]. A measure is then an object with one value a pivot column.\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
     "\"fill_fields\":{\"type\":\"array\",\"description\":\"Dimensions (usually dates) whose missing values are filled in with empty rows. Example: [\\\"orders.created_date\\\"].\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
-    "\"total\":{\"type\":\"boolean\",\"description\":\"Also compute column totals; they are found in `detail` with result_format json_detail.\"},"
-    "\"row_total\":{\"type\":\"string\",\"description\":\"In a pivoted query, add a total over the pivots: \\\"right\\\" or \\\"left\\\".\",\"maxLength\":20},"
+    "\"total\":{\"type\":\"boolean\",\"description\":\"Also compute column totals; only result_format json_detail has them, in `detail`, as with row_total and subtotals.\"},"
+    "\"row_total\":{\"type\":\"string\",\"description\":\"In a pivoted query, add a total over the pivots, on that side.\",\"enum\":[\"right\",\"left\"]},"
     "\"subtotals\":{\"type\":\"array\",\"description\":\"Dimensions to subtotal by; each must also be in `sorts`, and the explore must allow it (can_subtotal in get_explore).\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
     "\"query_timezone\":{\"type\":\"string\",\"description\":\"Time zone for dates and date filters. Example: \\\"America/New_York\\\". Left out: the default of the connection or user.\",\"maxLength\":100},"
     "\"dynamic_fields\":{\"type\":\"string\",\"description\":\"Fields made up for this query, as JSON text of an array: table calculations, custom measures and custom dimensions. Name them in `fields` too. Example: \\\"[{\\\\\\\"table_calculation\\\\\\\":\\\\\\\"share\\\\\\\",\\\\\\\"label\\\\\\\":\\\\\\\"Share\\\\\\\",\\\\\\\"expression\\\\\\\":\\\\\\\"${orders.count}/sum(${orders.count})\\\\\\\"}]\\\".\",\"maxLength\":100000},"
@@ -311,7 +312,8 @@ static const struct lk_rule rule_query_sql_args_limit = {.default_json = "500", 
 static const struct lk_rule rule_query_sql_args_model = {.min_length = 1, .max_length = 255};
 static const struct lk_rule rule_query_sql_args_pivots = {.max_items = 50};
 static const struct lk_rule rule_query_sql_args_query_timezone = {.max_length = 100};
-static const struct lk_rule rule_query_sql_args_row_total = {.max_length = 20};
+static const char *const rule_query_sql_args_row_total_values[] = {"right", "left", NULL};
+static const struct lk_rule rule_query_sql_args_row_total = {.values = rule_query_sql_args_row_total_values};
 static const struct lk_rule rule_query_sql_args_sorts = {.max_items = 50};
 static const struct lk_rule rule_query_sql_args_subtotals = {.max_items = 50};
 static const struct lk_rule rule_query_sql_args_view = {.min_length = 1, .max_length = 255};
@@ -350,7 +352,7 @@ static const char schema_query_sql[] =
     "\"pivots\":{\"type\":\"array\",\"description\":\"Dimensions of `fields` whose values become columns.\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
     "\"fill_fields\":{\"type\":\"array\",\"description\":\"Dimensions whose missing values are filled in.\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
     "\"total\":{\"type\":\"boolean\",\"description\":\"Column totals.\"},"
-    "\"row_total\":{\"type\":\"string\",\"description\":\"Total over pivots: \\\"right\\\" or \\\"left\\\".\",\"maxLength\":20},"
+    "\"row_total\":{\"type\":\"string\",\"description\":\"Total over pivots, on that side.\",\"enum\":[\"right\",\"left\"]},"
     "\"subtotals\":{\"type\":\"array\",\"description\":\"Dimensions to subtotal by.\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
     "\"query_timezone\":{\"type\":\"string\",\"description\":\"Time zone, such as \\\"America/New_York\\\".\",\"maxLength\":100},"
     "\"dynamic_fields\":{\"type\":\"string\",\"description\":\"JSON text of an array of custom fields and table calculations, as in `query`.\",\"maxLength\":100000},"
@@ -466,7 +468,8 @@ static const struct lk_rule rule_query_url_args_limit = {.default_json = "500", 
 static const struct lk_rule rule_query_url_args_model = {.min_length = 1, .max_length = 255};
 static const struct lk_rule rule_query_url_args_pivots = {.max_items = 50};
 static const struct lk_rule rule_query_url_args_query_timezone = {.max_length = 100};
-static const struct lk_rule rule_query_url_args_row_total = {.max_length = 20};
+static const char *const rule_query_url_args_row_total_values[] = {"right", "left", NULL};
+static const struct lk_rule rule_query_url_args_row_total = {.values = rule_query_url_args_row_total_values};
 static const struct lk_rule rule_query_url_args_sorts = {.max_items = 50};
 static const struct lk_rule rule_query_url_args_subtotals = {.max_items = 50};
 static const struct lk_rule rule_query_url_args_view = {.min_length = 1, .max_length = 255};
@@ -505,7 +508,7 @@ static const char schema_query_url[] =
     "\"pivots\":{\"type\":\"array\",\"description\":\"Dimensions of `fields` whose values become columns.\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
     "\"fill_fields\":{\"type\":\"array\",\"description\":\"Dimensions whose missing values are filled in.\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
     "\"total\":{\"type\":\"boolean\",\"description\":\"Column totals.\"},"
-    "\"row_total\":{\"type\":\"string\",\"description\":\"Total over pivots: \\\"right\\\" or \\\"left\\\".\",\"maxLength\":20},"
+    "\"row_total\":{\"type\":\"string\",\"description\":\"Total over pivots, on that side.\",\"enum\":[\"right\",\"left\"]},"
     "\"subtotals\":{\"type\":\"array\",\"description\":\"Dimensions to subtotal by.\",\"items\":{\"type\":\"string\"},\"maxItems\":50},"
     "\"query_timezone\":{\"type\":\"string\",\"description\":\"Time zone, such as \\\"America/New_York\\\".\",\"maxLength\":100},"
     "\"dynamic_fields\":{\"type\":\"string\",\"description\":\"JSON text of an array of custom fields and table calculations, as in `query`.\",\"maxLength\":100000},"
@@ -792,7 +795,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "query_sql",
         .title = "SQL of a query",
-        .description = "Returns the SQL that Looker would run for a query, without running it: to explain a number, to check joins and filters, or to reuse the statement elsewhere. Takes the same arguments as `query`, where they are described in full. For rows use query.\n\nReturns {sql}.",
+        .description = "Returns the SQL that Looker would run for a query, without running it: to explain a number, to check joins and filters, or to reuse the statement elsewhere. Takes the arguments of `query` that make the query, where they are described in full; not result_format, apply_formatting, server_table_calcs, cache and share_url. For rows use query.\n\nReturns {sql}.",
         .group = &looker_groups[1],
         .input_schema = schema_query_sql,
         .args = &looker_query_sql_args_type,
@@ -832,7 +835,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "query_url",
         .title = "Link to a query",
-        .description = "Returns a link that opens a query in Looker's Explore view, without running it: for people who want to see, change or save it. Takes the same arguments as `query`. For rows and link together use query with share_url: true.\n\nReturns {share_url, query_id, slug, url}; query_id and slug work with run_query.",
+        .description = "Returns a link that opens a query in Looker's Explore view, without running it: for people who want to see, change or save it. Takes the arguments of `query` that make the query; not result_format, apply_formatting, server_table_calcs, cache and share_url. For rows and link together use query with share_url: true.\n\nReturns {share_url, query_id, slug}; query_id and slug work with run_query.",
         .group = &looker_groups[1],
         .input_schema = schema_query_url,
         .args = &looker_query_url_args_type,

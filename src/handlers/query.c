@@ -11,7 +11,7 @@
 #include "json/scan.h"
 
 /* What a link is made of; Looker's Query has much more. */
-#define LINK_FIELDS "id,slug,share_url,url"
+#define LINK_FIELDS "id,slug,share_url"
 
 /* dynamic_fields travels as text, and Looker's own complaint about bad text helps nobody. */
 static bool check_dynamic_fields(struct lk_str text, struct lk_error *err)
@@ -45,6 +45,20 @@ static bool make_query(struct mcp_call *call, const void *args, struct looker_qu
         return false;
     *ret_query = query;
     return true;
+}
+
+/* Totals that were asked for and that the rows do not show: numbers that are silently not there
+ * would be looked for among those that are. */
+static void write_totals_note(struct lk_json_writer *w, const struct looker_query *query,
+                              struct lk_str format)
+{
+    bool asked = lk_is_true(query->total) || query->row_total.is == LK_PRESENT ||
+                 (query->subtotals.is == LK_PRESENT && query->subtotals.len > 0);
+
+    if (asked && !lk_str_eq(format, LK_STR("json_detail")) && !lk_str_eq(format, LK_STR("sql")))
+        lk_json_member_string(w, "totals_note",
+                              LK_STR("total, row_total and subtotals have no effect on this "
+                                     "result_format: json_detail has them in `detail`"));
 }
 
 static struct lk_rows_limit apply_limit(struct mcp_call *call, struct lk_integer limit,
@@ -141,6 +155,7 @@ bool lk_handler_query(struct mcp_call *call, const void *args_, struct lk_error 
     lk_json_begin_object(&w);
     lk_rows_write(&w, mcp_call_arena(call), &answer, args->result_format.value, &limit,
                   lk_tool_max_answer_bytes(lk_tool_context(call)));
+    write_totals_note(&w, &query, args->result_format.value);
 
     /* 3. Its link, if wanted: recorded. */
     if (lk_is_true(args->share_url))
@@ -180,7 +195,6 @@ bool lk_handler_query_url(struct mcp_call *call, const void *args, struct lk_err
     write_member(&w, "share_url", created, "share_url");
     write_member(&w, "query_id", created, "id");
     write_member(&w, "slug", created, "slug");
-    write_member(&w, "url", created, "url");
     lk_json_end_object(&w);
     return true;
 }

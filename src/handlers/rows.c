@@ -272,7 +272,12 @@ static struct lk_str cut_lines(struct lk_str text, size_t max)
     return lk_str_n(text.ptr, len);
 }
 
-/* Lines, where a row is a line (never mind line breaks inside quotes: this is a hint). */
+/*
+ * Rows of a text, for limit_reached, which is a hint: what the formats leave open (line breaks
+ * inside quotes, a header that looks like a row) may make the count too high by a row or two, so
+ * that the answer says too often rather than too seldom that there may be more.
+ */
+
 static int64_t count_lines(struct lk_str text)
 {
     int64_t n = text.len > 0 && text.ptr[text.len - 1] != '\n';
@@ -282,19 +287,76 @@ static int64_t count_lines(struct lk_str text)
     return n;
 }
 
+/* The first line is the header. */
+static int64_t count_csv(struct lk_str text)
+{
+    return count_lines(text) - 1;
+}
+
+/* What stands below the line of dashes. */
+static int64_t count_md(struct lk_str text)
+{
+    for (const char *p = text.ptr, *end = text.ptr + text.len, *line_end; p < end; p = line_end) {
+        const char *newline = memchr(p, '\n', (size_t)(end - p));
+        line_end = newline != NULL ? newline + 1 : end;
+        const char *odd = p;
+        while (odd < line_end && memchr("|-: \t\r\n", *odd, 7) != NULL)
+            odd++;
+        if (odd == line_end && memchr(p, '-', (size_t)(line_end - p)) != NULL)
+            return count_lines(lk_str_n(line_end, (size_t)(end - line_end)));
+    }
+    return count_lines(text);
+}
+
+/* Rows of the table that have cells of their own, and not headers alone. */
+static int64_t count_html(struct lk_str text)
+{
+    static const struct lk_str row = LK_STR_INIT("<tr"), cell = LK_STR_INIT("<td");
+    bool counted = true;
+    int64_t n = 0;
+
+    for (size_t i = 0; i + row.len <= text.len; i++) {
+        struct lk_str here = lk_str_n(text.ptr + i, row.len);
+        if (lk_str_ieq(here, row)) {
+            counted = false;
+        } else if (!counted && lk_str_ieq(here, cell)) {
+            counted = true;
+            n++;
+        }
+    }
+    return n;
+}
+
+static const struct {
+    struct lk_str format;
+    int64_t (*rows)(struct lk_str text);
+} counters[] = {
+    {LK_STR_INIT("csv"), count_csv},
+    {LK_STR_INIT("txt"), count_csv},
+    {LK_STR_INIT("md"), count_md},
+    {LK_STR_INIT("html"), count_html},
+};
+
+/* 0 for a format that has no rows. */
+static int64_t count_rows(struct lk_str text, struct lk_str format)
+{
+    for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+        if (lk_str_eq(format, counters[i].format))
+            return counters[i].rows(text);
+    }
+    return 0;
+}
+
 static void write_text(struct lk_json_writer *w, struct lk_str text, struct lk_str format,
                        const struct lk_rows_limit *limit, size_t max_bytes)
 {
     bool sql = lk_str_eq(format, LK_STR("sql"));
-    bool lines = lk_str_eq(format, LK_STR("csv")) || lk_str_eq(format, LK_STR("txt"));
     struct lk_str cut = sql ? text : cut_lines(text, max_bytes);
 
     lk_json_member_string(w, "format", format);
     lk_json_member_string(w, "text", cut);
-    if (lines) /* the first line is the header */
-        write_limit(w, count_lines(text) - 1, limit);
-    else if (!sql)
-        write_limit(w, 0, limit);
+    if (!sql)
+        write_limit(w, count_rows(text, format), limit);
     if (cut.len < text.len) {
         lk_json_key(w, "truncated");
         lk_json_begin_object(w);

@@ -113,6 +113,57 @@ static void test_text_formats(void **state)
     assert_contains(refuse_tool("query", ASK ",\"result_format\":\"png\"}")->message, "json");
 }
 
+static struct lk_str reached(const char *format, const char *text, int limit)
+{
+    char route[64], arguments[200];
+
+    snprintf(route, sizeof(route), "POST /queries/run/%s", format);
+    snprintf(arguments, sizeof(arguments), ASK ",\"result_format\":\"%s\",\"limit\":%d}", format,
+             limit);
+    fake_answers_text(lk_arena_cstr(fake_arena, lk_str(route)), text);
+    return at(run_tool("query", arguments), "limit_reached");
+}
+
+static void test_rows_of_texts_are_counted(void **state)
+{
+    static const char md[] = "| A | N |\n| --- | :-: |\n| x | 1 |\n| - | - |\n";
+    static const char html[] = "<table><tr><th>A</th></tr>\n<TR class=r><TD>1<td>2</TR>"
+                               "<tr><td>3</tr></table>";
+
+    (void)state;
+    assert_str(reached("md", md, 2), "true");
+    assert_str(reached("md", md, 3), "(absent)");
+    assert_str(reached("md", "| A |\n|---|", 1), "(absent)");
+    assert_str(reached("md", "x 1\ny 2", 2), "true"); /* nothing is known of it */
+    assert_str(reached("md", "", 1), "(absent)");
+    assert_str(reached("html", html, 2), "true");
+    assert_str(reached("html", html, 3), "(absent)");
+    assert_str(reached("html", "<t", 1), "(absent)");
+}
+
+static void test_totals_that_do_not_show_are_noted(void **state)
+{
+    static const char *const asked[] = {"\"total\":true", "\"row_total\":\"left\"",
+                                        "\"subtotals\":[\"v.a\"]"};
+    char arguments[200];
+
+    (void)state;
+    fake_answers("POST /queries/run/json", "[]");
+    fake_answers("POST /queries/run/json_detail", "{\"data\":[],\"totals_data\":{}}");
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(arguments, sizeof(arguments), ASK ",%s}", asked[i]);
+        assert_contains(lk_arena_cstr(fake_arena, at(run_tool("query", arguments), "totals_note")),
+                        "json_detail");
+        snprintf(arguments, sizeof(arguments), ASK ",%s,\"result_format\":\"json_detail\"}",
+                 asked[i]);
+        assert_str(at(run_tool("query", arguments), "totals_note"), "(absent)");
+    }
+    assert_str(at(run_tool("query", ASK ",\"total\":false,\"subtotals\":[]}"), "totals_note"),
+               "(absent)");
+    assert_contains(refuse_tool("query", ASK ",\"row_total\":\"rigth\"}")->message,
+                    "did you mean \"right\"");
+}
+
 static void test_errors_inside_a_200(void **state)
 {
     (void)state;
@@ -230,8 +281,8 @@ static void test_url(void **state)
     fake_answers("POST /queries", "{\"id\":\"9\",\"slug\":\"S\",\"share_url\":\"https://l/x/S\","
                                   "\"url\":\"/explore/m/v\",\"can\":{}}");
     assert_str(run_tool("query_url", ASK "}"),
-               "{\"share_url\":\"https://l/x/S\",\"query_id\":\"9\",\"slug\":\"S\","
-               "\"url\":\"/explore/m/v\"}");
+               "{\"share_url\":\"https://l/x/S\",\"query_id\":\"9\",\"slug\":\"S\"}");
+    assert_contains(fake_requests[0], "fields=id%2Cslug%2Cshare_url ");
 }
 
 static void test_saved_query(void **state)
@@ -293,6 +344,8 @@ int main(void)
         TEST(test_rows_are_cut_at_the_byte_limit),
         TEST(test_detail),
         TEST(test_text_formats),
+        TEST(test_rows_of_texts_are_counted),
+        TEST(test_totals_that_do_not_show_are_noted),
         TEST(test_errors_inside_a_200),
         TEST(test_remedies),
         TEST(test_share_url),
