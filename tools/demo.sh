@@ -37,6 +37,12 @@ start_sandbox() {
     say "sandbox: $LOOKER_URL"
 }
 
+# check_port PORT: says so, before anything is built, if somebody listens there.
+check_port() {
+    ! (: <>"/dev/tcp/127.0.0.1/$1") 2>/dev/null ||
+        die "port $1 is taken; choose another: PORT=9000 tools/demo.sh --serve"
+}
+
 # start_server PORT: over HTTP, on loopback.
 start_server() {
     say "server: starting it for HTTP"
@@ -80,6 +86,7 @@ trap stop_all EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+[ "$serve" = no ] || check_port "${PORT:-8080}"
 prepare
 mkdir -p build/demo/empty
 cd build/demo/empty

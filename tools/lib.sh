@@ -5,6 +5,14 @@
 
 set -euo pipefail
 
+# --help, for each of them: the comment at its head.
+case ${1:-} in
+-h | --help)
+    sed -n '2,${ /^#/!q; /^# shellcheck/!s/^# \{0,1\}//p; }' "$0"
+    exit 0
+    ;;
+esac
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034  # read by the scripts that source this file
 JOBS=$(nproc 2>/dev/null || echo 2)
