@@ -270,6 +270,10 @@ def describe(server: Path) -> str:
     )
 
 
+def counted(clients: int) -> str:
+    return f"{clients} client" + ("" if clients == 1 else "s")
+
+
 def row(name: str, load: Load) -> str:
     return (
         f"{name:<28} {load.rate:>9,.0f} {load.cpu_us:>9.1f} {load.rate_a_core:>12,.0f}"
@@ -305,7 +309,7 @@ def measure(bench: Bench) -> None:
     sandbox = bench.started[0].pid
     direct, through, calls = {}, {}, {}
     for clients in CLIENTS:
-        print(f"==> load of {clients} clients", file=sys.stderr)
+        print(f"==> load of {counted(clients)}", file=sys.stderr)
         direct[clients] = bench.load(f"{bench.upstream}/api/4.0/user", sandbox, clients, False)
         through[clients] = bench.load(f"{proxy}/api/4.0/user", worker, clients, False)
         calls[clients] = bench.load(f"{url}/mcp", server.pid, clients, True)
@@ -316,11 +320,11 @@ def measure(bench: Bench) -> None:
     print(f"{'':<28} {'calls/s':>9} {'CPU us':>9} {'calls/s':>12} {'p50':>8} {'p99':>8}")
     print(f"{'':<28} {'':>9} {'a call':>9} {'a core':>12} {'ms':>8} {'ms':>8}")
     for clients in CLIENTS:
-        print(row(f"tools/call, {clients} clients", calls[clients]))
+        print(row(f"tools/call, {counted(clients)}", calls[clients]))
     for clients in CLIENTS:
-        print(row(f"nginx proxy, {clients} clients", through[clients]))
+        print(row(f"nginx proxy, {counted(clients)}", through[clients]))
     for clients in CLIENTS:
-        print(row(f"sandbox itself, {clients} clients", direct[clients]))
+        print(row(f"sandbox itself, {counted(clients)}", direct[clients]))
     median, p95 = statistics.median(starts), starts[len(starts) * 95 // 100]
     ratio = calls[32].rate_a_core / through[32].rate_a_core
     added = (calls[1].p50_us - direct[1].p50_us) / 1e3
