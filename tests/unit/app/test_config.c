@@ -237,9 +237,9 @@ static void test_env_files_of_other_programs(void **state)
 {
     (void)state;
     accept_env_file("just words\n=x\nexport\nKEY: value\nA='open\nLOOKER_PORT=7\n");
-    accept_env_file("KEY=\"-----BEGIN\nLOOKER_PORT=1\nit's\n-----END\" # key\nLOOKER_PORT=7\n");
-    accept_env_file("export KEY='one\ntwo'\nexport LOOKER_PORT='7'\n");
-    accept_env_file("KEY=\"a \\\" b\nLOOKER_PORT=1\n\"\nLOOKER_PORT=7\n");
+    accept_env_file("KEY=\"-----BEGIN\nLOOKER_ is text\nit's\n-----END\" # key\nLOOKER_PORT=7\n");
+    accept_env_file("export KEY='one\nLOOKER_ two'\nexport LOOKER_PORT='7'\n");
+    accept_env_file("KEY=\"a \\\" b\nLOOKER_ is text\n\"\nLOOKER_PORT=7\n");
     accept_env_file("A='tis\nLOOKER_PORT='7'\n");
     accept_env_file("A=\"{\"b\":\"c\"}\"\nLOOKER_PORT=7\nB=\"\n");
     accept_env_file("LOOKER_PORT=7\nA=\"");
