@@ -312,6 +312,9 @@ static bool decode_field(const struct decoder *d, const struct lk_field *field,
 static bool complete_object(const struct decoder *d, const struct lk_type *type,
                             const struct lk_path *path, void *object)
 {
+    const struct lk_field **missing = lk_arena_array(d->arena, type->n_fields, sizeof(*missing));
+    size_t n_missing = 0;
+
     for (size_t i = 0; i < type->n_fields; i++) {
         const struct lk_field *field = &type->fields[i];
         if (lk_field_presence(field, object) != LK_ABSENT)
@@ -321,10 +324,10 @@ static bool complete_object(const struct decoder *d, const struct lk_type *type,
                                       lk_layout_value(field, object), d->explain.err))
                 return false;
         } else if ((field->flags & LK_FIELD_REQUIRED) != 0) {
-            return lk_explain_missing(&d->explain, path, field);
+            missing[n_missing++] = field;
         }
     }
-    return true;
+    return n_missing == 0 || lk_explain_missing(&d->explain, path, missing, n_missing);
 }
 
 static bool decode_object(const struct decoder *d, const struct lk_type *type,

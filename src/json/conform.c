@@ -171,7 +171,7 @@ static bool check_object(const struct lk_explain *explain, const struct lk_type 
         const struct lk_field *field = &type->fields[i];
         if ((field->flags & LK_FIELD_REQUIRED) != 0 &&
             !lk_json_get(text, lk_str(field->name), &value))
-            return lk_explain_missing(explain, path, field);
+            return lk_explain_missing(explain, path, &field, 1);
     }
     return true;
 }

@@ -65,6 +65,97 @@ static const char *field_name(const void *list, size_t i)
     return type != NULL && i < type->n_fields ? type->fields[i].name : NULL;
 }
 
+/* ---- names that callers bring along ---- */
+
+/* What Looker's own documents, its other APIs and plain English call an argument, where that is too
+ * far from its name for lk_nearest. The first that the type has is the answer. */
+static const struct {
+    const char *said, *meant, *why;
+} other_names[] = {
+    {"explore", "view", "the explore's name"},
+    {"explore_name", "view", "the explore's name"},
+    {"view", "explore_name", NULL},
+    {"dimensions", "fields", "dimensions and measures together"},
+    {"measures", "fields", "dimensions and measures together"},
+    {"columns", "fields", NULL},
+    {"order_by", "sorts", NULL},
+    {"timezone", "query_timezone", NULL},
+    {"format", "result_format", NULL},
+    {"query", "query_string", NULL},
+    {"search", "query_string", NULL},
+    {"id", "look_id", NULL},
+    {"id", "dashboard_id", NULL},
+    {"id", "query_id", NULL},
+    {"slug", "query_id", NULL},
+};
+
+/* Arguments that tools declare in order to refuse them: nobody is to be led there. */
+static bool is_refused(const char *name)
+{
+    static const char *const refused[] = {"act_as_user", "branch", "dev_mode", "project_id"};
+
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        if (strcmp(name, refused[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The i-th field's name, those that are refused at the end. */
+static const char *known_name(const void *list, size_t i)
+{
+    const struct lk_type *type = list;
+
+    for (int late = 0; type != NULL && late < 2; late++) {
+        for (size_t k = 0; k < type->n_fields; k++) {
+            if (is_refused(type->fields[k].name) == (late > 0) && i-- == 0)
+                return type->fields[k].name;
+        }
+    }
+    return NULL;
+}
+
+/* model for model_name, look_id for look. */
+static const char *with_or_without_ending(const struct lk_type *type, struct lk_str name)
+{
+    static const struct lk_str endings[] = {LK_STR_INIT("_name"), LK_STR_INIT("_id")};
+
+    for (size_t i = 0; type != NULL && i < type->n_fields; i++) {
+        struct lk_str known = lk_str(type->fields[i].name);
+        struct lk_str shorter = known.len < name.len ? known : name;
+        struct lk_str longer = known.len < name.len ? name : known;
+        struct lk_str rest = lk_str_n(longer.ptr + shorter.len, longer.len - shorter.len);
+        if (!lk_str_starts(longer, shorter) || is_refused(type->fields[i].name))
+            continue;
+        if (lk_str_eq(rest, endings[0]) || lk_str_eq(rest, endings[1]))
+            return type->fields[i].name;
+    }
+    return NULL;
+}
+
+/* `; did you mean "view" (the explore's name)?`, or nothing. */
+static bool put_meant(struct lk_buf *out, const struct lk_type *type, struct lk_str name)
+{
+    const char *meant = with_or_without_ending(type, name), *why = NULL;
+
+    for (size_t i = 0; meant == NULL && i < sizeof(other_names) / sizeof(other_names[0]); i++) {
+        if (type != NULL && lk_str_eq(name, lk_str(other_names[i].said)) &&
+            lk_type_field(type, lk_str(other_names[i].meant)) != NULL) {
+            meant = other_names[i].meant;
+            why = other_names[i].why;
+        }
+    }
+    if (meant == NULL)
+        meant = lk_nearest(name, field_name, type);
+    if (meant == NULL)
+        return false;
+    lk_buf_printf(out, "; did you mean \"%s\"", meant);
+    if (why != NULL)
+        lk_buf_printf(out, " (%s)", why);
+    lk_buf_char(out, '?');
+    return true;
+}
+
 /* `"json", "csv"`, or without quotes; a long list is cut. */
 static void put_names(struct lk_buf *out, name_fn *name, const void *list, const char *quote)
 {
@@ -311,25 +402,26 @@ bool lk_explain_unknown(const struct lk_explain *explain, const struct lk_path *
     lk_buf_init(&message, MAX_MESSAGE_BYTES);
     lk_buf_lit(&message, "unknown ");
     put_member(&message, explain, path, name);
-    const char *near = lk_nearest(name, field_name, type);
-    if (near != NULL)
-        lk_buf_printf(&message, "; did you mean \"%s\"? known: ", near);
+    if (put_meant(&message, type, name))
+        lk_buf_lit(&message, " known: ");
     else
         lk_buf_str(&message, some ? LK_STR("; known: ") : LK_STR("; none is known here"));
-    put_names(&message, field_name, type, "");
+    put_names(&message, known_name, type, "");
     return finish(explain, &message);
 }
 
 bool lk_explain_missing(const struct lk_explain *explain, const struct lk_path *path,
-                        const struct lk_field *field)
+                        const struct lk_field *const *fields, size_t n_fields)
 {
     struct lk_buf message;
 
     lk_buf_init(&message, MAX_MESSAGE_BYTES);
-    lk_buf_lit(&message, "missing required ");
-    put_member(&message, explain, path, lk_str(field->name));
-    lk_buf_lit(&message, ": ");
-    put_expected(&message, field, false);
+    for (size_t i = 0; i < n_fields; i++) {
+        lk_buf_str(&message, i == 0 ? LK_STR("missing required ") : LK_STR("; and "));
+        put_member(&message, explain, path, lk_str(fields[i]->name));
+        lk_buf_lit(&message, ": ");
+        put_expected(&message, fields[i], false);
+    }
     return finish(explain, &message);
 }
 

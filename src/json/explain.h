@@ -58,8 +58,9 @@ bool lk_explain_count(const struct lk_explain *explain, const struct lk_path *pa
                       const struct lk_field *field, size_t count);
 bool lk_explain_unknown(const struct lk_explain *explain, const struct lk_path *path,
                         const struct lk_type *type, struct lk_str name);
+/* All of them at once: one a call would be a call each. n_fields: 1 at least. */
 bool lk_explain_missing(const struct lk_explain *explain, const struct lk_path *path,
-                        const struct lk_field *field);
+                        const struct lk_field *const *fields, size_t n_fields);
 bool lk_explain_twice(const struct lk_explain *explain, const struct lk_path *path);
 
 /* ---- rules; a NULL rule allows everything ---- */

@@ -245,6 +245,53 @@ static void unknown_names_get_a_suggestion(void **state)
                  "unknown field \"x\" in parts[0]; known: depth, name, parts");
 }
 
+/* What newcomers write, and what is always refused. */
+static void other_names_of_arguments_are_known(void **state)
+{
+    static const struct lk_field query[] = {
+        {.name = "branch", .kind = LK_KIND_ANY}, {.name = "fields", .kind = LK_KIND_ANY},
+        {.name = "model", .kind = LK_KIND_ANY},  {.name = "project_id", .kind = LK_KIND_ANY},
+        {.name = "view", .kind = LK_KIND_ANY},
+    };
+    static const struct lk_field list[] = {
+        {.name = "explore_name", .kind = LK_KIND_ANY},
+        {.name = "look_id", .kind = LK_KIND_ANY},
+        {.name = "view", .kind = LK_KIND_ANY},
+    };
+    const struct lk_type types[] = {{"Query", query, 5, sizeof(struct lk_json)},
+                                    {"List", list, 3, sizeof(struct lk_json)}};
+    static const struct {
+        int type;
+        const char *said, *hint;
+    } cases[] = {
+        {0, "explore",
+         "; did you mean \"view\" (the explore's name)? known: fields, model, view, "
+         "branch, project_id"},
+        {0, "explore_name", "; did you mean \"view\" (the explore's name)? known: fields"},
+        {0, "model_name", "; did you mean \"model\"? known"},
+        {0, "measures", "; did you mean \"fields\" (dimensions and measures together)?"},
+        {0, "project", "; known: fields"},
+        {0, "order_by", "; known: fields"},
+        {1, "explore", "; did you mean \"explore_name\"? known: explore_name, look_id, view"},
+        {1, "look", "; did you mean \"look_id\"?"},
+        {1, "id", "; did you mean \"look_id\"?"},
+        {1, "_id", "; known"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct lk_error err = {0};
+        struct lk_json out;
+        assert_false(lk_decode_arguments(
+            arena, &types[cases[i].type],
+            parse(lk_arena_printf(arena, "{\"%s\":1}", cases[i].said).ptr), &out, &err));
+        const char *rest = strchr(err.message, ';');
+        assert_non_null(rest);
+        if (strncmp(rest, cases[i].hint, strlen(cases[i].hint)) != 0)
+            fail_msg("%s: %s", cases[i].said, err.message);
+    }
+}
+
 static void long_lists_of_known_names_are_cut(void **state)
 {
     (void)state;
@@ -264,7 +311,9 @@ static void long_lists_of_known_names_are_cut(void **state)
 static void missing_and_repeated_ones_are_named(void **state)
 {
     (void)state;
-    refused("{}", "missing required argument \"fields\": a list of strings");
+    refused("{}", "missing required argument \"fields\": a list of strings; and argument "
+                  "\"model\": a string");
+    refused("{\"part\":{}}", "missing required field \"name\" in part: a string");
     refused("{\"fields\":[\"a\"]}", "missing required argument \"model\": a string");
     refused("{\"fields\":[\"a\"],\"model\":null}", "missing required argument \"model\": a string");
     refused_with("\"part\":{}", "missing required field \"name\" in part: a string");
@@ -344,7 +393,8 @@ static void tools_without_arguments_take_none(void **state)
     struct sample s;
     memset(&err, 0, sizeof(err));
     assert_false(lk_decode_arguments(arena, &sample_type, NULL, &s, &err)); /* counts as {} */
-    assert_string_equal(err.message, "missing required argument \"fields\": a list of strings");
+    assert_string_equal(err.message, "missing required argument \"fields\": a list of strings; and "
+                                     "argument \"model\": a string");
 }
 
 static void hostile_names_and_paths_stay_short(void **state)
@@ -393,6 +443,7 @@ int main(void)
         TEST(null_in_a_map_is_refused),
         TEST(json_in_place_of_its_text_is_told),
         TEST(unknown_names_get_a_suggestion),
+        TEST(other_names_of_arguments_are_known),
         TEST(long_lists_of_known_names_are_cut),
         TEST(missing_and_repeated_ones_are_named),
         TEST(many_members_are_compared_quickly),
