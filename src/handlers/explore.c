@@ -82,6 +82,19 @@ static void add_fields(struct lk_arena *arena, const struct wanted *wanted, stru
     }
 }
 
+/* Why a list is empty, as far as the arguments may be the reason. */
+static void write_hint(struct lk_json_writer *w, const struct wanted *wanted)
+{
+    if (wanted->view.is == LK_PRESENT && wanted->view.value.len > 0)
+        lk_json_member_string(w, "hint",
+                              LK_STR("`view` is the part of a field's name before the dot, such as "
+                                     "users of users.state: no field here has that one and matches "
+                                     "the rest; leave it out to see them all"));
+    else if (wanted->search.value.len > 0)
+        lk_json_member_string(w, "hint",
+                              LK_STR("no field has all these words; search for fewer of them"));
+}
+
 static bool list_fields(struct mcp_call *call, const struct wanted *wanted, const char *category,
                         struct lk_error *err)
 {
@@ -103,6 +116,8 @@ static bool list_fields(struct mcp_call *call, const struct wanted *wanted, cons
         return false;
     lk_json_begin_object(&w);
     lk_items_write(items, &w, items->offered, lk_items_next_offset(items));
+    if (items->offered == 0)
+        write_hint(&w, wanted);
     lk_json_end_object(&w);
     return true;
 }

@@ -8,6 +8,7 @@
 #include "handlers/binding.h"
 #include "handlers/context.h"
 #include "handlers/items.h"
+#include "handlers/names.h"
 #include "json/codec.h"
 
 struct run {
@@ -145,6 +146,8 @@ static bool write_list(struct run *run, struct lk_error *err)
     }
     lk_json_begin_object(&run->w);
     lk_items_write(items, &run->w, total, binding->offset_arg >= 0 ? next : -1);
+    if (n == 0)
+        lk_names_write_hint(&run->w, run->type, run->args);
     lk_json_end_object(&run->w);
     return true;
 }
@@ -172,8 +175,8 @@ bool lk_handler_generic(struct mcp_call *call, const void *args, struct lk_error
         return false;
     if (!lk_api_call(run.context->api, mcp_call_arena(call), request, &run.answer, err)) {
         if (request.op->remedy != NULL)
-            lk_explain_status(err, 404, "%s", request.op->remedy);
-        return false;
+            return lk_explain_status(err, 404, "%s", request.op->remedy);
+        return lk_names_explain(run.type, args, err);
     }
     return write[run.binding->form](&run, err);
 }

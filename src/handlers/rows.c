@@ -31,17 +31,14 @@ struct lk_rows_limit lk_rows_limit(int64_t max_rows, int64_t requested, int64_t 
 
 /* ---- errors inside a 200 ---- */
 
-static bool fail_query(struct lk_error *err, const struct lk_api_answer *answer, struct lk_str text,
-                       struct lk_str more)
+static bool fail_query(struct lk_error *err, struct lk_str text, struct lk_str more)
 {
     lk_fail(err, LK_ERROR_UPSTREAM,
             "Looker could not run the query; the detail says why. Field names come from "
             "list_dimensions and list_measures");
-    if (err != NULL) {
-        err->status = answer->status;
-        lk_error_detail(err, "%.*s%s%.*s", LK_STR_ARG(text), more.len > 0 ? ": " : "",
-                        LK_STR_ARG(more));
-    }
+    /* No status: its 200 would say that the query went well. */
+    lk_error_detail(err, "%.*s%s%.*s", LK_STR_ARG(text), more.len > 0 ? ": " : "",
+                    LK_STR_ARG(more));
     return false;
 }
 
@@ -54,7 +51,7 @@ static bool check_list(struct lk_arena *arena, const struct lk_api_answer *answe
 
     if (!lk_json_next(&it, NULL, &row) || !lk_json_get(row, LK_STR("looker_error"), &text))
         return true;
-    return fail_query(err, answer, lk_json_decode_string(arena, text), (struct lk_str){0});
+    return fail_query(err, lk_json_decode_string(arena, text), (struct lk_str){0});
 }
 
 /* {"errors":[{"message":"…","message_details":"…"}],…}; null or [] when there are none. */
@@ -64,15 +61,15 @@ static bool check_object(struct lk_arena *arena, const struct lk_api_answer *ans
     struct lk_str errors, first, text;
 
     if (lk_json_get(answer->body, LK_STR("looker_error"), &text))
-        return fail_query(err, answer, lk_json_decode_string(arena, text), (struct lk_str){0});
+        return fail_query(err, lk_json_decode_string(arena, text), (struct lk_str){0});
     if (!lk_json_get(answer->body, LK_STR("errors"), &errors))
         return true;
     struct lk_json_iter it = lk_json_iter(errors);
     if (!lk_json_next(&it, NULL, &first))
         return true;
     if (lk_json_type(first) == LK_JSON_STRING)
-        return fail_query(err, answer, lk_json_decode_string(arena, first), (struct lk_str){0});
-    return fail_query(err, answer, lk_json_get_string(arena, first, LK_STR("message")),
+        return fail_query(err, lk_json_decode_string(arena, first), (struct lk_str){0});
+    return fail_query(err, lk_json_get_string(arena, first, LK_STR("message")),
                       lk_json_get_string(arena, first, LK_STR("message_details")));
 }
 

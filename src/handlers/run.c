@@ -52,7 +52,9 @@ static bool find_query(struct mcp_call *call, struct lk_str id, struct lk_str *r
                   is_number(id) ? looker_query(&by_id) : looker_query_for_slug(&by_slug),
                   LK_JSON_OBJECT, ret_query, err) ||
            lk_explain_status(err, 404,
-                             "there is no query with this id or slug, or no access to it");
+                             "there is no query with this id or slug, or no access to it: query_id "
+                             "is a number, or a slug as after qid= or /x/ in an Explore link; "
+                             "query_url answers both of a query");
 }
 
 /* {"<name>":{what was run},…rows…} */

@@ -6,6 +6,7 @@
 #include "handlers/bind.h"
 #include "handlers/context.h"
 #include "handlers/items.h"
+#include "handlers/names.h"
 #include "looker_tools.h"
 
 static void write_table(struct lk_json_writer *w, struct lk_str schema_name, struct lk_str table)
@@ -54,9 +55,7 @@ bool lk_handler_list_tables(struct mcp_call *call, const void *args_, struct lk_
     params.fields = lk_string(LK_STR("name,is_default,table_limit_hit,tables(name,rows)"));
     if (!lk_ask(context->api, arena, looker_connection_tables(&params), LK_JSON_ARRAY, &schemas,
                 err))
-        return lk_explain_status(err, 404,
-                                 "there is no such connection, database or schema: "
-                                 "list_connections and list_schemas show what there is");
+        return lk_names_explain(&looker_list_tables_args_type, args, err);
 
     lk_items_init(items, arena, lk_tool_max_answer_bytes(context), args->offset.value,
                   args->limit.value);
@@ -70,6 +69,8 @@ bool lk_handler_list_tables(struct mcp_call *call, const void *args_, struct lk_
         return false;
     lk_json_begin_object(&w);
     lk_items_write(items, &w, items->offered, lk_items_next_offset(items));
+    if (items->offered == 0)
+        lk_names_write_hint(&w, &looker_list_tables_args_type, args);
     if (limit_hit)
         lk_json_member_boolean(&w, "table_limit_hit", true);
     lk_json_end_object(&w);

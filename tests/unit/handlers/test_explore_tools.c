@@ -270,6 +270,62 @@ static void test_tables_are_flat(void **state)
                     "list_connections");
 }
 
+static void test_where_names_come_from(void **state)
+{
+    static const char nowhere[] = "there is no such connection, or no access to it: "
+                                  "list_connections shows what there is";
+
+    (void)state;
+    assert_string_equal(refuse_tool("list_databases", "{\"connection_name\":\"d\"}")->message,
+                        nowhere);
+    assert_string_equal(refuse_tool("list_schemas", "{\"connection_name\":\"d\"}")->message,
+                        nowhere);
+    assert_string_equal(
+        refuse_tool("list_columns", "{\"connection_name\":\"d\",\"database\":\"e\","
+                                    "\"schema_name\":\"s\"}")
+            ->message,
+        "there is no such connection, database or schema, or no access to it: list_connections, "
+        "list_databases and list_schemas show what there is");
+
+    fake_answers("GET /connections/c/columns", "[]");
+    fake_answers("GET /connections/c/databases", "[]");
+    fake_answers("GET /connections/c/tables", "[{\"name\":\"s\",\"tables\":[]}]");
+    assert_str(at(run_tool("list_columns", "{\"connection_name\":\"c\",\"schema_name\":\"s\","
+                                           "\"table_name\":\"x\"}"),
+                  "hint"),
+               "\"nothing matches schema_name and table_name; list_connections, list_schemas and "
+               "list_tables show what there is\"");
+    assert_contains(
+        lk_arena_cstr(fake_arena, at(run_tool("list_tables", "{\"connection_name\":\"c\","
+                                                             "\"table_filter\":\"x\"}"),
+                                     "hint")),
+        "nothing matches table_filter");
+    assert_str(at(run_tool("list_databases", "{\"connection_name\":\"c\"}"), "hint"), "(absent)");
+}
+
+static void test_empty_lists_of_fields_say_why(void **state)
+{
+    (void)state;
+    fake_answers("GET /lookml_models/m/explores/e",
+                 "{\"fields\":{\"dimensions\":[{\"name\":\"v.a\"}]}}");
+    assert_contains(
+        lk_arena_cstr(fake_arena, at(run_tool("list_dimensions", "{\"model_name\":\"m\","
+                                                                 "\"explore_name\":\"e\","
+                                                                 "\"view\":\"e\"}"),
+                                     "hint")),
+        "before the dot");
+    assert_contains(
+        lk_arena_cstr(fake_arena, at(run_tool("list_dimensions", "{\"model_name\":\"m\","
+                                                                 "\"explore_name\":\"e\","
+                                                                 "\"search\":\"zz\"}"),
+                                     "hint")),
+        "fewer");
+    assert_str(at(run_tool("list_dimensions", "{\"model_name\":\"m\",\"explore_name\":\"e\","
+                                              "\"view\":\"v\",\"offset\":5}"),
+                  "hint"),
+               "(absent)");
+}
+
 static void test_columns(void **state)
 {
     (void)state;
@@ -319,6 +375,8 @@ int main(void)
         TEST(test_a_field_that_is_too_large),
         TEST(test_names_are_the_apis),
         TEST(test_tables_are_flat),
+        TEST(test_where_names_come_from),
+        TEST(test_empty_lists_of_fields_say_why),
         TEST(test_columns),
         TEST(test_search),
     };

@@ -171,6 +171,7 @@ static void test_errors_inside_a_200(void **state)
     const struct lk_error *err = refuse_tool("query", ASK "}");
     assert_int_equal(err->kind, LK_ERROR_UPSTREAM);
     assert_string_equal(err->detail, "Unknown column \"z\"");
+    assert_int_equal(err->status, 0); /* of the answer's 200 nobody would make sense */
     fake_answers("POST /queries/run/json_detail",
                  "{\"data\":[],\"errors\":[{\"message\":\"Bad\",\"message_details\":\"why\"}]}");
     err = refuse_tool("query", ASK ",\"result_format\":\"json_detail\"}");
@@ -306,6 +307,7 @@ static void test_saved_query(void **state)
     run_tool("run_query", "{\"query_id\":\"12ab\"}");
     assert_contains(fake_requests[7], "GET /queries/12/run/json");
     assert_contains(refuse_tool("run_query", "{\"query_id\":\"13\"}")->message, "no query");
+    assert_contains(refuse_tool("run_query", "{\"query_id\":\"no/slug\"}")->message, "qid=");
 }
 
 static void test_look(void **state)

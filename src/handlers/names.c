@@ -1,0 +1,91 @@
+/*
+ * Which tool shows which names (names.h). Called by generic.c and schema.c.
+ */
+#include "handlers/names.h"
+
+#include "base/buf.h"
+#include "handlers/ask.h"
+
+#define MAX_WORDS_BYTES 300
+
+enum word { WORD_ARG, WORD_WHAT, WORD_TOOL, N_WORDS };
+
+/* In the order in which one comes from the other. */
+static const struct {
+    const char *words[N_WORDS];
+} sources[] = {
+    {{"connection_name", "connection", "list_connections"}},
+    {{"database", "database", "list_databases"}},
+    {{"schema_name", "schema", "list_schemas"}},
+    {{"table_name", "table", "list_tables"}},
+    {{"table_filter", NULL, NULL}},
+};
+#define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
+
+static bool is_given(size_t source, const struct lk_type *type, const void *args)
+{
+    const struct lk_field *field =
+        type == NULL ? NULL : lk_type_field(type, lk_str(sources[source].words[WORD_ARG]));
+
+    return field != NULL && lk_field_presence(field, args) == LK_PRESENT;
+}
+
+/* "a, b and c": that word of those that were given, from the one at `first` on. Returns how many.
+ */
+static size_t put_given(struct lk_buf *out, const struct lk_type *type, const void *args,
+                        size_t first, enum word word, const char *last)
+{
+    size_t given[N_SOURCES], n = 0;
+
+    for (size_t i = first; i < N_SOURCES; i++) {
+        if (is_given(i, type, args) && sources[i].words[word] != NULL)
+            given[n++] = i;
+    }
+    for (size_t i = 0; i < n; i++)
+        lk_buf_printf(out, "%s%s",
+                      i == 0      ? ""
+                      : i + 1 < n ? ", "
+                                  : last,
+                      sources[given[i]].words[word]);
+    return n;
+}
+
+static void put_tools(struct lk_buf *out, const struct lk_type *type, const void *args)
+{
+    size_t n = put_given(out, type, args, 0, WORD_TOOL, " and ");
+
+    lk_buf_str(out, n > 1 ? LK_STR(" show") : LK_STR(" shows"));
+}
+
+bool lk_names_explain(const struct lk_type *type, const void *args, struct lk_error *err)
+{
+    struct lk_buf words;
+
+    if (!lk_failed_with(err, 404))
+        return false;
+    lk_buf_init(&words, MAX_WORDS_BYTES);
+    lk_buf_lit(&words, "there is no such ");
+    if (put_given(&words, type, args, 0, WORD_WHAT, " or ") > 0) {
+        lk_buf_lit(&words, ", or no access to it: ");
+        put_tools(&words, type, args);
+        lk_buf_lit(&words, " what there is");
+        lk_explain_status(err, 404, "%.*s", LK_STR_ARG(lk_buf_view(&words)));
+    }
+    lk_buf_free(&words);
+    return false;
+}
+
+void lk_names_write_hint(struct lk_json_writer *w, const struct lk_type *type, const void *args)
+{
+    struct lk_buf words;
+
+    lk_buf_init(&words, MAX_WORDS_BYTES);
+    lk_buf_lit(&words, "nothing matches ");
+    if (put_given(&words, type, args, 1, WORD_ARG, " and ") > 0) {
+        lk_buf_lit(&words, "; ");
+        put_tools(&words, type, args);
+        lk_buf_lit(&words, " what there is");
+        lk_json_member_string(w, "hint", lk_buf_view(&words));
+    }
+    lk_buf_free(&words);
+}
