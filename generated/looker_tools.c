@@ -3,7 +3,7 @@
  *   spec/looker-4.0.json sha256 9a21adde3ee06dd650f5499a9a2344cf40cf11cb8f6094737a872fa541a1c099
  *   spec/overlay.yaml sha256 87ca672837a8d4d47b2695c273f0cd72cd73f8080c3deba3b2bca1fa3538924a
  *   spec/tools/explore.yaml sha256 aa6ffa2bf38132fdae99ffe1e028991ad0148eb21686e05908bfdeff8a2e69c6
- *   spec/tools/identity.yaml sha256 ea98309bde9ae1c1005956838688abc06575eb2da5bd4c3603bd1a251990468b
+ *   spec/tools/identity.yaml sha256 5ec10a86dfd3f1c4ca6631ca71735c64544614818e41d7db7b1bb077309521a4
  *   spec/tools/query.yaml sha256 12e2bfc699849d638d5dc5c8aa7b2f6376a378d5e4d6d810d132434cfef5f327
  *   spec/tools/schema.yaml sha256 e106531cf67b4f53fa8fbd09ed6cd2098a7e57abf03257a26d89fd6ee494d079
  */
@@ -694,7 +694,7 @@ static const struct lk_binding binding_list_columns = {
 
 /* ---- whoami ---- */
 static const char schema_whoami[] =
-    "{\"type\":\"object\",\"additionalProperties\":false}";
+    "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}";
 static const struct lk_bind binds_whoami[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id,display_name,first_name,last_name,email,is_disabled,is_service_account,service_account_name,locale,role_ids,group_ids,home_folder_id,personal_folder_id\""}, /* fields */
 };
@@ -898,7 +898,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "whoami",
         .title = "Who am I",
-        .description = "Shows the Looker user that calls run as: whose permissions decide which models, explores and rows are visible. Use it to explain a permission error, or to find the personal folder in which to save content.\n\nReturns {id, display_name, email, role_ids, group_ids, home_folder_id, personal_folder_id, locale, …}; no credentials and no sessions.",
+        .description = "Shows the Looker user that calls run as: whose permissions decide which models, explores and rows are visible. Use it to explain a permission error.\n\nReturns {id, display_name, email, role_ids, group_ids, home_folder_id, personal_folder_id, locale, …}; no credentials and no sessions.",
         .group = &looker_groups[3],
         .input_schema = schema_whoami,
         .run = lk_handler_generic,

@@ -3,7 +3,7 @@
  *   spec/looker-4.0.json sha256 9a21adde3ee06dd650f5499a9a2344cf40cf11cb8f6094737a872fa541a1c099
  *   spec/overlay.yaml sha256 87ca672837a8d4d47b2695c273f0cd72cd73f8080c3deba3b2bca1fa3538924a
  *   spec/tools/explore.yaml sha256 aa6ffa2bf38132fdae99ffe1e028991ad0148eb21686e05908bfdeff8a2e69c6
- *   spec/tools/identity.yaml sha256 ea98309bde9ae1c1005956838688abc06575eb2da5bd4c3603bd1a251990468b
+ *   spec/tools/identity.yaml sha256 5ec10a86dfd3f1c4ca6631ca71735c64544614818e41d7db7b1bb077309521a4
  *   spec/tools/query.yaml sha256 12e2bfc699849d638d5dc5c8aa7b2f6376a378d5e4d6d810d132434cfef5f327
  *   spec/tools/schema.yaml sha256 e106531cf67b4f53fa8fbd09ed6cd2098a7e57abf03257a26d89fd6ee494d079
  */

@@ -55,8 +55,9 @@ def _argument(arg: Argument) -> dict[str, Any]:
 
 
 def input_schema(tool: Tool) -> dict[str, Any]:
+    # Some clients refuse an object schema that has no properties at all.
     if not tool.args:
-        return {"type": "object", "additionalProperties": False}
+        return {"type": "object", "properties": {}, "additionalProperties": False}
     schema: dict[str, Any] = {
         "type": "object",
         "properties": {name: _argument(arg) for name, arg in tool.args.items()},
@@ -71,7 +72,7 @@ def input_schema(tool: Tool) -> dict[str, Any]:
 def pieces(schema: dict[str, Any]) -> list[str]:
     """The compact text of a schema in pieces, one a property, so that it reads as a diff."""
     rest = dict(schema)
-    properties = rest.pop("properties", None)
+    properties = rest.pop("properties")
     if not properties:
         return [compact(schema)]
     texts = [f"{compact(name)}:{compact(row)}," for name, row in properties.items()]

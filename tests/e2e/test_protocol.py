@@ -196,6 +196,7 @@ def test_the_list_obeys_what_providers_demand(stdio: Any) -> None:
             assert 0 < len(tool["description"]) < 2048
             inputs = tool["inputSchema"]
             assert inputs["type"] == "object" and inputs["additionalProperties"] is False
+            assert isinstance(inputs["properties"], dict), "clients refuse a schema without it"
             assert not {"oneOf", "anyOf", "allOf"} & set(inputs)
             hints = {"readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"}
             assert hints <= set(tool["annotations"])

@@ -63,7 +63,7 @@ static const char schema_inspect[] =
 
 /* ---- inspect_again ---- */
 static const char schema_inspect_again[] =
-    "{\"type\":\"object\",\"additionalProperties\":false}";
+    "{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}";
 
 /* ---- list_widgets ---- */
 static const struct lk_rule rule_list_widgets_args_ids = {.max_length = 64, .min_items = 1, .max_items = 10};
