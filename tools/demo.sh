@@ -74,6 +74,9 @@ VS Code, in .vscode/mcp.json
   HTTP    {"servers": {"looker": {"type": "http", "url": "$MCP_URL"}}}
   stdio   {"servers": {"looker": {"type": "stdio", ${stdio#\{}}}
 
+The sandbox makes its rows up: a category may come twice, and the order is arbitrary. Only a real
+Looker has real numbers.
+
 Ctrl-C stops the server and the sandbox.
 TEXT
 }

@@ -44,6 +44,7 @@ try {
     }
     const answer = await answerOf(client, "query", QUERY);
     console.log(`  query ${QUERY.model}/${QUERY.view}, ${answer.items.length} rows:`);
+    console.log("  (made up by the sandbox: a group may come twice, and the order is arbitrary)");
     printTable(answer.items, QUERY.fields);
 } finally {
     await client.close();

@@ -88,6 +88,7 @@ def test_the_demonstration(http: Any, looker: Sandbox, tmp_path: Path, transport
     where = str(SERVER) if transport == "stdio" else http().url
     printed = run_client(tmp_path, looker, "demo.mjs", transport, where).splitlines()
     header = next(i for i, line in enumerate(printed) if "order_items.total_sale_price" in line)
+    assert any("made up" in line for line in printed[:header]), "nobody shall trust the numbers"
     rows = printed[header + 2 :]
     assert len(rows) == 8
     asked = [r for r in looker.requests() if r["operation"] in ("run_query", "run_inline_query")]
