@@ -149,6 +149,8 @@ class Checker:
                 raise self.fail(
                     at, "names no argument", "write an argument's name, {arg: …, convert: …} or {const: …}"
                 )
+            if "arg" in value and not isinstance(value["arg"], str):
+                raise self.fail(at, f"{quoted(value['arg'])} is no argument name", "write the name, or {const: …}")
             for unknown in set(value) - {"arg", "const", "convert"}:
                 raise self.fail(at, f"has the unknown key {unknown}", "known are: arg, convert, const")
             if "const" in value:
@@ -176,8 +178,8 @@ class Checker:
         body = op.body.type if op.body else None
         has_fields = body is not None and body.kind == "object" and not body.is_list
         fields = self.facts.schemas[body.schema].fields if body and has_fields else {}
-        for name in self.tool.args:
-            if name in named:
+        for name, arg in self.tool.args.items():
+            if name in named or arg.unavailable:
                 continue
             at = f"args.{name}"
             places = [p for p in ("path", "query") if op.parameter(name, p)]

@@ -48,6 +48,7 @@ _OPERATION_KEYS = (
 _ARGUMENT_KEYS = (
     *("type", "description", "required", "default", "enum", "minimum", "maximum"),
     *("min_length", "max_length", "min_items", "max_items", "secret"),
+    *("aliases", "unavailable"),
 )
 _REFUSED_FORMS = ("oneOf", "anyOf", "allOf", "not", "$ref", "if")
 
@@ -65,6 +66,8 @@ class Argument:
     enum: tuple[str, ...] = ()
     limits: dict[str, Any] = field(default_factory=dict)
     secret: bool = False
+    aliases: tuple[str, ...] = ()
+    unavailable: str | None = None
 
     @property
     def always_there(self) -> bool:
@@ -301,16 +304,31 @@ def _argument(name: str, at: Where) -> Argument:
         enum=tuple(at.texts("enum")) if "enum" in at.row else (),
         limits=_limits(at, kind),
         secret=at.flag("secret", False),
+        aliases=tuple(at.texts("aliases")) if "aliases" in at.row else (),
+        unavailable=at.text("unavailable") if "unavailable" in at.row else None,
     )
     if arg.enum and kind.kind != "string":
         raise at.error("enum", "does not fit the type", "it is for string and string[]; remove it")
     if arg.secret and (kind.kind != "string" or kind.is_list):
         raise at.error("secret", "does not fit the type", "it is for string; remove it")
+    if arg.unavailable and (arg.required or at.row.get("default") not in (None, False)):
+        raise at.error("unavailable", "does not fit an argument that is always given", "remove one of the two")
     if arg.required and "default" in at.row:
         raise at.error("default", "stands beside required: true", "remove one of the two")
     if "default" in at.row:
         _check_default(at, arg)
     return arg
+
+
+def _check_aliases(args: dict[str, Argument], at: Where) -> None:
+    owners: dict[str, str] = {name: name for name in args}
+    for arg in args.values():
+        for alias in arg.aliases:
+            if alias in owners:
+                raise at.below(arg.name).error(
+                    "aliases", f"{quoted(alias)} already leads to {owners[alias]}", "remove one of the two"
+                )
+            owners[alias] = arg.name
 
 
 # ---- tools ----
@@ -396,6 +414,7 @@ def _tool(name: str, at: Where) -> Tool:
     if "args" in at.row:
         rows = at.below("args")
         args = {arg: _argument(arg, rows.below(arg)) for arg in rows.row}
+        _check_aliases(args, rows)
     if "annotations" not in at.row:
         raise at.error("annotations", "is missing", f"state {listed(HINTS)}")
     hints = at.below("annotations")

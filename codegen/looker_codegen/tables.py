@@ -35,11 +35,17 @@ _ORIGIN = {"published": "", "observed": "LK_OBSERVED", "unverified": "LK_UNVERIF
 
 @dataclass
 class Rule:
-    """A struct lk_rule to emit: its C name, its members, and its list of allowed strings."""
+    """A struct lk_rule to emit: its C name, its members, and its lists of strings."""
 
     name: str
     members: list[str]
     values: list[str] = field(default_factory=list)
+    aliases: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in ("aliases", "values"):
+            if getattr(self, name):
+                self.members.insert(0, f".{name} = {self.name}_{name}")
 
 
 @dataclass

@@ -79,9 +79,12 @@ def rule(owner: str, arg: Argument) -> Rule | None:
         if key in arg.limits:
             members += [f".{short} = {arg.limits[key]!r}", f".has_{short} = true"]
     members += [f".{key} = {value}" for key, value in arg.limits.items() if key in _SIZES]
-    if not members and not arg.enum:
+    if arg.unavailable:
+        members.append(f".unavailable = {string(arg.unavailable)}")
+    if not members and not arg.enum and not arg.aliases:
         return None
-    return Rule(f"rule_{owner}_{arg.name}", members, [string(v) for v in arg.enum])
+    values, aliases = ([string(v) for v in texts] for texts in (arg.enum, arg.aliases))
+    return Rule(f"rule_{owner}_{arg.name}", members, values, aliases)
 
 
 def args_struct(tool: Tool, tables: Tables) -> Struct | None:

@@ -5,7 +5,6 @@
 #include "handlers/ask.h"
 #include "handlers/bind.h"
 #include "handlers/context.h"
-#include "handlers/refuse.h"
 #include "handlers/rows.h"
 #include "looker_tools.h"
 #include "json/scan.h"
@@ -37,8 +36,6 @@ static bool make_query(struct mcp_call *call, const void *args, struct looker_qu
     struct lk_arena *arena = mcp_call_arena(call);
     struct looker_query query = {0};
 
-    if (!lk_refuse_unavailable(type, args, err))
-        return false;
     lk_bind_same_names(arena, type, args, &looker_query_type, &query);
     if (query.dynamic_fields.is == LK_PRESENT &&
         !check_dynamic_fields(query.dynamic_fields.value, err))

@@ -5,7 +5,6 @@
 #include "handlers/ask.h"
 #include "handlers/bind.h"
 #include "handlers/context.h"
-#include "handlers/refuse.h"
 #include "handlers/rows.h"
 #include "looker_tools.h"
 #include "json/project.h"
@@ -84,9 +83,6 @@ bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_er
     struct lk_str query;
     struct lk_api_answer answer;
 
-    if (!lk_refuse_unavailable(&looker_run_query_args_type, args, err))
-        return false;
-
     /* 1. The saved query. */
     if (!find_query(call, args->query_id.value, &query, err))
         return false;
@@ -125,9 +121,6 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
     struct lk_arena *arena = mcp_call_arena(call);
     struct lk_str look, query = {0};
     struct lk_api_answer answer;
-
-    if (!lk_refuse_unavailable(&looker_run_look_args_type, args, err))
-        return false;
 
     /* 1. The Look. */
     struct looker_look_params find = {

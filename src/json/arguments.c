@@ -308,6 +308,17 @@ static bool decode_field(const struct decoder *d, const struct lk_field *field,
     return ok;
 }
 
+/* What is declared but cannot be honoured; false asks for nothing. */
+static bool check_available(const struct decoder *d, const struct lk_field *field,
+                            const cJSON *tree)
+{
+    if (field->rule == NULL || field->rule->unavailable == NULL || cJSON_IsFalse(tree))
+        return true;
+    return lk_fail(d->explain.err, LK_ERROR_UNSUPPORTED,
+                   "%s is not available in this version of the server; remove the argument (%s)",
+                   field->name, field->rule->unavailable);
+}
+
 /* Fills defaults in and says what is missing. */
 static bool complete_object(const struct decoder *d, const struct lk_type *type,
                             const struct lk_path *path, void *object)
@@ -347,7 +358,8 @@ static bool decode_object(const struct decoder *d, const struct lk_type *type,
             return lk_explain_twice(&d->explain, &here);
         seen[field - type->fields] = true;
         if (!cJSON_IsNull(item) &&
-            !decode_field(d, field, &here, item, lk_layout_value(field, object)))
+            (!decode_field(d, field, &here, item, lk_layout_value(field, object)) ||
+             !check_available(d, field, item)))
             return false;
     }
     return complete_object(d, type, path, object);

@@ -67,49 +67,35 @@ static const char *field_name(const void *list, size_t i)
 
 /* ---- names that callers bring along ---- */
 
-/* What Looker's own documents, its other APIs and plain English call an argument, where that is too
- * far from its name for lk_nearest. The first that the type has is the answer. */
-static const struct {
-    const char *said, *meant, *why;
-} other_names[] = {
-    {"explore", "view", "the explore's name"},
-    {"explore_name", "view", "the explore's name"},
-    {"view", "explore_name", NULL},
-    {"dimensions", "fields", "dimensions and measures together"},
-    {"measures", "fields", "dimensions and measures together"},
-    {"columns", "fields", NULL},
-    {"order_by", "sorts", NULL},
-    {"timezone", "query_timezone", NULL},
-    {"format", "result_format", NULL},
-    {"query", "query_string", NULL},
-    {"search", "query_string", NULL},
-    {"id", "look_id", NULL},
-    {"id", "dashboard_id", NULL},
-    {"id", "query_id", NULL},
-    {"slug", "query_id", NULL},
-};
-
-/* Arguments that tools declare in order to refuse them: nobody is to be led there. */
-static bool is_refused(const char *name)
+/* Declared, but not to be had: nobody is to be led there. */
+static bool is_unavailable(const struct lk_field *field)
 {
-    static const char *const refused[] = {"act_as_user", "branch", "dev_mode", "project_id"};
-
-    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        if (strcmp(name, refused[i]) == 0)
-            return true;
-    }
-    return false;
+    return field->rule != NULL && field->rule->unavailable != NULL;
 }
 
-/* The i-th field's name, those that are refused at the end. */
+/* The i-th field's name, those that are not to be had at the end. */
 static const char *known_name(const void *list, size_t i)
 {
     const struct lk_type *type = list;
 
     for (int late = 0; type != NULL && late < 2; late++) {
         for (size_t k = 0; k < type->n_fields; k++) {
-            if (is_refused(type->fields[k].name) == (late > 0) && i-- == 0)
+            if (is_unavailable(&type->fields[k]) == (late > 0) && i-- == 0)
                 return type->fields[k].name;
+        }
+    }
+    return NULL;
+}
+
+static const char *with_alias(const struct lk_type *type, struct lk_str name)
+{
+    for (size_t i = 0; type != NULL && i < type->n_fields; i++) {
+        const struct lk_rule *rule = type->fields[i].rule;
+        const char *const *alias = rule != NULL ? rule->aliases : NULL;
+
+        for (; alias != NULL && *alias != NULL; alias++) {
+            if (lk_str_eq(name, lk_str(*alias)))
+                return type->fields[i].name;
         }
     }
     return NULL;
@@ -125,7 +111,7 @@ static const char *with_or_without_ending(const struct lk_type *type, struct lk_
         struct lk_str shorter = known.len < name.len ? known : name;
         struct lk_str longer = known.len < name.len ? name : known;
         struct lk_str rest = lk_str_n(longer.ptr + shorter.len, longer.len - shorter.len);
-        if (!lk_str_starts(longer, shorter) || is_refused(type->fields[i].name))
+        if (!lk_str_starts(longer, shorter) || is_unavailable(&type->fields[i]))
             continue;
         if (lk_str_eq(rest, endings[0]) || lk_str_eq(rest, endings[1]))
             return type->fields[i].name;
@@ -133,26 +119,18 @@ static const char *with_or_without_ending(const struct lk_type *type, struct lk_
     return NULL;
 }
 
-/* `; did you mean "view" (the explore's name)?`, or nothing. */
+/* `; did you mean "view"?`, or nothing. */
 static bool put_meant(struct lk_buf *out, const struct lk_type *type, struct lk_str name)
 {
-    const char *meant = with_or_without_ending(type, name), *why = NULL;
+    const char *meant = with_alias(type, name);
 
-    for (size_t i = 0; meant == NULL && i < sizeof(other_names) / sizeof(other_names[0]); i++) {
-        if (type != NULL && lk_str_eq(name, lk_str(other_names[i].said)) &&
-            lk_type_field(type, lk_str(other_names[i].meant)) != NULL) {
-            meant = other_names[i].meant;
-            why = other_names[i].why;
-        }
-    }
+    if (meant == NULL)
+        meant = with_or_without_ending(type, name);
     if (meant == NULL)
         meant = lk_nearest(name, field_name, type);
     if (meant == NULL)
         return false;
-    lk_buf_printf(out, "; did you mean \"%s\"", meant);
-    if (why != NULL)
-        lk_buf_printf(out, " (%s)", why);
-    lk_buf_char(out, '?');
+    lk_buf_printf(out, "; did you mean \"%s\"?", meant);
     return true;
 }
 

@@ -141,6 +141,12 @@ struct lk_rule {
     uint32_t max_length; /* of a string, in bytes; 0: no limit of its own */
     uint32_t min_items;
     uint32_t max_items; /* of a list or map; 0: no limit of its own */
+    /* Of an argument: what else callers may call it, NULL-terminated, for the hint about an unknown
+     * one; or NULL. */
+    const char *const *aliases;
+    /* Of an argument that is declared but cannot be honoured yet: what holds instead. Giving it
+     * (but for false) is LK_ERROR_UNSUPPORTED. NULL: it can. */
+    const char *unavailable;
 };
 
 struct lk_type;

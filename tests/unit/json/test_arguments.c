@@ -245,51 +245,64 @@ static void unknown_names_get_a_suggestion(void **state)
                  "unknown field \"x\" in parts[0]; known: depth, name, parts");
 }
 
-/* What newcomers write, and what is always refused. */
+static const char *const view_aliases[] = {"explore", "explore_name", NULL};
+static const struct lk_rule of_view = {.aliases = view_aliases};
+static const struct lk_rule not_yet = {.unavailable = "that comes later"};
+static const struct lk_field query_fields[] = {
+    {.name = "branch", .kind = LK_KIND_ANY, .rule = &not_yet},
+    {.name = "dev_mode", .kind = LK_KIND_BOOLEAN, .rule = &not_yet},
+    {.name = "model", .kind = LK_KIND_ANY},
+    {.name = "view", .kind = LK_KIND_ANY, .rule = &of_view},
+};
+/* All members at one place: nothing is read back. */
+static const struct lk_type query_type = {"Query", query_fields, 4, sizeof(struct lk_json)};
+
+static struct lk_error decode_query(const char *json)
+{
+    struct lk_error err = {0};
+    struct lk_json out;
+
+    assert_false(lk_decode_arguments(arena, &query_type, parse(json), &out, &err));
+    return err;
+}
+
 static void other_names_of_arguments_are_known(void **state)
 {
-    static const struct lk_field query[] = {
-        {.name = "branch", .kind = LK_KIND_ANY}, {.name = "fields", .kind = LK_KIND_ANY},
-        {.name = "model", .kind = LK_KIND_ANY},  {.name = "project_id", .kind = LK_KIND_ANY},
-        {.name = "view", .kind = LK_KIND_ANY},
-    };
-    static const struct lk_field list[] = {
-        {.name = "explore_name", .kind = LK_KIND_ANY},
-        {.name = "look_id", .kind = LK_KIND_ANY},
-        {.name = "view", .kind = LK_KIND_ANY},
-    };
-    const struct lk_type types[] = {{"Query", query, 5, sizeof(struct lk_json)},
-                                    {"List", list, 3, sizeof(struct lk_json)}};
     static const struct {
-        int type;
         const char *said, *hint;
     } cases[] = {
-        {0, "explore",
-         "; did you mean \"view\" (the explore's name)? known: fields, model, view, "
-         "branch, project_id"},
-        {0, "explore_name", "; did you mean \"view\" (the explore's name)? known: fields"},
-        {0, "model_name", "; did you mean \"model\"? known"},
-        {0, "measures", "; did you mean \"fields\" (dimensions and measures together)?"},
-        {0, "project", "; known: fields"},
-        {0, "order_by", "; known: fields"},
-        {1, "explore", "; did you mean \"explore_name\"? known: explore_name, look_id, view"},
-        {1, "look", "; did you mean \"look_id\"?"},
-        {1, "id", "; did you mean \"look_id\"?"},
-        {1, "_id", "; known"},
+        {"explore", "; did you mean \"view\"? known: model, view, branch, dev_mode"},
+        {"explore_name", "; did you mean \"view\"? known: model"},
+        {"model_name", "; did you mean \"model\"? known"},
+        {"branch_name", "; known: model"}, /* nobody is led to what is not to be had */
+        {"_name", "; known: model"},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct lk_error err = {0};
-        struct lk_json out;
-        assert_false(lk_decode_arguments(
-            arena, &types[cases[i].type],
-            parse(lk_arena_printf(arena, "{\"%s\":1}", cases[i].said).ptr), &out, &err));
+        struct lk_error err = decode_query(lk_arena_printf(arena, "{\"%s\":1}", cases[i].said).ptr);
         const char *rest = strchr(err.message, ';');
         assert_non_null(rest);
         if (strncmp(rest, cases[i].hint, strlen(cases[i].hint)) != 0)
             fail_msg("%s: %s", cases[i].said, err.message);
     }
+}
+
+static void unavailable_arguments_are_refused(void **state)
+{
+    struct lk_error err = {0};
+    struct lk_json out;
+
+    (void)state;
+    assert_true(lk_decode_arguments(arena, &query_type,
+                                    parse("{\"dev_mode\":false,\"branch\":null}"), &out, &err));
+    err = decode_query("{\"branch\":\"x\"}");
+    assert_int_equal(err.kind, LK_ERROR_UNSUPPORTED);
+    assert_string_equal(err.message,
+                        "branch is not available in this version of the server; remove "
+                        "the argument (that comes later)");
+    assert_int_equal(decode_query("{\"dev_mode\":true}").kind, LK_ERROR_UNSUPPORTED);
+    assert_int_equal(decode_query("{\"dev_mode\":1}").kind, LK_ERROR_ARGUMENT);
 }
 
 static void long_lists_of_known_names_are_cut(void **state)
@@ -444,6 +457,7 @@ int main(void)
         TEST(json_in_place_of_its_text_is_told),
         TEST(unknown_names_get_a_suggestion),
         TEST(other_names_of_arguments_are_known),
+        TEST(unavailable_arguments_are_refused),
         TEST(long_lists_of_known_names_are_cut),
         TEST(missing_and_repeated_ones_are_named),
         TEST(many_members_are_compared_quickly),

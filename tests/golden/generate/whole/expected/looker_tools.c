@@ -3,7 +3,7 @@
  *   spec/facts.json sha256 dade85149596565a2f1e486184b080662019f1ec3653d94054bb6bc7868d3781
  *   spec/overlay.yaml sha256 0f6dc708fc99be896c0191875e376ea4ed3f04958e828f0eeb9c1a995504dd23
  *   spec/tools/first.yaml sha256 b4c4fe0aaa8521b2f48212a905378b72c507ab835712584ecdd6792d695a1b92
- *   spec/tools/widgets.yaml sha256 723cd9eda02ab9bb134b0cc78e468b18806c76ae586219bf81f06f27337738b6
+ *   spec/tools/widgets.yaml sha256 c1ffeef4dfde8e893f917de5fbddd2082a650fd42708cc6ac48f1a77c2946136
  */
 /* clang-format off */
 #include "looker_tools.h"
@@ -161,8 +161,10 @@ static const struct lk_binding binding_get_widget = {
 static const char *const rule_create_widget_args_color_values[] = {"green", "red", NULL};
 static const struct lk_rule rule_create_widget_args_color = {.values = rule_create_widget_args_color_values, .default_json = "\"red\""};
 static const struct lk_rule rule_create_widget_args_labels = {.max_items = 20};
+static const struct lk_rule rule_create_widget_args_later = {.default_json = "false", .unavailable = "it comes later"};
 static const struct lk_rule rule_create_widget_args_name = {.min_length = 1, .max_length = 255};
-static const struct lk_rule rule_create_widget_args_password = {.max_length = 100};
+static const char *const rule_create_widget_args_password_aliases[] = {"secret", "key", NULL};
+static const struct lk_rule rule_create_widget_args_password = {.aliases = rule_create_widget_args_password_aliases, .max_length = 100};
 static const struct lk_rule rule_create_widget_args_sizes = {.min = 0, .has_min = true};
 static const struct lk_rule rule_create_widget_args_weight = {.default_json = "1.5", .min = 0.5, .has_min = true, .max = 99.5, .has_max = true};
 static const struct lk_field create_widget_args_fields[] = {
@@ -170,6 +172,7 @@ static const struct lk_field create_widget_args_fields[] = {
     F(create_widget_args, color, "color", STRING, 0, &rule_create_widget_args_color),
     F(create_widget_args, default_, "default", STRING, 0, NULL),
     M(create_widget_args, labels, "labels", STRING, 0, &rule_create_widget_args_labels),
+    F(create_widget_args, later, "later", BOOLEAN, 0, &rule_create_widget_args_later),
     F(create_widget_args, name, "name", STRING, Q, &rule_create_widget_args_name),
     F(create_widget_args, password, "password", STRING, S, &rule_create_widget_args_password),
     M(create_widget_args, settings, "settings", ANY, 0, NULL),
@@ -189,7 +192,8 @@ static const char schema_create_widget[] =
     "\"size\":{\"type\":\"integer\",\"description\":\"How large.\"},"
     "\"sizes\":{\"type\":\"array\",\"description\":\"How large otherwise.\",\"items\":{\"type\":\"integer\",\"minimum\":0}},"
     "\"weight\":{\"type\":\"number\",\"description\":\"How heavy.\",\"minimum\":0.5,\"maximum\":99.5,\"default\":1.5},"
-    "\"password\":{\"type\":\"string\",\"description\":\"Never shown.\",\"maxLength\":100}"
+    "\"password\":{\"type\":\"string\",\"description\":\"Never shown.\",\"maxLength\":100},"
+    "\"later\":{\"type\":\"boolean\",\"description\":\"Not yet.\",\"default\":false}"
     "},\"required\":[\"name\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_create_widget[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id\""}, /* fields */
@@ -197,14 +201,14 @@ static const struct lk_bind binds_create_widget[] = {
     {1, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 2, NULL}, /* color */
     {-1, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 5, "false"}, /* hidden */
     {3, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 7, NULL}, /* labels */
-    {4, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 8, NULL}, /* name */
+    {5, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 8, NULL}, /* name */
     {2, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 9, NULL}, /* old */
-    {5, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 12, NULL}, /* password */
-    {6, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 13, NULL}, /* settings */
-    {7, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 14, NULL}, /* size */
-    {8, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 15, NULL}, /* sizes */
+    {6, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 12, NULL}, /* password */
+    {7, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 13, NULL}, /* settings */
+    {8, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 14, NULL}, /* size */
+    {9, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 15, NULL}, /* sizes */
     {-1, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 16, "[\"made\",\"by a tool\"]"}, /* tags */
-    {9, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 18, NULL}, /* weight */
+    {10, LK_BIND_BODY_FIELD, LK_CONVERT_NONE, 18, NULL}, /* weight */
 };
 static const struct lk_projection project_create_widget[] = {
     {"id", NULL, 0, NULL},

@@ -3,7 +3,7 @@
  *   spec/facts.json sha256 dade85149596565a2f1e486184b080662019f1ec3653d94054bb6bc7868d3781
  *   spec/overlay.yaml sha256 0f6dc708fc99be896c0191875e376ea4ed3f04958e828f0eeb9c1a995504dd23
  *   spec/tools/first.yaml sha256 b4c4fe0aaa8521b2f48212a905378b72c507ab835712584ecdd6792d695a1b92
- *   spec/tools/widgets.yaml sha256 723cd9eda02ab9bb134b0cc78e468b18806c76ae586219bf81f06f27337738b6
+ *   spec/tools/widgets.yaml sha256 c1ffeef4dfde8e893f917de5fbddd2082a650fd42708cc6ac48f1a77c2946136
  */
 /* clang-format off */
 /*
@@ -67,6 +67,7 @@ struct looker_create_widget_args {
     struct lk_integer_list sizes;
     struct lk_number weight;
     struct lk_string password;
+    struct lk_boolean later;
 };
 extern const struct lk_type looker_create_widget_args_type;
 
