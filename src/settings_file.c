@@ -40,15 +40,9 @@ bool lk_settings_read_file(struct lk_arena *arena, const char *path, size_t max_
 /* Cuts the next line off *text. False at the end. */
 static bool next_line(struct lk_str *text, struct lk_str *ret_line)
 {
-    const char *newline;
-
     if (text->len == 0)
         return false;
-    newline = memchr(text->ptr, '\n', text->len);
-    *ret_line = lk_str_n(text->ptr, newline != NULL ? (size_t)(newline - text->ptr) : text->len);
-    text->ptr += ret_line->len + (newline != NULL);
-    text->len -= ret_line->len + (newline != NULL);
-    *ret_line = lk_str_trim(*ret_line);
+    *ret_line = lk_str_trim(lk_str_take(text, '\n'));
     return true;
 }
 
@@ -138,11 +132,20 @@ static const char *place(struct lk_arena *arena, const char *path, unsigned line
     return lk_arena_printf(arena, "%s line %u", path, line).ptr;
 }
 
+/* One setting, its value still in quotes. */
+static bool pass_on(struct lk_arena *arena, const char *place, struct lk_str name,
+                    struct lk_str value, lk_setting_found *found, void *arg, struct lk_error *err)
+{
+    if (!unquote(arena, &value))
+        return lk_fail(err, LK_ERROR_CONFIG, "%s: the quote after %.*s= is not closed", place,
+                       LK_STR_ARG(name));
+    return found(arg, name, value, place, err);
+}
+
 bool lk_settings_read_env_file(struct lk_arena *arena, const char *path, bool required,
                                lk_setting_found *found, void *arg, struct lk_error *err)
 {
     struct lk_str text, line, name, value;
-
     struct stat status;
 
     if (!required && (stat(path, &status) != 0 || S_ISDIR(status.st_mode)))
@@ -158,10 +161,7 @@ bool lk_settings_read_env_file(struct lk_arena *arena, const char *path, bool re
         }
         if (!split(line, '=', &name, &value))
             return lk_fail(err, LK_ERROR_CONFIG, "%s: expected NAME=value", place(arena, path, n));
-        if (!unquote(arena, &value))
-            return lk_fail(err, LK_ERROR_CONFIG, "%s: the quote after %.*s= is not closed",
-                           place(arena, path, n), LK_STR_ARG(name));
-        if (!found(arg, name, value, place(arena, path, n), err))
+        if (!pass_on(arena, place(arena, path, n), name, value, found, arg, err))
             return false;
     }
     return true;
@@ -188,10 +188,7 @@ bool lk_settings_read_ini_file(struct lk_arena *arena, const char *path, lk_sett
             continue;
         if (!split(line, '=', &name, &value) && !split(line, ':', &name, &value))
             return lk_fail(err, LK_ERROR_CONFIG, "%s: expected name=value", place(arena, path, n));
-        if (!unquote(arena, &value))
-            return lk_fail(err, LK_ERROR_CONFIG, "%s: the quote after %.*s= is not closed",
-                           place(arena, path, n), LK_STR_ARG(name));
-        if (!found(arg, name, value, place(arena, path, n), err))
+        if (!pass_on(arena, place(arena, path, n), name, value, found, arg, err))
             return false;
     }
     return true;

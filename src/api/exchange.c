@@ -24,13 +24,8 @@ static enum lk_media media_of(struct lk_str content_type)
         {LK_STR_INIT("application/pdf"), LK_MEDIA_PDF},
         {LK_STR_INIT("text/html"), LK_MEDIA_HTML},
     };
-    const char *semicolon =
-        content_type.len > 0 ? memchr(content_type.ptr, ';', content_type.len) : NULL;
-    struct lk_str name = content_type;
+    struct lk_str name = lk_str_trim(lk_str_take(&content_type, ';'));
 
-    if (semicolon != NULL)
-        name.len = (size_t)(semicolon - content_type.ptr);
-    name = lk_str_trim(name);
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
         if (lk_str_ieq(name, types[i].name))
             return types[i].media;
