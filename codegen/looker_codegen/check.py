@@ -168,7 +168,7 @@ class Checker:
     def controls(self) -> set[str]:
         """Arguments that the generic handler itself obeys and that are bound to nothing."""
         tool = self.tool
-        names = {tool.keep_arg} if tool.keep_arg else set()
+        names = {n for n in (tool.keep_arg, tool.dev_if) if n}
         if tool.page and tool.page.by == "local":
             names |= {n for n in (tool.page.limit, tool.page.offset) if n}
         return names
@@ -277,7 +277,7 @@ class Checker:
             raise self.fail(
                 "bind",
                 f"{name} is bound, but the server itself obeys it",
-                "remove it from bind, or from page and keep_arg",
+                "remove it from bind, or from page, keep_arg and dev_if",
             )
         return taken
 
@@ -393,7 +393,10 @@ class Checker:
 
     def check_controls(self, taken: dict[str, Bind]) -> None:
         tool = self.tool
-        wanted: list[tuple[str, str | None, Type]] = [("keep_arg", tool.keep_arg, Type("boolean"))]
+        wanted: list[tuple[str, str | None, Type]] = [
+            ("keep_arg", tool.keep_arg, Type("boolean")),
+            ("dev_if", tool.dev_if, Type("boolean")),
+        ]
         if tool.page:
             wanted.append(("page.limit", tool.page.limit, Type("integer")))
             wanted.append(("page.offset", tool.page.offset, Type("integer")))
@@ -407,7 +410,7 @@ class Checker:
                     f"{name} is no argument of type {kind}{did_you_mean(name, tool.args)}",
                     "declare it below args",
                 )
-            if tool.page and tool.page.by == "looker" and key != "keep_arg":
+            if tool.page and tool.page.by == "looker" and key.startswith("page."):
                 if not any(b.arg == name and k.startswith("query.") for k, b in taken.items()):
                     raise self.fail(
                         key, f"{name} is bound to no query parameter", "bind it, or write by: local"

@@ -113,6 +113,7 @@ class Operation:
     remedy: str = ""
     acts: bool = False
     sends_read_only: bool = False
+    needs_dev: bool = False
 
     def parameter(self, name: str, place: str) -> Field | None:
         return next((p for p in self.parameters if (p.name, p.place) == (name, place)), None)

@@ -43,7 +43,7 @@ _SHARED_KEYS = ("title", "description", "args", "annotations", "query_like")
 _HANDLER_KEYS = ("handler", "operations")
 _OPERATION_KEYS = (
     *("operation", "bind", "answer", "items", "text_name", "project", "send_fields"),
-    *("drop_if_true", "keep_arg", "page"),
+    *("drop_if_true", "keep_arg", "page", "dev_if"),
 )
 _ARGUMENT_KEYS = (
     *("type", "description", "required", "default", "enum", "minimum", "maximum"),
@@ -104,6 +104,7 @@ class Tool:
     drop_if_true: list[str] = field(default_factory=list)
     keep_arg: str | None = None
     page: Page | None = None
+    dev_if: str | None = None
 
 
 @dataclass
@@ -366,6 +367,7 @@ def _operation_tool(tool: Tool, at: Where) -> None:
         tool.drop_if_true = [at.text("drop_if_true")] if single else at.texts("drop_if_true")
     tool.keep_arg = at.text("keep_arg") if "keep_arg" in row else None
     tool.page = _page(at.below("page")) if "page" in row else None
+    tool.dev_if = at.text("dev_if") if "dev_if" in row else None
     _operation_keys_together(tool, at)
 
 

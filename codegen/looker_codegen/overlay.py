@@ -64,13 +64,20 @@ class Overlay:
                 "is missing" if status == "unverified" else "is for unverified routes only",
                 "unverified routes say what to do instead when Looker answers 404; others say nothing",
             )
-        plain = {k: v for k, v in row.items() if k not in ("source", "status", "remedy", "acts")}
+        plain = {k: v for k, v in row.items() if k not in ("source", "status", "remedy", "acts", "workspace")}
         self.operations[name] = replace(
             self.reader.operation(name, {"status": "beta", **plain}, place),
             origin=status,
             remedy=self.reader.text(row.get("remedy", ""), f"{place}.remedy"),
             acts=row.get("acts") is True,
+            needs_dev=self.needs_dev(row, place),
         )
+
+    def needs_dev(self, row: dict[str, Any], place: str) -> bool:
+        if "workspace" not in row:
+            return False
+        self.reader.one_of(row["workspace"], ("dev",), f"{place}.workspace")
+        return True
 
     def change_operation(self, name: str, row: Any) -> None:
         place = f"changes.{name}"
@@ -80,7 +87,7 @@ class Overlay:
             raise self.fail(
                 place, f"the API has no such operation{hint}", "correct the id or remove the entry"
             )
-        keys = ("drop_parameters", "add_parameters", "body", "acts", "sends_read_only")
+        keys = ("drop_parameters", "add_parameters", "body", "acts", "sends_read_only", "workspace")
         got = self.reader.keys(row, place, ("source",), keys)
         self.source(got, place)
         dropped = self.reader.texts(got.get("drop_parameters", []), f"{place}.drop_parameters")
@@ -99,6 +106,7 @@ class Overlay:
             body=self.reader.content(got["body"], f"{place}.body") if "body" in got else op.body,
             acts=got.get("acts") is True,
             sends_read_only=got.get("sends_read_only") is True,
+            needs_dev=self.needs_dev(got, place),
         )
 
     def mark_reference(self, entry: str) -> None:

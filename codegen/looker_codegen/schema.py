@@ -9,15 +9,9 @@ from typing import Any
 
 from .manifest import Argument, Tool
 
-_LIMIT_NAMES = {
-    "minimum": "minimum",
-    "maximum": "maximum",
-    "min_length": "minLength",
-    "max_length": "maxLength",
-    "min_items": "minItems",
-    "max_items": "maxItems",
-}
-_MAP_LIMIT_NAMES = {"min_items": "minProperties", "max_items": "maxProperties"}
+# What else limits an argument (lengths, sizes) is checked all the same and named in the error; in
+# the schema it would cost every conversation, and some providers refuse it.
+_LIMITS = ("minimum", "maximum")
 
 
 def compact(value: object) -> str:
@@ -34,35 +28,31 @@ def _one(arg: Argument) -> dict[str, Any]:
         one = {"type": kind.kind}
     if arg.enum:
         one["enum"] = list(arg.enum)
-    for key, value in arg.limits.items():
-        if not key.endswith("_items"):
-            one[_LIMIT_NAMES[key]] = value
+    one.update({key: arg.limits[key] for key in _LIMITS if key in arg.limits})
     return one
 
 
 def _argument(arg: Argument) -> dict[str, Any]:
     one = _one(arg)
-    items = {k: v for k, v in arg.limits.items() if k.endswith("_items")}
     if arg.type.is_list:
         full = {"type": "array", "description": arg.description, "items": one}
-        full.update({_LIMIT_NAMES[k]: v for k, v in items.items()})
     else:
         full = {"type": one.pop("type"), "description": arg.description, **one}
-        full.update({_MAP_LIMIT_NAMES[k]: v for k, v in items.items()})
     if arg.default is not None:
         full["default"] = arg.default
     return full
 
 
 def input_schema(tool: Tool) -> dict[str, Any]:
+    shown = {name: arg for name, arg in tool.args.items() if not arg.unavailable}
     # Some clients refuse an object schema that has no properties at all.
-    if not tool.args:
+    if not shown:
         return {"type": "object", "properties": {}, "additionalProperties": False}
     schema: dict[str, Any] = {
         "type": "object",
-        "properties": {name: _argument(arg) for name, arg in tool.args.items()},
+        "properties": {name: _argument(arg) for name, arg in shown.items()},
     }
-    required = [name for name, arg in tool.args.items() if arg.required]
+    required = [name for name, arg in shown.items() if arg.required]
     if required:
         schema["required"] = required
     schema["additionalProperties"] = False

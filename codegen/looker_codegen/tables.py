@@ -231,6 +231,9 @@ class Tables:
             ("origin", _ORIGIN[op.origin]),
             ("deprecated", "true" if op.deprecated else ""),
             ("rate_limited", "true" if op.rate_limited else ""),
+            ("acts", "true" if op.acts else ""),
+            ("needs_dev", "true" if op.needs_dev else ""),
+            ("tag", string(op.tag) if op.tag else ""),
             ("remedy", string(op.remedy) if op.remedy else ""),
         ):
             if value:

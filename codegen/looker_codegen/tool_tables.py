@@ -161,6 +161,7 @@ def binding_lines(tool: Tool, binding: Binding, owner: str) -> list[str]:
     if binding.projection:
         lines.append(f".projection = &projection_{owner}")
     lines.append(f".keep_arg = {argument_index(tool, tool.keep_arg)}")
+    lines.append(f".dev_arg = {argument_index(tool, tool.dev_if)}")
     lines.append(f".limit_arg = {argument_index(tool, page.limit if page else None)}")
     lines.append(f".offset_arg = {argument_index(tool, page.offset if page else None)}")
     if page and page.by == "looker":

@@ -20,7 +20,7 @@ struct lk_api {
     struct lk_api_options options;
     struct lk_str root; /* "https://HOST/api/4.0" */
     struct lk_arena *arena;
-    struct lk_session session;
+    struct lk_session sessions[2]; /* in production, in dev */
 };
 
 struct lk_api *lk_api_new(const struct lk_api_options *options)
@@ -30,6 +30,7 @@ struct lk_api *lk_api_new(const struct lk_api_options *options)
 
     api->arena = arena;
     api->options = *options;
+    api->sessions[1].dev = true;
     api->root = lk_arena_printf(arena, "%.*s/api/%.*s", LK_STR_ARG(options->base_url),
                                 LK_STR_ARG(options->api_version));
     return api;
@@ -39,7 +40,8 @@ void lk_api_free(struct lk_api *api)
 {
     if (api == NULL)
         return;
-    lk_session_clear(&api->session);
+    lk_session_clear(&api->sessions[0]);
+    lk_session_clear(&api->sessions[1]);
     lk_arena_free(api->arena);
 }
 
@@ -72,6 +74,7 @@ static void log_failure(const struct lk_api *api, const char *event, const struc
 bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
                         uint64_t timeout_ms, struct lk_api_answer *ret_answer, struct lk_error *err)
 {
+    struct lk_session *session = &api->sessions[request.dev || request.op->needs_dev];
     unsigned limited = 0, refused = 0;
 
     for (;;) {
@@ -79,7 +82,7 @@ bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_ap
         struct lk_token token;
         int64_t retry_after_s;
 
-        if (!lk_session_token(&api->session, &api->options, api->root, arena, &token, err))
+        if (!lk_session_token(session, &api->options, api->root, arena, &token, err))
             return false;
         if (lk_exchange_perform(&api->options, api->root, arena,
                                 &(struct lk_exchange){.request = request,
@@ -88,7 +91,7 @@ bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_ap
                                 ret_answer, &retry_after_s, &failure))
             return true;
         if (failure.status == 401) {
-            lk_session_drop(&api->session, token.generation);
+            lk_session_drop(session, token.generation);
             if (refused++ == 0)
                 continue;
             failure.kind = LK_ERROR_AUTH;
@@ -127,23 +130,29 @@ bool lk_api_reach(struct lk_api *api, struct lk_arena *arena, int *ret_status, s
     return true;
 }
 
-void lk_api_logout(struct lk_api *api, uint64_t timeout_ms)
+static void log_out(struct lk_api *api, struct lk_session *session, uint64_t timeout_ms)
 {
     struct lk_arena *arena;
     const char *token;
     struct lk_api_answer answer;
     struct lk_error error = {0};
 
-    if (api->session.token == NULL)
+    if (session->token == NULL)
         return;
     arena = lk_arena_new();
-    token = lk_arena_cstr(arena, lk_str(api->session.token)); /* it may be dropped meanwhile */
+    token = lk_arena_cstr(arena, lk_str(session->token)); /* it may be dropped meanwhile */
     if (!lk_exchange_perform(&api->options, api->root, arena,
                              &(struct lk_exchange){.request = looker_logout(),
                                                    .token = token,
                                                    .timeout_ms = timeout_ms},
                              &answer, NULL, &error))
         log_failure(api, "looker.logout_failed", looker_logout().op, &error);
-    lk_session_clear(&api->session);
+    lk_session_clear(session);
     lk_arena_free(arena);
+}
+
+void lk_api_logout(struct lk_api *api, uint64_t timeout_ms)
+{
+    log_out(api, &api->sessions[0], timeout_ms);
+    log_out(api, &api->sessions[1], timeout_ms);
 }

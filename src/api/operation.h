@@ -46,6 +46,9 @@ struct lk_operation {
     uint8_t origin;               /* lk_origin */
     bool deprecated;
     bool rate_limited;
+    bool acts;          /* a GET that changes something all the same */
+    bool needs_dev;     /* Looker takes it only from a session in the dev workspace */
+    const char *tag;    /* the part of the API that it belongs to, such as "Query"; or NULL */
     const char *remedy; /* unverified rows: what to do instead when Looker answers 404; or NULL */
 };
 
@@ -61,7 +64,15 @@ struct lk_api_request {
     const struct lk_operation *op;
     const void *params;
     const void *body;
+    bool dev; /* goes out under the session whose workspace is dev; so does needs_dev */
 };
+
+/* The same request under the session in the dev workspace, if `dev`. */
+static inline struct lk_api_request lk_in_dev(struct lk_api_request request, bool dev)
+{
+    request.dev = dev;
+    return request;
+}
 
 /* "GET", "POST", … */
 const char *lk_method_name(enum lk_method method);

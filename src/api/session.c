@@ -48,12 +48,8 @@ static bool is_token(struct lk_str text)
     return text.len <= MAX_TOKEN_BYTES;
 }
 
-static bool keep_token(struct lk_session *session, const struct lk_loop *loop,
-                       const struct looker_access_token *answer, struct lk_error *err)
+static bool check_token(const struct looker_access_token *answer, struct lk_error *err)
 {
-    int64_t life_s = answer->expires_in.is == LK_PRESENT ? answer->expires_in.value : 0;
-    int64_t usable_ms;
-
     if (answer->access_token.is != LK_PRESENT || answer->access_token.value.len == 0)
         return lk_fail(err, LK_ERROR_PARSE, "Looker's answer to login has no access_token");
     if (!is_token(answer->access_token.value))
@@ -61,6 +57,15 @@ static bool keep_token(struct lk_session *session, const struct lk_loop *loop,
                        "the access_token in Looker's answer to login cannot be sent: it is longer "
                        "than %d bytes, or not of visible ASCII characters",
                        MAX_TOKEN_BYTES);
+    return true;
+}
+
+static void keep_token(struct lk_session *session, const struct lk_loop *loop,
+                       const struct looker_access_token *answer)
+{
+    int64_t life_s = answer->expires_in.is == LK_PRESENT ? answer->expires_in.value : 0;
+    int64_t usable_ms;
+
     if (life_s <= 0 || life_s > 365 * 86400)
         life_s = 3600; /* Looker's default; a 401 corrects a wrong guess */
     /* In milliseconds: a token must be good for something, or logging in would never end. */
@@ -71,7 +76,40 @@ static bool keep_token(struct lk_session *session, const struct lk_loop *loop,
         abort();
     session->renew_at_ms = lk_loop_now_ms(loop) + (uint64_t)usable_ms;
     session->generation++;
-    return true;
+}
+
+/* New sessions are in production. One that stays there is of no use, and is ended. */
+static bool enter_dev(const struct lk_api_options *options, struct lk_str root,
+                      struct lk_arena *arena, const char *token, struct lk_error *err)
+{
+    struct looker_api_session body = {.workspace_id = lk_string(LK_STR("dev"))};
+    struct lk_api_answer answer;
+
+    if (lk_exchange_perform(
+            options, root, arena,
+            &(struct lk_exchange){.request = looker_update_session(&body), .token = token}, &answer,
+            NULL, err))
+        return true;
+    lk_error_advise(err, "the dev workspace could not be entered: it takes the permission develop");
+    lk_exchange_perform(options, root, arena,
+                        &(struct lk_exchange){.request = looker_logout(), .token = token}, &answer,
+                        NULL, NULL);
+    return false;
+}
+
+/* Looker says 404 to credentials that it does not know. */
+static bool explain_refusal(struct lk_error *err)
+{
+    int status = err->status;
+
+    if (err->kind == LK_ERROR_UPSTREAM && (status == 401 || status == 403 || status == 404)) {
+        *err = (struct lk_error){0};
+        lk_fail(err, LK_ERROR_AUTH,
+                "Looker refused the API credentials; check LOOKER_CLIENT_ID, "
+                "LOOKER_CLIENT_SECRET and LOOKER_BASE_URL");
+        err->status = status;
+    }
+    return false;
 }
 
 static bool log_in(struct lk_session *session, const struct lk_api_options *options,
@@ -86,22 +124,16 @@ static bool log_in(struct lk_session *session, const struct lk_api_options *opti
     struct lk_api_answer answer;
     bool ok;
 
-    ok = lk_exchange_perform(options, root, arena,
-                             &(struct lk_exchange){.request = looker_login(&form)}, &answer, NULL,
-                             err) &&
+    ok = (lk_exchange_perform(options, root, arena,
+                              &(struct lk_exchange){.request = looker_login(&form)}, &answer, NULL,
+                              err) ||
+          explain_refusal(err)) &&
          lk_decode_answer(arena, &looker_access_token_type, answer.body, &token, err) &&
-         keep_token(session, options->loop, &token, err);
-    /* Looker says 404 to credentials that it does not know. */
-    if (!ok && err->kind == LK_ERROR_UPSTREAM &&
-        (err->status == 401 || err->status == 403 || err->status == 404)) {
-        int status = err->status;
-
-        *err = (struct lk_error){0};
-        lk_fail(err, LK_ERROR_AUTH,
-                "Looker refused the API credentials; check LOOKER_CLIENT_ID, "
-                "LOOKER_CLIENT_SECRET and LOOKER_BASE_URL");
-        err->status = status;
-    }
+         check_token(&token, err) &&
+         (!session->dev ||
+          enter_dev(options, root, arena, lk_arena_cstr(arena, token.access_token.value), err));
+    if (ok)
+        keep_token(session, options->loop, &token);
     if (ok)
         lk_log_debug(options->log, "looker.login",
                      lk_log_int("generation", (int64_t)session->generation));

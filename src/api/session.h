@@ -1,5 +1,6 @@
 /*
- * The service account's session at Looker: one access token that all calls of a worker share.
+ * A session of the service account at Looker: one access token that all calls of a worker share
+ * that work in the same workspace. (The workspace is a property of the session.)
  *
  *     none ──login──> logging in ──ok──> valid ──near expiry, or a 401──> none
  *                          └─ failed ──> none      (those who waited get the same error)
@@ -14,6 +15,7 @@
 struct lk_session_waiter;
 
 struct lk_session {
+    bool dev;             /* its workspace is dev, not production */
     char *token;          /* NUL-terminated; NULL: none */
     uint64_t renew_at_ms; /* loop time from which it is not used any more */
     uint64_t generation;  /* counts logins */

@@ -49,6 +49,7 @@ struct lk_binding {
     /* Arguments that the generic handler itself obeys, as indices into tool->args->fields, or -1:
      */
     int16_t keep_arg; /* boolean; unless true, `drop_if_true` items of the projection are dropped */
+    int16_t dev_arg;  /* boolean; when true, the call goes out in the dev workspace */
     int16_t limit_arg;    /* integer: at most so many items */
     int16_t offset_arg;   /* integer: items to skip */
     bool paged_by_looker; /* limit and offset are bound to parameters too: do not slice again */

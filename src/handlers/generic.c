@@ -32,15 +32,21 @@ static int64_t integer_arg(const struct run *run, int16_t index, int64_t otherwi
     return integer.is == LK_PRESENT ? integer.value : otherwise;
 }
 
+/* Whether the boolean argument at that index is there and true. */
+static bool is_set(const struct run *run, int16_t index)
+{
+    struct lk_boolean boolean = {0};
+
+    if (index >= 0)
+        memcpy(&boolean, (const char *)run->args + run->type->fields[index].offset,
+               sizeof(boolean));
+    return lk_is_true(boolean);
+}
+
 /* Whether items that are marked as hidden are left out. */
 static bool drops(const struct run *run)
 {
-    struct lk_boolean keep = {0};
-
-    if (run->binding->keep_arg >= 0)
-        memcpy(&keep, (const char *)run->args + run->type->fields[run->binding->keep_arg].offset,
-               sizeof(keep));
-    return !lk_is_true(keep);
+    return !is_set(run, run->binding->keep_arg);
 }
 
 /* {"ok":true,"look_id":"7"}: what was done to what. */
@@ -173,6 +179,7 @@ bool lk_handler_generic(struct mcp_call *call, const void *args, struct lk_error
 
     if (!lk_bind_request(mcp_call_arena(call), run.binding, tool->args, args, &request, err))
         return false;
+    request = lk_in_dev(request, is_set(&run, run.binding->dev_arg));
     if (!lk_api_call(run.context->api, mcp_call_arena(call), request, &run.answer, err)) {
         if (request.op->remedy != NULL)
             return lk_explain_status(err, 404, "%s", request.op->remedy);

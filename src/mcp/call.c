@@ -278,6 +278,11 @@ struct lk_buf *mcp_call_answer(struct mcp_call *call)
     return &call->answer;
 }
 
+void mcp_call_set_failed(struct mcp_call *call)
+{
+    call->failed = true;
+}
+
 void *mcp_call_context(struct mcp_call *call)
 {
     return call->server->options.tool_context;

@@ -50,6 +50,7 @@ struct mcp_call {
     struct lk_str id, progress_token; /* raw JSON text */
     enum mcp_revision revision;
     enum mcp_cancel cancel;
+    bool failed; /* says the tool of its own answer */
     bool has_progress;
     double progress; /* the last one sent */
     struct lk_buf answer;

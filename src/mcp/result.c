@@ -6,32 +6,6 @@
 #include "mcp/internal.h"
 #include "json/write.h"
 
-#define ERROR_BODY_BYTES_MAX ((size_t)64 * 1024)
-
-/* {"error":…,"kind":…,"status":…,"detail":…,"body":…}, what is empty left out. */
-static void write_error(struct lk_buf *out, const struct lk_error *err)
-{
-    struct lk_json_writer w = lk_json_writer(out);
-    struct lk_str body = err->body;
-
-    lk_json_begin_object(&w);
-    lk_json_member_string(&w, "error", lk_str(err->message));
-    lk_json_member_string(&w, "kind", lk_str(lk_error_kind_name(err->kind)));
-    if (err->status != 0)
-        lk_json_member_integer(&w, "status", err->status);
-    if (err->detail[0] != '\0')
-        lk_json_member_string(&w, "detail", lk_str(err->detail));
-    if (body.len != 0) {
-        if (body.len > ERROR_BODY_BYTES_MAX)
-            body.len = ERROR_BODY_BYTES_MAX; /* cut JSON is no JSON: it goes out as a string */
-        if (lk_json_check(body, LK_JSON_MAX_DEPTH, 0, NULL))
-            lk_json_member_raw(&w, "body", lk_str_trim(body));
-        else
-            lk_json_member_string(&w, "body", body);
-    }
-    lk_json_end_object(&w);
-}
-
 /* What the tool wrote must be there, whole, and the object that was promised. */
 static void check_answer(const struct mcp_call *call, bool structured, struct lk_error *err)
 {
@@ -49,15 +23,20 @@ static void check_answer(const struct mcp_call *call, bool structured, struct lk
 void mcp_result_reply(struct mcp_call *call, struct lk_error *err)
 {
     bool modern = mcp_is_modern(call->revision);
-    bool structured = call->tool->output_schema != NULL && call->revision >= MCP_2025_06_18;
+    bool structured =
+        call->tool->output_schema != NULL && call->revision >= MCP_2025_06_18 && !call->failed;
     struct lk_buf out, error_text;
     struct lk_str text;
 
-    lk_buf_init(&error_text, 8 * (ERROR_BODY_BYTES_MAX + sizeof(struct lk_error)));
+    lk_buf_init(&error_text, 8 * (MCP_ERROR_BODY_BYTES_MAX + sizeof(struct lk_error)));
     if (err->kind == LK_ERROR_NONE)
         check_answer(call, structured, err);
     if (err->kind != LK_ERROR_NONE) {
-        write_error(&error_text, err);
+        struct lk_json_writer w = lk_json_writer(&error_text);
+
+        lk_json_begin_object(&w);
+        mcp_write_error(&w, err);
+        lk_json_end_object(&w);
         structured = false;
     }
     text = err->kind != LK_ERROR_NONE ? lk_buf_view(&error_text) : lk_buf_view(&call->answer);
@@ -72,7 +51,8 @@ void mcp_result_reply(struct mcp_call *call, struct lk_error *err)
         lk_buf_lit(&out, ",\"structuredContent\":");
         mcp_write_json_line(&out, text);
     }
-    lk_buf_printf(&out, ",\"isError\":%s", err->kind != LK_ERROR_NONE ? "true" : "false");
+    lk_buf_printf(&out, ",\"isError\":%s",
+                  err->kind != LK_ERROR_NONE || call->failed ? "true" : "false");
     if (modern)
         mcp_write_complete(&out, call->server);
     lk_buf_lit(&out, "}}");

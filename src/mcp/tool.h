@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "json/type.h"
+#include "json/write.h"
 
 struct mcp_call;
 struct mcp_tool;
@@ -58,6 +59,18 @@ struct lk_arena *mcp_call_arena(struct mcp_call *call);
 
 /* Where the answer object goes. Its maximum is the answer limit of the server. */
 struct lk_buf *mcp_call_answer(struct mcp_call *call);
+
+/*
+ * For a tool of several steps of which one failed: the object that it writes to mcp_call_answer
+ * says so itself, in the member `error`, and beside it what was done and what was not. The result
+ * then has isError, though `run` returns true.
+ */
+void mcp_call_set_failed(struct mcp_call *call);
+
+/* Writes the members error, kind, status, detail and body of an error, what is empty left out, into
+ * an open object: the answer of every tool that failed. */
+#define MCP_ERROR_BODY_BYTES_MAX ((size_t)64 * 1024)
+void mcp_write_error(struct lk_json_writer *w, const struct lk_error *err);
 
 /* What the assembly gave the server for its tools (struct mcp_server_options.tool_context). */
 void *mcp_call_context(struct mcp_call *call);

@@ -8,13 +8,9 @@
 #include <stdlib.h>
 
 static const struct sb_handler *const handler_lists[] = {
-    sb_auth_handlers,
-    sb_model_handlers,
-    sb_query_handlers,
-    sb_run_handlers,
-    sb_content_handlers,
-    sb_connection_handlers,
-    NULL,
+    sb_auth_handlers,    sb_model_handlers,      sb_query_handlers,    sb_run_handlers,
+    sb_content_handlers, sb_connection_handlers, sb_activity_handlers, sb_folders_handlers,
+    sb_people_handlers,  sb_projects_handlers,   sb_renders_handlers,  NULL,
 };
 
 static void seed(struct sb *sb)
@@ -25,6 +21,11 @@ static void seed(struct sb *sb)
     sb_seed_content(sb);
     sb_seed_connections(sb);
     sb_seed_models(sb);
+    sb_seed_activity(sb);
+    sb_seed_folders(sb);
+    sb_seed_people(sb);
+    sb_seed_projects(sb);
+    sb_seed_renders(sb);
 }
 
 void sb_state_init(struct sb *sb)
@@ -104,7 +105,7 @@ static bool admit(struct sb_request *rq, struct sb_answer *out)
     }
     if (!sb_check_params(rq, out) || !sb_check_body(rq, out))
         return false;
-    if (rq->route->dev_only && strcmp(rq->token->workspace, "dev") != 0) {
+    if (rq->route->op->needs_dev && strcmp(rq->token->workspace, "dev") != 0) {
         sb_fail(rq, out, 403, "%s needs a session in the dev workspace", rq->route->op->id);
         return false;
     }

@@ -29,17 +29,6 @@ struct sb_router {
 /* Operations that work without a token. */
 static const char *const open_operations[] = {"login", "versions", "get_alive", NULL};
 
-/* Looker wants a development workspace for these. */
-static const char *const dev_operations[] = {
-    "create_project",           "update_project",
-    "create_git_branch",        "update_git_branch",
-    "create_project_file",      "update_project_file",
-    "delete_project_file",      "create_project_directory",
-    "delete_project_directory", "generate_project_views",
-    "deploy_to_production",     "reset_project_to_production",
-    "reset_project_to_remote",  NULL,
-};
-
 static bool in_list(const char *const *list, const char *id)
 {
     for (; *list != NULL; list++)
@@ -175,7 +164,6 @@ struct sb_router *sb_router_new(const struct sb_handler *const *handlers)
         route->op = &looker_ops[i];
         route->run = sb_generic;
         route->open = in_list(open_operations, route->op->id);
-        route->dev_only = in_list(dev_operations, route->op->id);
         if (route->op->params != NULL)
             route->fields_param = lk_type_field(route->op->params, LK_STR("fields"));
         add_route(router, route);

@@ -144,7 +144,6 @@ struct sb_route {
     const struct lk_operation *op;
     sb_handler_fn *run;
     bool open;              /* needs no token */
-    bool dev_only;          /* needs the workspace dev */
     bool has_items;         /* another operation's path is this one and a parameter */
     const char *item_param; /* the name of that parameter */
     bool gets_object;       /* GET of the same path answers an object */
@@ -422,7 +421,18 @@ bool sb_format_answer(struct sb_request *rq, struct sb_answer *out, struct sb_pl
                       struct lk_str format);
 void sb_write_sql(struct lk_buf *buf, const struct sb_plan *plan);
 
-/* ---- connections.c, content.c ---- */
+/* ---- activity.c, connections.c, content.c, folders.c, people.c, projects.c, renders.c ---- */
+
+void sb_seed_activity(struct sb *sb);
+void sb_seed_folders(struct sb *sb);
+void sb_seed_people(struct sb *sb);
+void sb_seed_projects(struct sb *sb);
+void sb_seed_renders(struct sb *sb);
+extern const struct sb_handler sb_activity_handlers[];
+extern const struct sb_handler sb_folders_handlers[];
+extern const struct sb_handler sb_people_handlers[];
+extern const struct sb_handler sb_projects_handlers[];
+extern const struct sb_handler sb_renders_handlers[];
 
 extern const struct sb_handler sb_connection_handlers[];
 extern const struct sb_handler sb_content_handlers[];

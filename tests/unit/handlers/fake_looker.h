@@ -31,6 +31,7 @@ struct mcp_call {
     struct lk_arena *arena;
     struct lk_buf answer;
     struct lk_tool_context *context;
+    bool failed; /* says the tool of its own answer */
 };
 
 struct fake_script {
@@ -159,6 +160,11 @@ struct lk_arena *mcp_call_arena(struct mcp_call *call)
 struct lk_buf *mcp_call_answer(struct mcp_call *call)
 {
     return &call->answer;
+}
+
+void mcp_call_set_failed(struct mcp_call *call)
+{
+    call->failed = true;
 }
 
 void *mcp_call_context(struct mcp_call *call)

@@ -3,7 +3,7 @@
  */
 #include "fake_looker.h"
 
-#include "handlers/fields.h"
+#include "handlers/explore/fields.h"
 
 static const char models[] =
     "[{\"name\":\"shop\",\"label\":\"Shop\",\"project_name\":\"p\",\"explores\":["

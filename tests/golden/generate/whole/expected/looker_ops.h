@@ -48,7 +48,8 @@ struct looker_add_widget_group_params {
 extern const struct lk_type looker_add_widget_group_params_type;
 static inline struct lk_api_request looker_add_widget_group(const struct looker_add_widget_group_params *params, const struct looker_group_ids *body)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_ADD_WIDGET_GROUP], params, body};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_ADD_WIDGET_GROUP], .params = params, .body = body};
 }
 
 /* GET /widgets */
@@ -63,7 +64,8 @@ struct looker_all_widgets_params {
 extern const struct lk_type looker_all_widgets_params_type;
 static inline struct lk_api_request looker_all_widgets(const struct looker_all_widgets_params *params)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_ALL_WIDGETS], params, NULL};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_ALL_WIDGETS], .params = params, .body = NULL};
 }
 
 /* POST /widgets */
@@ -73,7 +75,8 @@ struct looker_create_widget_params {
 extern const struct lk_type looker_create_widget_params_type;
 static inline struct lk_api_request looker_create_widget(const struct looker_create_widget_params *params, const struct looker_widget *body)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_CREATE_WIDGET], params, body};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_CREATE_WIDGET], .params = params, .body = body};
 }
 
 /* DELETE /widgets/{widget_id} */
@@ -83,7 +86,8 @@ struct looker_delete_widget_params {
 extern const struct lk_type looker_delete_widget_params_type;
 static inline struct lk_api_request looker_delete_widget(const struct looker_delete_widget_params *params)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_DELETE_WIDGET], params, NULL};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_DELETE_WIDGET], .params = params, .body = NULL};
 }
 
 /* DELETE /widgets/{widget_id}/memory */
@@ -93,12 +97,14 @@ struct looker_forget_widget_params {
 extern const struct lk_type looker_forget_widget_params_type;
 static inline struct lk_api_request looker_forget_widget(const struct looker_forget_widget_params *params)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_FORGET_WIDGET], params, NULL};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_FORGET_WIDGET], .params = params, .body = NULL};
 }
 
 static inline struct lk_api_request looker_login(const struct looker_login_form *body)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_LOGIN], NULL, body};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_LOGIN], .params = NULL, .body = body};
 }
 
 /* GET /widgets/{widget_id}/poke */
@@ -108,7 +114,8 @@ struct looker_poke_widget_params {
 extern const struct lk_type looker_poke_widget_params_type;
 static inline struct lk_api_request looker_poke_widget(const struct looker_poke_widget_params *params)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_POKE_WIDGET], params, NULL};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_POKE_WIDGET], .params = params, .body = NULL};
 }
 
 /* GET /widgets/{widget_id}/run/{format} */
@@ -119,12 +126,14 @@ struct looker_run_widget_params {
 extern const struct lk_type looker_run_widget_params_type;
 static inline struct lk_api_request looker_run_widget(const struct looker_run_widget_params *params)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_RUN_WIDGET], params, NULL};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_RUN_WIDGET], .params = params, .body = NULL};
 }
 
 static inline struct lk_api_request looker_search_widgets(const struct looker_widget_search *body)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_SEARCH_WIDGETS], NULL, body};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_SEARCH_WIDGETS], .params = NULL, .body = body};
 }
 
 /* PUT /widgets/{widget_id}/source */
@@ -134,7 +143,8 @@ struct looker_set_widget_source_params {
 extern const struct lk_type looker_set_widget_source_params_type;
 static inline struct lk_api_request looker_set_widget_source(const struct looker_set_widget_source_params *params, const struct lk_string *body)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_SET_WIDGET_SOURCE], params, body};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_SET_WIDGET_SOURCE], .params = params, .body = body};
 }
 
 /* PUT /widgets/{widget_id}/tags */
@@ -144,7 +154,8 @@ struct looker_set_widget_tags_params {
 extern const struct lk_type looker_set_widget_tags_params_type;
 static inline struct lk_api_request looker_set_widget_tags(const struct looker_set_widget_tags_params *params, const struct lk_string_list *body)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_SET_WIDGET_TAGS], params, body};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_SET_WIDGET_TAGS], .params = params, .body = body};
 }
 
 /* PATCH /widgets/{widget_id} */
@@ -154,7 +165,8 @@ struct looker_update_widget_params {
 extern const struct lk_type looker_update_widget_params_type;
 static inline struct lk_api_request looker_update_widget(const struct looker_update_widget_params *params, const struct looker_widget *body)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_UPDATE_WIDGET], params, body};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_UPDATE_WIDGET], .params = params, .body = body};
 }
 
 /* GET /widgets/{widget_id} */
@@ -165,7 +177,8 @@ struct looker_widget_params {
 extern const struct lk_type looker_widget_params_type;
 static inline struct lk_api_request looker_widget(const struct looker_widget_params *params)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_WIDGET], params, NULL};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_WIDGET], .params = params, .body = NULL};
 }
 
 /* GET /widgets/{widget_id}/history */
@@ -175,7 +188,8 @@ struct looker_widget_history_params {
 extern const struct lk_type looker_widget_history_params_type;
 static inline struct lk_api_request looker_widget_history(const struct looker_widget_history_params *params)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_WIDGET_HISTORY], params, NULL};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_WIDGET_HISTORY], .params = params, .body = NULL};
 }
 
 /* GET /widgets/{widget_id}/image */
@@ -186,7 +200,8 @@ struct looker_widget_image_params {
 extern const struct lk_type looker_widget_image_params_type;
 static inline struct lk_api_request looker_widget_image(const struct looker_widget_image_params *params)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_WIDGET_IMAGE], params, NULL};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_WIDGET_IMAGE], .params = params, .body = NULL};
 }
 
 /* GET /widgets/page */
@@ -198,7 +213,8 @@ struct looker_widget_page_params {
 extern const struct lk_type looker_widget_page_params_type;
 static inline struct lk_api_request looker_widget_page(const struct looker_widget_page_params *params)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_WIDGET_PAGE], params, NULL};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_WIDGET_PAGE], .params = params, .body = NULL};
 }
 
 /* GET /widgets/{widget_id}/source */
@@ -208,7 +224,8 @@ struct looker_widget_source_params {
 extern const struct lk_type looker_widget_source_params_type;
 static inline struct lk_api_request looker_widget_source(const struct looker_widget_source_params *params)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_WIDGET_SOURCE], params, NULL};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_WIDGET_SOURCE], .params = params, .body = NULL};
 }
 
 /* GET /widgets/{widget_id}/suggestions */
@@ -219,7 +236,8 @@ struct looker_widget_suggestions_params {
 extern const struct lk_type looker_widget_suggestions_params_type;
 static inline struct lk_api_request looker_widget_suggestions(const struct looker_widget_suggestions_params *params)
 {
-    return (struct lk_api_request){&looker_ops[LOOKER_OP_WIDGET_SUGGESTIONS], params, NULL};
+    return (struct lk_api_request){
+        .op = &looker_ops[LOOKER_OP_WIDGET_SUGGESTIONS], .params = params, .body = NULL};
 }
 
 #endif

@@ -56,7 +56,7 @@ static const struct lk_field inspect_args_fields[] = {
 TYPE(inspect_args, "inspect", inspect_args_fields);
 static const char schema_inspect[] =
     "{\"type\":\"object\",\"properties\":{"
-    "\"rows\":{\"type\":\"array\",\"description\":\"Rows.\",\"items\":{\"type\":\"object\",\"additionalProperties\":true},\"maxItems\":5},"
+    "\"rows\":{\"type\":\"array\",\"description\":\"Rows.\",\"items\":{\"type\":\"object\",\"additionalProperties\":true}},"
     "\"flags\":{\"type\":\"array\",\"description\":\"Flags.\",\"items\":{\"type\":\"boolean\"}},"
     "\"ratios\":{\"type\":\"array\",\"description\":\"Ratios.\",\"items\":{\"type\":\"number\",\"maximum\":1}}"
     "},\"additionalProperties\":false}";
@@ -79,7 +79,7 @@ static const struct lk_field list_widgets_args_fields[] = {
 TYPE(list_widgets_args, "list_widgets", list_widgets_args_fields);
 static const char schema_list_widgets[] =
     "{\"type\":\"object\",\"properties\":{"
-    "\"ids\":{\"type\":\"array\",\"description\":\"Only these.\",\"items\":{\"type\":\"string\",\"maxLength\":64},\"minItems\":1,\"maxItems\":10},"
+    "\"ids\":{\"type\":\"array\",\"description\":\"Only these.\",\"items\":{\"type\":\"string\"}},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"At most so many.\",\"minimum\":1,\"maximum\":500,\"default\":50},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Skip so many.\",\"minimum\":0,\"default\":0},"
     "\"include_hidden\":{\"type\":\"boolean\",\"description\":\"Hidden ones as well.\",\"default\":false}"
@@ -110,7 +110,7 @@ static const struct lk_projection projection_list_widgets = {NULL, project_list_
 static const struct lk_binding binding_list_widgets = {
     .op = &looker_ops[LOOKER_OP_ALL_WIDGETS], .binds = binds_list_widgets, .n_binds = 4,
     .form = LK_ANSWER_LIST, .projection = &projection_list_widgets, .keep_arg = 1,
-    .limit_arg = 2, .offset_arg = 3, .paged_by_looker = true,
+    .dev_arg = -1, .limit_arg = 2, .offset_arg = 3, .paged_by_looker = true,
 };
 
 /* ---- page_widgets ---- */
@@ -135,7 +135,7 @@ static const struct lk_projection projection_page_widgets = {NULL, project_page_
 static const struct lk_binding binding_page_widgets = {
     .op = &looker_ops[LOOKER_OP_WIDGET_PAGE], .binds = binds_page_widgets, .n_binds = 1,
     .form = LK_ANSWER_LIST, .items = items_page_widgets,
-    .projection = &projection_page_widgets, .keep_arg = -1, .limit_arg = 0,
+    .projection = &projection_page_widgets, .keep_arg = -1, .dev_arg = -1, .limit_arg = 0,
     .offset_arg = -1,
 };
 
@@ -154,7 +154,8 @@ static const struct lk_bind binds_get_widget[] = {
 };
 static const struct lk_binding binding_get_widget = {
     .op = &looker_ops[LOOKER_OP_WIDGET], .binds = binds_get_widget, .n_binds = 1,
-    .form = LK_ANSWER_OBJECT, .keep_arg = -1, .limit_arg = -1, .offset_arg = -1,
+    .form = LK_ANSWER_OBJECT, .keep_arg = -1, .dev_arg = -1, .limit_arg = -1,
+    .offset_arg = -1,
 };
 
 /* ---- create_widget ---- */
@@ -183,17 +184,16 @@ static const struct lk_field create_widget_args_fields[] = {
 TYPE(create_widget_args, "create_widget", create_widget_args_fields);
 static const char schema_create_widget[] =
     "{\"type\":\"object\",\"properties\":{"
-    "\"name\":{\"type\":\"string\",\"description\":\"Its name.\",\"minLength\":1,\"maxLength\":255},"
+    "\"name\":{\"type\":\"string\",\"description\":\"Its name.\"},"
     "\"class\":{\"type\":\"string\",\"description\":\"A C keyword.\"},"
     "\"default\":{\"type\":\"string\",\"description\":\"Another one.\"},"
     "\"color\":{\"type\":\"string\",\"description\":\"Its colour.\",\"enum\":[\"green\",\"red\"],\"default\":\"red\"},"
-    "\"labels\":{\"type\":\"object\",\"description\":\"Words on it.\",\"additionalProperties\":{\"type\":\"string\"},\"maxProperties\":20},"
+    "\"labels\":{\"type\":\"object\",\"description\":\"Words on it.\",\"additionalProperties\":{\"type\":\"string\"}},"
     "\"settings\":{\"type\":\"object\",\"description\":\"Anything.\",\"additionalProperties\":true},"
     "\"size\":{\"type\":\"integer\",\"description\":\"How large.\"},"
     "\"sizes\":{\"type\":\"array\",\"description\":\"How large otherwise.\",\"items\":{\"type\":\"integer\",\"minimum\":0}},"
     "\"weight\":{\"type\":\"number\",\"description\":\"How heavy.\",\"minimum\":0.5,\"maximum\":99.5,\"default\":1.5},"
-    "\"password\":{\"type\":\"string\",\"description\":\"Never shown.\",\"maxLength\":100},"
-    "\"later\":{\"type\":\"boolean\",\"description\":\"Not yet.\",\"default\":false}"
+    "\"password\":{\"type\":\"string\",\"description\":\"Never shown.\"}"
     "},\"required\":[\"name\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_create_widget[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id\""}, /* fields */
@@ -217,7 +217,7 @@ static const struct lk_projection projection_create_widget = {NULL, project_crea
 static const struct lk_binding binding_create_widget = {
     .op = &looker_ops[LOOKER_OP_CREATE_WIDGET], .binds = binds_create_widget, .n_binds = 13,
     .form = LK_ANSWER_OBJECT, .projection = &projection_create_widget, .keep_arg = -1,
-    .limit_arg = -1, .offset_arg = -1,
+    .dev_arg = -1, .limit_arg = -1, .offset_arg = -1,
 };
 
 /* ---- set-widget-tags ---- */
@@ -237,7 +237,8 @@ static const struct lk_bind binds_set_widget_tags[] = {
 };
 static const struct lk_binding binding_set_widget_tags = {
     .op = &looker_ops[LOOKER_OP_SET_WIDGET_TAGS], .binds = binds_set_widget_tags,
-    .n_binds = 2, .form = LK_ANSWER_NONE, .keep_arg = -1, .limit_arg = -1, .offset_arg = -1,
+    .n_binds = 2, .form = LK_ANSWER_NONE, .keep_arg = -1, .dev_arg = -1, .limit_arg = -1,
+    .offset_arg = -1,
 };
 
 /* ---- rename_widget ---- */
@@ -260,7 +261,8 @@ static const struct lk_bind binds_rename_widget[] = {
 };
 static const struct lk_binding binding_rename_widget = {
     .op = &looker_ops[LOOKER_OP_UPDATE_WIDGET], .binds = binds_rename_widget, .n_binds = 3,
-    .form = LK_ANSWER_NONE, .keep_arg = -1, .limit_arg = -1, .offset_arg = -1,
+    .form = LK_ANSWER_NONE, .keep_arg = -1, .dev_arg = -1, .limit_arg = -1,
+    .offset_arg = -1,
 };
 
 /* ---- widget_source ---- */
@@ -277,8 +279,8 @@ static const struct lk_bind binds_widget_source[] = {
 };
 static const struct lk_binding binding_widget_source = {
     .op = &looker_ops[LOOKER_OP_WIDGET_SOURCE], .binds = binds_widget_source, .n_binds = 1,
-    .form = LK_ANSWER_TEXT, .text_name = "source", .keep_arg = -1, .limit_arg = -1,
-    .offset_arg = -1,
+    .form = LK_ANSWER_TEXT, .text_name = "source", .keep_arg = -1, .dev_arg = -1,
+    .limit_arg = -1, .offset_arg = -1,
 };
 
 /* ---- add_group ---- */
@@ -298,7 +300,8 @@ static const struct lk_bind binds_add_group[] = {
 };
 static const struct lk_binding binding_add_group = {
     .op = &looker_ops[LOOKER_OP_ADD_WIDGET_GROUP], .binds = binds_add_group, .n_binds = 2,
-    .form = LK_ANSWER_NONE, .keep_arg = -1, .limit_arg = -1, .offset_arg = -1,
+    .form = LK_ANSWER_NONE, .keep_arg = -1, .dev_arg = -1, .limit_arg = -1,
+    .offset_arg = -1,
 };
 
 /* ---- poke ---- */
@@ -315,7 +318,8 @@ static const struct lk_bind binds_poke[] = {
 };
 static const struct lk_binding binding_poke = {
     .op = &looker_ops[LOOKER_OP_POKE_WIDGET], .binds = binds_poke, .n_binds = 1,
-    .form = LK_ANSWER_NONE, .keep_arg = -1, .limit_arg = -1, .offset_arg = -1,
+    .form = LK_ANSWER_NONE, .keep_arg = -1, .dev_arg = -1, .limit_arg = -1,
+    .offset_arg = -1,
 };
 
 /* ---- search ---- */
@@ -332,7 +336,8 @@ static const struct lk_bind binds_search[] = {
 };
 static const struct lk_binding binding_search = {
     .op = &looker_ops[LOOKER_OP_SEARCH_WIDGETS], .binds = binds_search, .n_binds = 1,
-    .form = LK_ANSWER_LIST, .keep_arg = -1, .limit_arg = -1, .offset_arg = -1,
+    .form = LK_ANSWER_LIST, .keep_arg = -1, .dev_arg = -1, .limit_arg = -1,
+    .offset_arg = -1,
 };
 
 const struct mcp_tool looker_tools[] = {

@@ -3,7 +3,7 @@
  * instead of by id, which could not be filtered. Called by dashboard.c, many at a time: all that is
  * kept is in the tile and in the call's arena.
  */
-#include "handlers/tile.h"
+#include "handlers/query/tile.h"
 
 #include "handlers/ask.h"
 #include "handlers/bind.h"

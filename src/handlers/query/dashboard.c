@@ -4,9 +4,9 @@
  */
 #include "handlers/ask.h"
 #include "handlers/context.h"
-#include "handlers/filters.h"
 #include "handlers/parallel.h"
-#include "handlers/tile.h"
+#include "handlers/query/filters.h"
+#include "handlers/query/tile.h"
 #include "looker_tools.h"
 #include "json/codec.h"
 #include "json/project.h"

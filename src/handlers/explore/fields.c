@@ -2,7 +2,7 @@
  * What is shown of explores and fields (fields.h). Called by explore.c; a test holds the names to
  * the generated tables.
  */
-#include "handlers/fields.h"
+#include "handlers/explore/fields.h"
 
 #include "base/buf.h"
 #include "json/scan.h"

@@ -1,11 +1,11 @@
 /*
  * One tile of a dashboard: what kind it is, running it, writing it.
  */
-#ifndef LK_HANDLERS_TILE_H
-#define LK_HANDLERS_TILE_H
+#ifndef LK_HANDLERS_QUERY_TILE_H
+#define LK_HANDLERS_QUERY_TILE_H
 
 #include "handlers/context.h"
-#include "handlers/filters.h"
+#include "handlers/query/filters.h"
 #include "handlers/rows.h"
 #include "looker_types.h"
 #include "json/write.h"

@@ -1,7 +1,7 @@
 /*
  * Dashboard filters (filters.h). Makes no calls; dashboard.c and tile.c use it.
  */
-#include "handlers/filters.h"
+#include "handlers/query/filters.h"
 
 #include "json/scan.h"
 

@@ -5,7 +5,7 @@
 #include "handlers/ask.h"
 #include "handlers/bind.h"
 #include "handlers/context.h"
-#include "handlers/fields.h"
+#include "handlers/explore/fields.h"
 #include "handlers/items.h"
 #include "looker_tools.h"
 #include "json/project.h"

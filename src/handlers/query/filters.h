@@ -2,8 +2,8 @@
  * A dashboard's filters: the value that each has in this run, and what that makes of a tile's
  * query.
  */
-#ifndef LK_HANDLERS_FILTERS_H
-#define LK_HANDLERS_FILTERS_H
+#ifndef LK_HANDLERS_QUERY_FILTERS_H
+#define LK_HANDLERS_QUERY_FILTERS_H
 
 #include "base/arena.h"
 #include "base/error.h"

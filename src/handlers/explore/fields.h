@@ -2,8 +2,8 @@
  * Fields of an explore (and other members that Looker fills with nulls) in short form, and the
  * `fields` parameter that asks Looker for no more than that.
  */
-#ifndef LK_HANDLERS_FIELDS_H
-#define LK_HANDLERS_FIELDS_H
+#ifndef LK_HANDLERS_EXPLORE_FIELDS_H
+#define LK_HANDLERS_EXPLORE_FIELDS_H
 
 #include "base/arena.h"
 #include "json/project.h"

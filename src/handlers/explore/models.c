@@ -4,7 +4,7 @@
  */
 #include "handlers/ask.h"
 #include "handlers/context.h"
-#include "handlers/fields.h"
+#include "handlers/explore/fields.h"
 #include "handlers/items.h"
 #include "handlers/search.h"
 #include "looker_tools.h"

@@ -1,0 +1,87 @@
+/*
+ * What a tool of several calls did, step by step, as its answer tells it:
+ *
+ *     {…the tool's own members…, "outcome": "done" | "failed" | "preview",
+ *      "steps":      [{"step": "create_user", "status": "done", "detail": "user 12"}, …],
+ *      "changed":    ["created user 12", …],
+ *      "left_to_do": ["give the roles 3, 4 with set_user_roles", …]}
+ *
+ * A step that failed has `error` (what lk_error says, with its http status) in place of detail.
+ * When a step that the task cannot do without has failed, the whole answer has isError and repeats
+ * that error at its top (error, kind, http_status, detail), so that no client takes it for success.
+ *
+ *     lk_steps_begin(&steps, call);
+ *     if (lk_steps_ask(&steps, "create_user", looker_create_user(&body), &answer))
+ *         lk_steps_done(&steps, "create_user", "user %s", id);
+ *     …
+ *     return lk_steps_end(&steps, err);
+ */
+#ifndef LK_HANDLERS_STEPS_H
+#define LK_HANDLERS_STEPS_H
+
+#include "api/api.h"
+#include "handlers/context.h"
+#include "json/scan.h"
+#include "json/write.h"
+
+struct lk_steps {
+    struct mcp_call *call;
+    struct lk_json_writer w; /* for the tool's own members: they come before the steps */
+    struct lk_buf steps_, changed_, left_;
+    struct lk_error first_failure_; /* of a step that the task needs */
+    bool preview;                   /* nothing is changed: outcome "preview" instead of "done" */
+    unsigned n_failed;              /* steps with status failed, needed or not */
+};
+
+/* Opens the answer object. Its memory goes with the call. */
+void lk_steps_begin(struct lk_steps *steps, struct mcp_call *call);
+
+/* ---- one step, said after the fact; details are printf-formatted ---- */
+
+/* It was done. */
+void lk_steps_done(struct lk_steps *steps, const char *step, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* It was not needed: the wanted state was there already, or nobody asked for it. */
+void lk_steps_skipped(struct lk_steps *steps, const char *step, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* It would be done, were this no preview. */
+void lk_steps_planned(struct lk_steps *steps, const char *step, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* It was not tried, because an earlier step failed. */
+void lk_steps_not_done(struct lk_steps *steps, const char *step, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* It failed. needed: the task as a whole has failed with it; otherwise the answer is still a
+ * success, whose steps tell. */
+void lk_steps_failed(struct lk_steps *steps, const char *step, bool needed,
+                     const struct lk_error *failure);
+
+/* ---- a step that is one call ---- */
+
+/*
+ * Awaits. lk_api_call; when it fails, writes the step as failed and needed, and returns false.
+ * When it succeeds nothing is written yet: say what was done with lk_steps_done.
+ */
+bool lk_steps_call(struct lk_steps *steps, const char *step, struct lk_api_request request,
+                   struct lk_api_answer *ret_answer);
+/* The same for an answer that must be JSON of a type (handlers/ask.h). */
+bool lk_steps_ask(struct lk_steps *steps, const char *step, struct lk_api_request request,
+                  enum lk_json_type expected, struct lk_str *ret_text);
+
+/* ---- the sums ---- */
+
+/* One sentence each: what is different at Looker now; what remains for the caller to do. */
+void lk_steps_changed(struct lk_steps *steps, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void lk_steps_left(struct lk_steps *steps, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Whether a needed step has failed: the time to stop and report. */
+bool lk_steps_have_failed(const struct lk_steps *steps);
+
+/*
+ * Closes the answer. Returns true also for a failed task (its answer says so, with isError), but
+ * false when the call was cancelled and nothing had been changed yet: then nobody needs the report.
+ */
+bool lk_steps_end(struct lk_steps *steps, struct lk_error *err);
+
+#endif
