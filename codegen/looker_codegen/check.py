@@ -16,7 +16,7 @@ from .facts import Facts, Field, Operation, Type
 from .manifest import Argument, Tool, fits_type
 from .schema import compact, input_schema, refused
 
-CONVERSIONS = ("join_comma", "to_string", "to_strings")
+CONVERSIONS = ("join_comma", "to_string", "to_strings", "contains")
 _TEXT_MEDIA = ("text/plain", "text")
 
 
@@ -453,6 +453,8 @@ def converted(source: Type, convert: str) -> Type | None:
         return text if source in (Type("integer"), Type("number"), Type("boolean")) else None
     if convert == "to_strings":
         return texts if source == Type("integer", is_list=True) else None
+    if convert == "contains":
+        return text if source == text else None
     return source
 
 

@@ -4,6 +4,7 @@
     changes               to operations that it has
     schemas               for the bodies of the two above
     read_only_references  Schema.field of references that are readOnly (see vendor.py)
+    writable_fields       Schema.field that is readOnly in the document, and written all the same
 
 Then it checks that the whole fits together: types that exist, paths and their parameters. What the
 document has come to say by itself is an error here, so the overlay never outlives its reason.
@@ -121,8 +122,22 @@ class Overlay:
         fields = {**schema.fields, field_name: replace(field, read_only=True)}
         self.schemas[name] = replace(schema, fields=fields)
 
+    def mark_writable(self, entry: str, row: Any) -> None:
+        place = f"writable_fields.{entry}"
+        self.source(self.reader.keys(row, place, ("source",), ()), place)
+        name, _, field_name = entry.partition(".")
+        schema = self.schemas.get(name)
+        field = schema.fields.get(field_name) if schema else None
+        if schema is None or field is None:
+            raise self.fail(place, "is no field of the API", "remove the entry")
+        if not field.read_only:
+            raise self.fail(place, "is not readOnly in the API document", "remove the entry")
+        fields = {**schema.fields, field_name: replace(field, read_only=False)}
+        self.schemas[name] = replace(schema, fields=fields)
+
     def apply(self) -> Facts:
-        self.reader.keys(self.document, "", (), ("operations", "changes", "schemas", "read_only_references"))
+        sections = ("operations", "changes", "schemas", "read_only_references", "writable_fields")
+        self.reader.keys(self.document, "", (), sections)
         for name, row in self.section("schemas").items():
             self.add_schema(name, row)
         for name, row in self.section("operations").items():
@@ -131,6 +146,8 @@ class Overlay:
             self.change_operation(name, row)
         for entry in self.reader.texts(self.document.get("read_only_references") or [], "read_only_references"):
             self.mark_reference(entry)
+        for entry, row in self.section("writable_fields").items():
+            self.mark_writable(entry, row)
         return Facts(self.release, self.operations, self.schemas)
 
 

@@ -79,6 +79,15 @@ static struct lk_string_list to_strings(struct lk_arena *arena, const struct lk_
     return strings;
 }
 
+struct lk_string lk_contains(struct lk_arena *arena, struct lk_string text)
+{
+    struct lk_str s = text.value;
+
+    if (text.is != LK_PRESENT || s.len == 0 || memchr(s.ptr, '%', s.len) != NULL)
+        return text;
+    return lk_string(lk_arena_printf(arena, "%%%.*s%%", LK_STR_ARG(s)));
+}
+
 /* Writes to the target's wrapper; `field` and `value` are the argument's. */
 static void convert(struct lk_arena *arena, enum lk_bind_convert how, const struct lk_field *field,
                     const void *value, void *target)
@@ -95,6 +104,9 @@ static void convert(struct lk_arena *arena, enum lk_bind_convert how, const stru
         break;
     case LK_CONVERT_TO_STRINGS:
         *(struct lk_string_list *)target = to_strings(arena, value);
+        break;
+    case LK_CONVERT_CONTAINS:
+        *(struct lk_string *)target = lk_contains(arena, *(const struct lk_string *)value);
         break;
     }
 }

@@ -29,6 +29,10 @@ void lk_bind_same_names(struct lk_arena *arena, const struct lk_type *args_type,
 /* The list as one comma-separated string; absent when the list is. */
 struct lk_string lk_join_comma(struct lk_arena *arena, const struct lk_string_list *list);
 
+/* The SQL LIKE pattern of what contains the text: %text%. A text with a % is a pattern already, and
+ * an empty one stays empty. */
+struct lk_string lk_contains(struct lk_arena *arena, struct lk_string text);
+
 /* Makes all readOnly fields absent, so that an object that came from Looker can be sent back. */
 void lk_clear_read_only(const struct lk_type *type, void *object);
 

@@ -153,13 +153,15 @@ struct id_args {
     struct lk_integer number;
     struct lk_string_list names;
     struct lk_integer_list ids;
+    struct lk_string title;
 };
 static const struct lk_field id_fields[] = {
     {"ids", NULL, NULL, offsetof(struct id_args, ids), LK_FIELD_LIST, LK_KIND_INTEGER, 0},
     {"names", NULL, NULL, offsetof(struct id_args, names), LK_FIELD_LIST, LK_KIND_STRING, 0},
     {"number", NULL, NULL, offsetof(struct id_args, number), 0, LK_KIND_INTEGER, 0},
+    {"title", NULL, NULL, offsetof(struct id_args, title), 0, LK_KIND_STRING, 0},
 };
-static const struct lk_type id_type = {"ids", id_fields, 3, sizeof(struct id_args)};
+static const struct lk_type id_type = {"ids", id_fields, 4, sizeof(struct id_args)};
 
 static struct lk_str run_bound(const struct lk_operation *op, const struct lk_bind *binds,
                                uint16_t n_binds, enum lk_answer_form form, const char *arguments)
@@ -208,6 +210,24 @@ static void test_conversions_and_whole_bodies(void **state)
     assert_string_equal(fake_requests[1], "GET /content/9?limit=50&types=look%2Cx");
 }
 
+static void test_text_that_is_looked_for(void **state)
+{
+    const struct lk_operation *op = &looker_ops[LOOKER_OP_SEARCH_LOOKS];
+    struct lk_bind binds[] = {
+        {3, LK_BIND_PARAM, LK_CONVERT_CONTAINS, index_in(op->params, "title"), NULL}};
+
+    (void)state;
+    fake_answers("GET /looks/search", "[]");
+    run_bound(op, binds, 1, LK_ANSWER_LIST, "{\"title\":\"a b\"}");
+    run_bound(op, binds, 1, LK_ANSWER_LIST, "{\"title\":\"a%\"}");
+    run_bound(op, binds, 1, LK_ANSWER_LIST, "{\"title\":\"\"}");
+    run_bound(op, binds, 1, LK_ANSWER_LIST, "{}");
+    assert_string_equal(fake_requests[0], "GET /looks/search?title=%25a%20b%25");
+    assert_string_equal(fake_requests[1], "GET /looks/search?title=a%25");
+    assert_string_equal(fake_requests[2], "GET /looks/search?title=");
+    assert_string_equal(fake_requests[3], "GET /looks/search");
+}
+
 static void test_nothing_and_text(void **state)
 {
     const struct lk_operation *op = &looker_ops[LOOKER_OP_DELETE_LOOK];
@@ -251,6 +271,7 @@ int main(void)
         TEST(test_upstream_error_passes),
         TEST(test_pages_by_looker_count_hidden_items),
         TEST(test_conversions_and_whole_bodies),
+        TEST(test_text_that_is_looked_for),
         TEST(test_nothing_and_text),
         TEST(test_read_only_fields_are_cleared),
     };
