@@ -11,12 +11,12 @@ from .process import ROOT
 _MANIFESTS: list[dict[str, Any]] = [
     yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "spec" / "tools").glob("*.yaml"))
 ]
-GROUPS: dict[str, list[str]] = {manifest["group"]: list(manifest["tools"]) for manifest in _MANIFESTS}
+GROUPS: dict[str, list[str]] = {manifest["group"]: list(manifest["tools"] or {}) for manifest in _MANIFESTS}
 TOOLS: set[str] = {tool for tools in GROUPS.values() for tool in tools}
 
 # What each tool may send to Looker.
 OPERATIONS: dict[str, list[str]] = {
     name: [row["operation"]] if "operation" in row else row.get("operations", [])
     for manifest in _MANIFESTS
-    for name, row in manifest["tools"].items()
+    for name, row in (manifest["tools"] or {}).items()
 }
