@@ -24,6 +24,8 @@ struct lk_tool_context {
                                         0: LK_DEFAULT_MAX_ANSWER_BYTES */
     uint32_t max_parallel;           /* Looker calls that one tool call makes at once; 0:
                                         LK_DEFAULT_PARALLEL */
+    struct lk_str client_id;         /* LOOKER_CLIENT_ID: the API key that the server itself
+                                        logs in with; empty: none */
     bool sudo_as_user;               /* LOOKER_SUDO_AS_USER */
     struct lk_str user_email_header; /* LOOKER_USER_EMAIL_HEADER */
     struct lk_str user_token_header; /* LOOKER_USER_TOKEN_HEADER */

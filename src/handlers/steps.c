@@ -9,43 +9,78 @@
 
 #include <stdio.h>
 
-#define LIST_BYTES_MAX ((size_t)4 * 1024 * 1024)
+/* Of one list; the three of them and the tool's own members stay below the limit of an answer. */
+#define LIST_BYTES_MAX ((size_t)256 * 1024)
+
+/* Entries of JSON, separated by commas, each there whole or not at all. */
+struct list {
+    struct lk_buf buf;
+    int64_t left_out;
+};
+
+struct lk_steps_lists {
+    struct list steps, changed, left;
+};
+
+static void init_list(struct list *list, struct lk_arena *arena)
+{
+    lk_buf_init(&list->buf, LIST_BYTES_MAX);
+    lk_arena_defer(arena, lk_buf_free_deferred, &list->buf);
+}
 
 void lk_steps_begin(struct lk_steps *steps, struct mcp_call *call)
 {
-    struct lk_buf *const lists[] = {&steps->steps_, &steps->changed_, &steps->left_};
+    struct lk_arena *arena = mcp_call_arena(call);
+    struct lk_steps_lists *lists = lk_arena_new_object(arena, struct lk_steps_lists);
 
-    *steps = (struct lk_steps){.call = call, .w = lk_json_writer(mcp_call_answer(call))};
-    for (size_t i = 0; i < 3; i++) {
-        lk_buf_init(lists[i], LIST_BYTES_MAX);
-        lk_arena_defer(mcp_call_arena(call), lk_buf_free_deferred, lists[i]);
-    }
+    init_list(&lists->steps, arena);
+    init_list(&lists->changed, arena);
+    init_list(&lists->left, arena);
+    *steps = (struct lk_steps){
+        .call = call,
+        .w = lk_json_writer(mcp_call_answer(call)),
+        .lists_ = lists,
+    };
     lk_json_begin_object(&steps->w);
 }
 
 static struct lk_str format_text(struct lk_steps *steps, const char *format, va_list args)
 {
-    char text[1200];
-    int len = vsnprintf(text, sizeof(text), format, args);
+    va_list again;
 
-    if (len < 0)
-        return (struct lk_str){0};
-    return lk_arena_str(mcp_call_arena(steps->call), lk_str(text));
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, args);
+    char *text = lk_arena_alloc(mcp_call_arena(steps->call), len > 0 ? (size_t)len + 1 : 1);
+    if (len > 0)
+        vsnprintf(text, (size_t)len + 1, format, again);
+    va_end(again);
+    return lk_str_n(text, len > 0 ? (size_t)len : 0);
 }
 
 /* A writer that goes on in a list. */
-static struct lk_json_writer list_writer(struct lk_buf *list)
+static struct lk_json_writer begin_entry(struct list *list)
 {
-    struct lk_json_writer w = lk_json_writer(list);
+    struct lk_json_writer w = lk_json_writer(&list->buf);
 
-    w.comma = list->len > 0;
+    w.comma = list->buf.len > 0;
     return w;
+}
+
+/* Takes back the entry that began at `before`, if there was no room for all of it. */
+static void end_entry(struct list *list, size_t before)
+{
+    if (!list->buf.overflow)
+        return;
+    lk_buf_truncate(&list->buf, before);
+    list->left_out++;
 }
 
 static void add_step(struct lk_steps *steps, const char *step, const char *status,
                      struct lk_str detail)
 {
-    struct lk_json_writer w = list_writer(&steps->steps_);
+    struct list *list = &steps->lists_->steps;
+    size_t before = list->buf.len;
+    struct lk_json_writer w = begin_entry(list);
 
     lk_json_begin_object(&w);
     lk_json_member_string(&w, "step", lk_str(step));
@@ -53,6 +88,7 @@ static void add_step(struct lk_steps *steps, const char *step, const char *statu
     if (detail.len > 0)
         lk_json_member_string(&w, "detail", detail);
     lk_json_end_object(&w);
+    end_entry(list, before);
 }
 
 #define ADD_STEP(status)                                                                           \
@@ -86,7 +122,9 @@ void lk_steps_not_done(struct lk_steps *steps, const char *step, const char *for
 void lk_steps_failed(struct lk_steps *steps, const char *step, bool needed,
                      const struct lk_error *failure)
 {
-    struct lk_json_writer w = list_writer(&steps->steps_);
+    struct list *list = &steps->lists_->steps;
+    size_t before = list->buf.len;
+    struct lk_json_writer w = begin_entry(list);
 
     lk_json_begin_object(&w);
     lk_json_member_string(&w, "step", lk_str(step));
@@ -97,21 +135,46 @@ void lk_steps_failed(struct lk_steps *steps, const char *step, bool needed,
     if (failure->detail[0] != '\0')
         lk_json_member_string(&w, "detail", lk_str(failure->detail));
     lk_json_end_object(&w);
+    end_entry(list, before);
     steps->n_failed++;
-    if (needed && steps->first_failure_.kind == LK_ERROR_NONE)
-        steps->first_failure_ = *failure;
+    if (needed && steps->failure_.kind == LK_ERROR_NONE)
+        steps->failure_ = *failure;
 }
 
-bool lk_steps_call(struct lk_steps *steps, const char *step, struct lk_api_request request,
-                   struct lk_api_answer *ret_answer)
+void lk_steps_refuse(struct lk_steps *steps, const char *step, const char *format, ...)
+{
+    struct lk_error failure = {0};
+    va_list args;
+
+    va_start(args, format);
+    struct lk_str text = format_text(steps, format, args);
+    va_end(args);
+    lk_fail(&failure, LK_ERROR_ARGUMENT, "%.*s", LK_STR_ARG(text));
+    lk_steps_failed(steps, step, true, &failure);
+}
+
+static bool call_step(struct lk_steps *steps, const char *step, bool needed,
+                      struct lk_api_request request, struct lk_api_answer *ret_answer)
 {
     struct lk_error failure = {0};
 
     if (lk_api_call(lk_tool_context(steps->call)->api, mcp_call_arena(steps->call), request,
                     ret_answer, &failure))
         return true;
-    lk_steps_failed(steps, step, true, &failure);
+    lk_steps_failed(steps, step, needed, &failure);
     return false;
+}
+
+bool lk_steps_call(struct lk_steps *steps, const char *step, struct lk_api_request request,
+                   struct lk_api_answer *ret_answer)
+{
+    return call_step(steps, step, true, request, ret_answer);
+}
+
+bool lk_steps_try(struct lk_steps *steps, const char *step, struct lk_api_request request,
+                  struct lk_api_answer *ret_answer)
+{
+    return call_step(steps, step, false, request, ret_answer);
 }
 
 bool lk_steps_ask(struct lk_steps *steps, const char *step, struct lk_api_request request,
@@ -128,43 +191,49 @@ bool lk_steps_ask(struct lk_steps *steps, const char *step, struct lk_api_reques
 
 #define ADD_SENTENCE(list)                                                                         \
     do {                                                                                           \
-        struct lk_json_writer w = list_writer(list);                                               \
+        size_t before = (list)->buf.len;                                                           \
+        struct lk_json_writer w = begin_entry(list);                                               \
         va_list args;                                                                              \
         va_start(args, format);                                                                    \
         lk_json_put_string(&w, format_text(steps, format, args));                                  \
         va_end(args);                                                                              \
+        end_entry(list, before);                                                                   \
     } while (0)
 
 void lk_steps_changed(struct lk_steps *steps, const char *format, ...)
 {
-    ADD_SENTENCE(&steps->changed_);
+    ADD_SENTENCE(&steps->lists_->changed);
 }
 
 void lk_steps_left(struct lk_steps *steps, const char *format, ...)
 {
-    ADD_SENTENCE(&steps->left_);
+    ADD_SENTENCE(&steps->lists_->left);
 }
 
 bool lk_steps_have_failed(const struct lk_steps *steps)
 {
-    return steps->first_failure_.kind != LK_ERROR_NONE;
+    return steps->failure_.kind != LK_ERROR_NONE;
 }
 
-static void write_list(struct lk_json_writer *w, const char *name, const struct lk_buf *list)
+static void write_list(struct lk_json_writer *w, const char *name, const char *name_left_out,
+                       const struct list *list)
 {
     lk_json_key(w, name);
     lk_json_begin_array(w);
-    if (list->len > 0)
-        lk_json_put_raw(w, lk_buf_view(list));
+    if (list->buf.len > 0)
+        lk_json_put_raw(w, lk_buf_view(&list->buf));
     lk_json_end_array(w);
+    if (list->left_out > 0)
+        lk_json_member_integer(w, name_left_out, list->left_out);
 }
 
 bool lk_steps_end(struct lk_steps *steps, struct lk_error *err)
 {
-    const struct lk_error *failure = &steps->first_failure_;
-    const char *outcome = steps->preview ? "preview" : "done";
+    const struct lk_steps_lists *lists = steps->lists_;
+    const struct lk_error *failure = &steps->failure_;
+    const char *outcome = steps->preview ? "preview" : steps->n_failed > 0 ? "partial" : "done";
 
-    if (failure->kind == LK_ERROR_CANCELLED && steps->changed_.len == 0) {
+    if (failure->kind == LK_ERROR_CANCELLED && lists->changed.buf.len == 0) {
         *err = *failure;
         return false;
     }
@@ -174,9 +243,9 @@ bool lk_steps_end(struct lk_steps *steps, struct lk_error *err)
         mcp_write_error(&steps->w, failure);
     }
     lk_json_member_string(&steps->w, "outcome", lk_str(outcome));
-    write_list(&steps->w, "steps", &steps->steps_);
-    write_list(&steps->w, "changed", &steps->changed_);
-    write_list(&steps->w, "left_to_do", &steps->left_);
+    write_list(&steps->w, "steps", "steps_left_out", &lists->steps);
+    write_list(&steps->w, "changed", "changed_left_out", &lists->changed);
+    write_list(&steps->w, "left_to_do", "left_to_do_left_out", &lists->left);
     lk_json_end_object(&steps->w);
     return true;
 }

@@ -1,17 +1,19 @@
 /*
  * What a tool of several calls did, step by step, as its answer tells it:
  *
- *     {…the tool's own members…, "outcome": "done" | "failed" | "preview",
+ *     {…the tool's own members…, "outcome": "done" | "partial" | "failed" | "preview",
  *      "steps":      [{"step": "create_user", "status": "done", "detail": "user 12"}, …],
  *      "changed":    ["created user 12", …],
  *      "left_to_do": ["give the roles 3, 4 with set_user_roles", …]}
  *
- * A step that failed has `error` (what lk_error says, with its http status) in place of detail.
- * When a step that the task cannot do without has failed, the whole answer has isError and repeats
- * that error at its top (error, kind, http_status, detail), so that no client takes it for success.
+ * A step that failed has `error` (what lk_error says, with its http status) beside Looker's own
+ * words in `detail`. When a step that the task cannot do without has failed, the outcome is
+ * "failed", the whole answer has isError and repeats that error at its top (error, kind, status,
+ * detail, body: no member of the tool's own may be called so), so that no client takes it for
+ * success. When only others have failed, the outcome is "partial".
  *
  *     lk_steps_begin(&steps, call);
- *     if (lk_steps_ask(&steps, "create_user", looker_create_user(&body), &answer))
+ *     if (lk_steps_ask(&steps, "create_user", looker_create_user(&body), LK_JSON_OBJECT, &user))
  *         lk_steps_done(&steps, "create_user", "user %s", id);
  *     …
  *     return lk_steps_end(&steps, err);
@@ -26,14 +28,14 @@
 
 struct lk_steps {
     struct mcp_call *call;
-    struct lk_json_writer w; /* for the tool's own members: they come before the steps */
-    struct lk_buf steps_, changed_, left_;
-    struct lk_error first_failure_; /* of a step that the task needs */
-    bool preview;                   /* nothing is changed: outcome "preview" instead of "done" */
-    unsigned n_failed;              /* steps with status failed, needed or not */
+    struct lk_json_writer w;  /* for the tool's own members: they come before the steps */
+    bool preview;             /* nothing is changed: outcome "preview" instead of "done" */
+    unsigned n_failed;        /* steps with status failed, needed or not */
+    struct lk_error failure_; /* the first of a step that the task needs */
+    struct lk_steps_lists *lists_;
 };
 
-/* Opens the answer object. Its memory goes with the call. */
+/* Opens the answer object. Its memory goes with the call; `steps` itself may stand on the stack. */
 void lk_steps_begin(struct lk_steps *steps, struct mcp_call *call);
 
 /* ---- one step, said after the fact; details are printf-formatted ---- */
@@ -50,10 +52,13 @@ void lk_steps_planned(struct lk_steps *steps, const char *step, const char *form
 /* It was not tried, because an earlier step failed. */
 void lk_steps_not_done(struct lk_steps *steps, const char *step, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* It failed. needed: the task as a whole has failed with it; otherwise the answer is still a
- * success, whose steps tell. */
+/* It failed. needed: the task as a whole has failed with it. */
 void lk_steps_failed(struct lk_steps *steps, const char *step, bool needed,
                      const struct lk_error *failure);
+/* It failed, and the task with it, for a reason of ours: what was asked for cannot be done. The
+ * text is the cause and the remedy, as for lk_fail with LK_ERROR_ARGUMENT. */
+void lk_steps_refuse(struct lk_steps *steps, const char *step, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* ---- a step that is one call ---- */
 
@@ -66,6 +71,9 @@ bool lk_steps_call(struct lk_steps *steps, const char *step, struct lk_api_reque
 /* The same for an answer that must be JSON of a type (handlers/ask.h). */
 bool lk_steps_ask(struct lk_steps *steps, const char *step, struct lk_api_request request,
                   enum lk_json_type expected, struct lk_str *ret_text);
+/* lk_steps_call for a step that the task can do without: failed, but not needed. */
+bool lk_steps_try(struct lk_steps *steps, const char *step, struct lk_api_request request,
+                  struct lk_api_answer *ret_answer);
 
 /* ---- the sums ---- */
 
@@ -81,6 +89,7 @@ bool lk_steps_have_failed(const struct lk_steps *steps);
 /*
  * Closes the answer. Returns true also for a failed task (its answer says so, with isError), but
  * false when the call was cancelled and nothing had been changed yet: then nobody needs the report.
+ * Of very long lists the end is left out; `steps_left_out` (changed_…, left_to_do_…) says how much.
  */
 bool lk_steps_end(struct lk_steps *steps, struct lk_error *err);
 

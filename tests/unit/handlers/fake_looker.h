@@ -31,7 +31,7 @@ struct mcp_call {
     struct lk_arena *arena;
     struct lk_buf answer;
     struct lk_tool_context *context;
-    bool failed; /* says the tool of its own answer */
+    bool failed;
 };
 
 struct fake_script {
@@ -52,6 +52,7 @@ static unsigned fake_in_flight, fake_most_in_flight, fake_delay_ms;
 static struct lk_tool_context fake_context;
 static struct lk_error fake_error;
 static double fake_progress;
+static bool fake_failed; /* the last call said so of its own answer (mcp_call_set_failed) */
 
 static void fake_script(const char *route, int status, enum lk_media media, const char *body)
 {
@@ -261,6 +262,7 @@ static bool fake_call(const struct mcp_tool *tool, const char *arguments, uint64
         lk_timer_stop(fake_loop, &timer);
     }
     assert_int_equal(lk_co_count(fake_loop), 0);
+    fake_failed = call->failed;
     if (run.ok) {
         struct lk_str answer = lk_buf_view(&call->answer);
         assert_false(call->answer.overflow);
