@@ -322,6 +322,92 @@ def test_an_encoded_slash_stays_in_its_segment(box: Box) -> None:
     assert box.api("GET", "/projects/thelook/git_branch/feature/a")[0] == 404
 
 
+# ---- projects
+
+
+def in_dev(box: Box) -> None:
+    assert box.api("PATCH", "/session", {"workspace_id": "dev"})[0] == 200
+
+
+def test_a_file_of_the_dev_workspace_reaches_production_by_a_deploy(box: Box) -> None:
+    content = "/projects/thelook/file/content?file_path=views/new.view.lkml"
+    in_dev(box)
+    branch = box.get("/projects/thelook/git_branch")
+    assert branch["name"].startswith("dev-sandbox-service-") and branch["personal"]
+    written = {"path": "views/new.view.lkml", "content": "view: new {}"}
+    assert box.api("POST", "/projects/thelook/files", written)[0] == 204
+    assert box.api("POST", "/projects/thelook/files", written)[0] == 409
+    assert box.api("GET", content) == (200, b"view: new {}")
+    files = {f["id"]: f for f in box.get("/projects/thelook/files")}
+    assert files["views/new.view.lkml"]["git_status"]["action"] == "added"
+    assert files["README.md"]["git_status"] is None
+    box.api("PATCH", "/session", {"workspace_id": "production"})
+    assert box.get("/projects/thelook/git_branch")["name"] == "main"
+    assert box.api("GET", content)[0] == 404
+    in_dev(box)
+    assert box.api("POST", "/projects/thelook/deploy_to_production")[0] == 204
+    box.api("PATCH", "/session", {"workspace_id": "production"})
+    assert box.api("GET", content)[0] == 200
+    assert box.get("/projects/thelook/git_branch")["ref"] != branch["ref"]
+
+
+def test_a_deploy_of_the_old_ref_takes_it_back(box: Box) -> None:
+    in_dev(box)
+    old = box.get("/projects/thelook/git_branch/main")["ref"]
+    box.api("DELETE", "/projects/thelook/files?file_path=README.md")
+    box.api("POST", "/projects/thelook/deploy_to_production")
+    assert box.get("/projects/thelook/git_branch/main")["ref"] != old
+    deploy = "/projects/thelook/deploy_ref_to_production"
+    assert box.api("POST", deploy)[0] == 400
+    assert box.api("POST", f"{deploy}?ref={old}&branch=hotfix")[0] == 400
+    assert box.api("POST", f"{deploy}?ref=none")[0] == 404
+    assert box.api("POST", f"{deploy}?ref={old}")[0] == 204
+    box.api("PATCH", "/session", {"workspace_id": "production"})
+    assert "README.md" in {f["id"] for f in box.get("/projects/thelook/files")}
+
+
+def test_a_project_with_errors_is_not_deployed(box: Box) -> None:
+    in_dev(box)
+    name = {"name": "feature/returns"}
+    assert box.api("PUT", "/projects/thelook/git_branch", name)[0] == 200
+    found = box.api("POST", "/projects/thelook/validate")[1]["errors"]
+    assert [(e["file_path"], e["line_number"]) for e in found] == [("views/orders.view.lkml", 2)]
+    assert box.api("POST", "/projects/thelook/deploy_to_production")[0] == 422
+    assert box.api("DELETE", "/projects/thelook/git_branch/feature%2Freturns")[0] == 400
+    assert [r["success"] for r in box.get("/projects/thelook/lookml_tests/run")] == [True, False]
+    box.api("PATCH", "/session", {"workspace_id": "production"})
+    assert box.api("POST", "/projects/thelook/validate")[1]["errors"] == []
+
+
+def test_resets_lose_what_was_not_committed(box: Box) -> None:
+    in_dev(box)
+    box.api("PUT", "/projects/thelook/git_branch", {"name": "hotfix"})
+    box.api("PUT", "/projects/thelook/files", {"path": "README.md", "content": "mine"})
+    assert box.get("/projects/thelook/current_workspace")["git_status"] == "dirty"
+    assert box.api("POST", "/projects/thelook/reset_to_remote")[0] == 204
+    assert box.get("/projects/thelook/current_workspace")["git_status"] == "clean"
+    assert box.get("/projects/thelook/git_branch")["ahead_count"] == 0
+    text = box.api("GET", "/projects/thelook/file/content?file_path=README.md")[1]
+    assert text == b"# The Look\n"
+
+
+def test_builds_go_on_each_time_they_are_looked_at(box: Box) -> None:
+    made = box.get("/derived_table/thelook/orders/start")["materialization_id"]
+    look = f"/derived_table/{made}/status"
+    seen = [json.loads(box.get(look)["resp_text"])["status"] for _ in range(3)]
+    assert seen == ["running", "complete", "complete"]
+    late = json.loads(box.get(f"/derived_table/{made}/stop")["resp_text"])
+    assert late["success"] is False
+    assert box.api("GET", "/derived_table/none/status")[0] == 404
+
+
+def test_a_datagroup_is_not_set_ahead_of_time(box: Box) -> None:
+    later = {"triggered_at": int(time.time()) + 3600}
+    assert refusal(box.api("PATCH", "/datagroups/1", later)[1]) == "triggered_at"
+    now = {"triggered_at": int(time.time())}
+    assert box.api("PATCH", "/datagroups/1", now)[1]["triggered_at"] == now["triggered_at"]
+
+
 # ---- fields, lists, searches
 
 
@@ -776,6 +862,11 @@ KNOWN = {
     "merge_query_id": "merge1",
     "terms": "orders",
     "user_id": "2",
+    "branch_name": "hotfix",
+    "file_id": "README.md",
+    "file_path": "README.md",
+    "test_id": "git_read_test",
+    "path": "views",
 }
 BODIES: dict[str, Any] = {
     "Query": ORDERS,
@@ -783,7 +874,15 @@ BODIES: dict[str, Any] = {
     "ApiSession": {"workspace_id": "dev"},
     "SqlQueryCreate": {"connection_name": "warehouse", "sql": "SELECT 1"},
     "AttributedInlineQuery": {"query": ORDERS, "render_options": {"format": "json"}},
+    "update_project_file": {"path": "README.md", "content": "x"},
+    "update_git_branch": {"name": "hotfix"},
+    "create_git_branch": {"name": "feature/x"},
+    "create_project": {"name": "x"},
 }
+# Routes that Looker is not known to have, and what must be there first, or be said beyond the least.
+MISSING = ("list_ci_runs",)
+FIRST = {"git_deploy_key": "create_git_deploy_key"}
+CHOICE = {"deploy_ref_to_production": {"branch": "hotfix"}}
 
 
 def example(kind: str, depth: int = 0) -> Any:
@@ -829,7 +928,9 @@ def check(kind: str, value: Any, where: str) -> None:
 
 def ask_operation(box: Box, name: str) -> tuple[int, Any]:
     operation = OPERATIONS[name]
-    path, query = operation["path"], {}
+    path, query = operation["path"], dict(CHOICE.get(name, {}))
+    if name in FIRST:
+        ask_operation(box, FIRST[name])
     for parameter in operation.get("parameters", []):
         value = KNOWN.get(parameter["name"], "1")
         if name in ("sql_query", "run_sql_query") and parameter["name"] == "slug":
@@ -846,7 +947,7 @@ def ask_operation(box: Box, name: str) -> tuple[int, Any]:
         path += "?" + urlencode(query)
     body, headers = None, {}
     if operation.get("body"):
-        body = example(operation["body"]["type"])
+        body = BODIES.get(name) or example(operation["body"]["type"])
         if isinstance(body, str):
             media = operation["body"]["media"][0]
             body = json.dumps(body) if media == "application/json" else body
@@ -858,6 +959,9 @@ def ask_operation(box: Box, name: str) -> tuple[int, Any]:
 def test_every_operation_answers_as_declared(box: Box, name: str) -> None:
     box.api("PATCH", "/session", {"workspace_id": "dev"})
     status, answer = ask_operation(box, name)
+    if name in MISSING:
+        assert status == 404
+        return
     answers = {int(code): a for code, a in OPERATIONS[name]["answers"].items()}
     assert status in answers, answer
     declared = answers[status]

@@ -214,7 +214,9 @@ void sb_seed_models(struct sb *sb)
     lk_arena_free(arena);
     sb_seed(sb, "/projects", "project", "id",
             "[{\"id\":\"thelook\",\"name\":\"thelook\",\"uses_git\":true,"
-            "\"git_remote_url\":\"git@git.example.com:shop/thelook.git\",\"is_example\":false},"
+            "\"git_remote_url\":\"git@git.example.com:shop/thelook.git\",\"is_example\":false,"
+            "\"git_production_branch_name\":\"main\",\"pull_request_mode\":\"off\","
+            "\"validation_required\":true,\"has_production_counterpart\":true},"
             "{\"id\":\"analytics\",\"name\":\"analytics\",\"uses_git\":true},"
             "{\"id\":\"big\",\"name\":\"big\",\"uses_git\":false}]");
 }

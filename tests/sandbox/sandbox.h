@@ -431,7 +431,12 @@ void sb_seed_renders(struct sb *sb);
 extern const struct sb_handler sb_activity_handlers[];
 extern const struct sb_handler sb_folders_handlers[];
 extern const struct sb_handler sb_people_handlers[];
+void sb_seed_derived(struct sb *sb);
+/* projects.c, git.c, lookml.c, derived.c; their workspaces are in projects.h */
 extern const struct sb_handler sb_projects_handlers[];
+extern const struct sb_handler sb_git_handlers[];
+extern const struct sb_handler sb_lookml_handlers[];
+extern const struct sb_handler sb_derived_handlers[];
 extern const struct sb_handler sb_renders_handlers[];
 
 extern const struct sb_handler sb_connection_handlers[];
