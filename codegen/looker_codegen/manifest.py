@@ -299,7 +299,7 @@ def _argument(name: str, at: Where) -> Argument:
         name,
         kind,
         type_name,
-        at.text("description"),
+        "" if at.row.get("description") == "" else at.text("description"),  # the name says it
         required=at.flag("required", False),
         default=at.row.get("default"),
         enum=tuple(at.texts("enum")) if "enum" in at.row else (),

@@ -28,16 +28,22 @@ def _one(arg: Argument) -> dict[str, Any]:
         one = {"type": kind.kind}
     if arg.enum:
         one["enum"] = list(arg.enum)
-    one.update({key: arg.limits[key] for key in _LIMITS if key in arg.limits})
+    one.update({key: arg.limits[key] for key in _LIMITS if _says_something(arg, key)})
     return one
+
+
+def _says_something(arg: Argument, limit: str) -> bool:
+    """That a number of things is not negative goes without saying."""
+    return limit in arg.limits and (limit, arg.limits[limit]) not in (("minimum", 0), ("minimum", 1))
 
 
 def _argument(arg: Argument) -> dict[str, Any]:
     one = _one(arg)
+    described = {"description": arg.description} if arg.description else {}
     if arg.type.is_list:
-        full = {"type": "array", "description": arg.description, "items": one}
+        full = {"type": "array", **described, "items": one}
     else:
-        full = {"type": one.pop("type"), "description": arg.description, **one}
+        full = {"type": one.pop("type"), **described, **one}
     if arg.default is not None:
         full["default"] = arg.default
     return full

@@ -146,4 +146,4 @@ def test_tables_hold_together(generated: Path, tmp_path: Path) -> None:
         jsonschema.Draft202012Validator.check_schema(schema)
         assert schema["type"] == "object" and schema["additionalProperties"] is False
         for name, row in schema.get("properties", {}).items():
-            assert isinstance(row["type"], str) and row["description"], name
+            assert isinstance(row["type"], str) and row.get("description") != "", name

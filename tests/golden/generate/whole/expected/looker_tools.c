@@ -3,7 +3,7 @@
  *   spec/facts.json sha256 dade85149596565a2f1e486184b080662019f1ec3653d94054bb6bc7868d3781
  *   spec/overlay.yaml sha256 0d6adc256145242eebd6cb88a404343c803b78b77c9f27e75493c821d342ad98
  *   spec/tools/first.yaml sha256 b4c4fe0aaa8521b2f48212a905378b72c507ab835712584ecdd6792d695a1b92
- *   spec/tools/widgets.yaml sha256 49d14762b2b0c77d925dcafbdff9739f842669c75d705c0505d53dc993d610f5
+ *   spec/tools/widgets.yaml sha256 4bbc91a99929b8070c2fbea9e398a5d7626ece4c2dfab3fbd4643cd559531734
  */
 /* clang-format off */
 #include "looker_tools.h"
@@ -80,8 +80,8 @@ TYPE(list_widgets_args, "list_widgets", list_widgets_args_fields);
 static const char schema_list_widgets[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"ids\":{\"type\":\"array\",\"description\":\"Only these.\",\"items\":{\"type\":\"string\"}},"
-    "\"limit\":{\"type\":\"integer\",\"description\":\"At most so many.\",\"minimum\":1,\"maximum\":500,\"default\":50},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Skip so many.\",\"minimum\":0,\"default\":0},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"At most so many.\",\"maximum\":500,\"default\":50},"
+    "\"offset\":{\"type\":\"integer\",\"default\":0},"
     "\"include_hidden\":{\"type\":\"boolean\",\"description\":\"Hidden ones as well.\",\"default\":false}"
     "},\"additionalProperties\":false}";
 static const struct lk_bind binds_list_widgets[] = {
@@ -147,7 +147,7 @@ static const struct lk_field get_widget_args_fields[] = {
 TYPE(get_widget_args, "get_widget", get_widget_args_fields);
 static const char schema_get_widget[] =
     "{\"type\":\"object\",\"properties\":{"
-    "\"id\":{\"type\":\"integer\",\"description\":\"Its number.\",\"minimum\":1}"
+    "\"id\":{\"type\":\"integer\",\"description\":\"Its number.\"}"
     "},\"required\":[\"id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_get_widget[] = {
     {0, LK_BIND_PARAM, LK_CONVERT_TO_STRING, 1, NULL}, /* widget_id */
@@ -191,7 +191,7 @@ static const char schema_create_widget[] =
     "\"labels\":{\"type\":\"object\",\"description\":\"Words on it.\",\"additionalProperties\":{\"type\":\"string\"}},"
     "\"settings\":{\"type\":\"object\",\"description\":\"Anything.\",\"additionalProperties\":true},"
     "\"size\":{\"type\":\"integer\",\"description\":\"How large.\"},"
-    "\"sizes\":{\"type\":\"array\",\"description\":\"How large otherwise.\",\"items\":{\"type\":\"integer\",\"minimum\":0}},"
+    "\"sizes\":{\"type\":\"array\",\"description\":\"How large otherwise.\",\"items\":{\"type\":\"integer\"}},"
     "\"weight\":{\"type\":\"number\",\"description\":\"How heavy.\",\"minimum\":0.5,\"maximum\":99.5,\"default\":1.5},"
     "\"password\":{\"type\":\"string\",\"description\":\"Never shown.\"}"
     "},\"required\":[\"name\"],\"additionalProperties\":false}";

@@ -3,7 +3,7 @@
  *   spec/facts.json sha256 dade85149596565a2f1e486184b080662019f1ec3653d94054bb6bc7868d3781
  *   spec/overlay.yaml sha256 0d6adc256145242eebd6cb88a404343c803b78b77c9f27e75493c821d342ad98
  *   spec/tools/first.yaml sha256 b4c4fe0aaa8521b2f48212a905378b72c507ab835712584ecdd6792d695a1b92
- *   spec/tools/widgets.yaml sha256 49d14762b2b0c77d925dcafbdff9739f842669c75d705c0505d53dc993d610f5
+ *   spec/tools/widgets.yaml sha256 4bbc91a99929b8070c2fbea9e398a5d7626ece4c2dfab3fbd4643cd559531734
  */
 /* clang-format off */
 /*
