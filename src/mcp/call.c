@@ -278,6 +278,17 @@ struct lk_buf *mcp_call_answer(struct mcp_call *call)
     return &call->answer;
 }
 
+void mcp_call_add_content(struct mcp_call *call, const struct mcp_content *content)
+{
+    struct mcp_block *block = lk_arena_new_object(call->arena, struct mcp_block);
+
+    block->content = *content;
+    if (call->blocks_end == NULL)
+        call->blocks_end = &call->blocks;
+    *call->blocks_end = block;
+    call->blocks_end = &block->next;
+}
+
 void mcp_call_set_failed(struct mcp_call *call)
 {
     call->failed = true;

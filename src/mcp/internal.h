@@ -41,6 +41,12 @@ struct mcp_request {
 
 enum mcp_cancel { MCP_NOT_CANCELLED = 0, MCP_BY_CALLER, MCP_BY_TIMEOUT, MCP_BY_SHUTDOWN };
 
+/* A block of the result beside its text (mcp/tool.h). */
+struct mcp_block {
+    struct mcp_content content;
+    struct mcp_block *next;
+};
+
 struct mcp_call {
     struct mcp_server *server;
     struct lk_arena *arena; /* this struct lives in it as well */
@@ -54,6 +60,7 @@ struct mcp_call {
     bool has_progress;
     double progress; /* the last one sent */
     struct lk_buf answer;
+    struct mcp_block *blocks, **blocks_end; /* in order; the end is NULL while there are none */
     struct lk_co *co;
     struct lk_timer timeout;
     uint64_t started_ms;

@@ -61,6 +61,22 @@ struct lk_arena *mcp_call_arena(struct mcp_call *call);
 struct lk_buf *mcp_call_answer(struct mcp_call *call);
 
 /*
+ * What a result may carry beside the answer object: a picture, or a file of any kind. Bytes and
+ * strings are borrowed and must live as long as mcp_call_arena(call); they become base64 in the
+ * response itself. `uri` names an embedded resource, and it need not be fetchable; a `text`
+ * resource goes out as it is and must be UTF-8. A call that fails sends none of them.
+ */
+enum mcp_content_kind { MCP_CONTENT_IMAGE, MCP_CONTENT_BLOB, MCP_CONTENT_TEXT };
+struct mcp_content {
+    enum mcp_content_kind kind;
+    struct lk_str mime_type;
+    struct lk_str uri; /* not of an image */
+    struct lk_str bytes;
+};
+/* Comes after the answer object, in the order of the calls. */
+void mcp_call_add_content(struct mcp_call *call, const struct mcp_content *content);
+
+/*
  * For a tool of several steps of which one failed: the object that it writes to mcp_call_answer
  * says so itself, in the member `error`, and beside it what was done and what was not. The result
  * then has isError, though `run` returns true.

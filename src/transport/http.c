@@ -348,6 +348,8 @@ static void fill_defaults(struct lk_http_server *server)
         options->max_connections = 1024;
     if (options->request_timeout_ms == 0)
         options->request_timeout_ms = 30000;
+    if (options->keep_alive_ms == 0)
+        options->keep_alive_ms = 15000;
     if (options->ready_cache_ms == 0)
         options->ready_cache_ms = 3000;
     options->host = lk_arena_str(server->arena, options->host);

@@ -1,7 +1,8 @@
 /*
  * MCP over HTTP/1.1 (Streamable HTTP without sessions), on h2o and the worker's own loop.
  *
- *     POST /mcp       one message, or a 2025-03-26 batch; answered with one JSON body
+ *     POST /mcp       one message, or a 2025-03-26 batch; answered with one JSON body, or, when
+ *                     there is progress to tell a client that takes text/event-stream, with that
  *     OPTIONS /mcp    CORS preflight, for allowed origins only
  *     GET /healthz    the process answers
  *     GET /readyz     what the ready callback says, remembered for a moment
@@ -32,6 +33,7 @@ struct lk_http_server_options {
     const char *max_body_name;   /* what users call that limit; NULL: "max_body_bytes" */
     uint32_t max_connections;    /* 0: 1,024; more wait in the listen queue */
     uint64_t request_timeout_ms; /* to send a whole request, and between two; 0: 30,000 */
+    uint64_t keep_alive_ms;      /* between comments on a stream that is silent; 0: 15,000 */
 
     /* Browser origins that may call, e.g. "https://app.example.com"; empty: loopback ones. A
      * request without Origin comes from no browser and is not held to this. */

@@ -5,6 +5,7 @@
  *     http_routes.c   a request to its route; what every answer has
  *     http_guard.c    may this request come in? framing, Host, Origin, bearer token
  *     http_mcp.c      POST /mcp: the exchange between h2o's request and the core
+ *     http_stream.c   an answer of several messages (text/event-stream)
  *     http_ready.c    GET /readyz
  */
 #ifndef LK_TRANSPORT_HTTP_INTERNAL_H
@@ -99,6 +100,35 @@ bool lk_http_guard_caller(struct lk_http_server *server, h2o_req_t *req); /* tok
 
 /* Calls each(arg, item) for the trimmed items until one returns true; whether one did. */
 bool lk_http_list_any(struct lk_str list, bool (*each)(void *arg, struct lk_str item), void *arg);
+
+/* ---- http_stream.c ---- */
+
+/* Zeroed: not begun. */
+struct lk_http_stream {
+    h2o_generator_t generator; /* first: h2o hands it back */
+    struct lk_http_server *server;
+    h2o_req_t *req;       /* NULL: not begun, or cleaned up */
+    struct lk_timer idle; /* then a comment keeps proxies from closing the connection */
+    struct lk_buf sending, waiting;
+    struct lk_str last; /* the response */
+    bool busy, ended;
+};
+
+/* Whether the Accept header names text/event-stream. A mere wildcard does not count: who sends that
+ * may expect JSON all the same. */
+bool lk_http_wants_stream(h2o_req_t *req);
+/* Answers 200 and the headers. */
+void lk_http_stream_begin(struct lk_http_stream *stream, struct lk_http_server *server,
+                          h2o_req_t *req);
+/* One message, without line breaks; copied. Dropped when the client is too far behind. */
+void lk_http_stream_send(struct lk_http_stream *stream, struct lk_str message);
+/* The response, after all that was sent before; borrowed until the request is disposed of. The
+ * stream may be gone when this returns. */
+void lk_http_stream_end(struct lk_http_stream *stream, struct lk_str last);
+/* Ends the connection instead, without another byte. The stream may be gone when this returns. */
+void lk_http_stream_abort(struct lk_http_stream *stream);
+/* To be called when the request is disposed of; a stream that was not begun is legal. */
+void lk_http_stream_clean_up(struct lk_http_stream *stream);
 
 /* ---- http_mcp.c, http_ready.c ---- */
 

@@ -8,7 +8,8 @@
  *        └ disposed: req = NULL,             └ reply: call = NULL,
  *          a modern call is cancelled          answer sent, or dropped when req is NULL
  *
- * It has its own copy of the headers that the core and tools may ask for later.
+ * It has its own copy of the headers that the core and tools may ask for later. The answer is one
+ * JSON body, unless the call has progress to tell: the first notification makes it a stream.
  */
 #include "transport/http_internal.h"
 
@@ -29,7 +30,8 @@ struct exchange {
     struct mcp_peer peer;
     struct header *headers;
     size_t n_headers;
-    struct lk_buf body; /* the answer, until h2o has sent it */
+    struct lk_buf body;           /* the answer, until h2o has sent it */
+    struct lk_http_stream stream; /* begun by the first notification */
     struct lk_watch hangup;
     bool watching;
 };
@@ -106,6 +108,17 @@ static void stop_watching(struct exchange *exchange)
     lk_loop_unwatch(exchange->server->options.loop, &exchange->hangup);
 }
 
+static void on_notify(void *arg, struct lk_str message)
+{
+    struct exchange *exchange = arg;
+
+    if (exchange->req == NULL || exchange->dropped || exchange->replied)
+        return;
+    if (exchange->stream.req == NULL)
+        lk_http_stream_begin(&exchange->stream, exchange->server, exchange->req);
+    lk_http_stream_send(&exchange->stream, message);
+}
+
 static void on_reply(void *arg, int http_status, struct lk_buf *body)
 {
     struct exchange *exchange = arg;
@@ -118,7 +131,10 @@ static void on_reply(void *arg, int http_status, struct lk_buf *body)
     if (exchange->req != NULL && !exchange->dropped) {
         exchange->body = *body;
         *body = (struct lk_buf){0};
-        lk_http_respond_borrow(exchange->req, http_status, lk_buf_view(&exchange->body));
+        if (exchange->stream.req != NULL)
+            lk_http_stream_end(&exchange->stream, lk_buf_view(&exchange->body));
+        else
+            lk_http_respond_borrow(exchange->req, http_status, lk_buf_view(&exchange->body));
     }
     release(exchange);
     lk_http_check_stopped(server);
@@ -129,6 +145,7 @@ static void on_disposed(void *arg)
     struct exchange *exchange = arg;
 
     stop_watching(exchange);
+    lk_http_stream_clean_up(&exchange->stream);
     lk_http_connection(exchange->req)->exchange = NULL;
     exchange->req = NULL;
     if (exchange->call != NULL && mcp_call_ends_with_client(exchange->call))
@@ -143,7 +160,10 @@ void lk_http_exchange_drop(struct exchange *exchange)
         shutdown(h2o_socket_get_fd(lk_http_connection(exchange->req)->sock), SHUT_RDWR);
     } else if (!exchange->dropped) {
         exchange->dropped = true;
-        lk_http_abort(exchange->req);
+        if (exchange->stream.req != NULL)
+            lk_http_stream_abort(&exchange->stream);
+        else
+            lk_http_abort(exchange->req);
     }
 }
 
@@ -182,6 +202,7 @@ void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req)
         .body = {req->entity.base, req->entity.len},
         .header = on_header,
         .reply = on_reply,
+        .notify = lk_http_wants_stream(req) ? on_notify : NULL,
         .arg = exchange,
     };
     struct mcp_call *call;
