@@ -868,6 +868,29 @@ KNOWN = {
     "test_id": "git_read_test",
     "path": "views",
 }
+# Where another one is meant: who has what (tests/sandbox/README.md).
+KNOWN_BY: dict[str, dict[str, str]] = {
+    **{
+        name: {"user_id": "1"}
+        for verb in ("", "delete_", "update_")
+        for kind in ("api3", "email", "google", "ldap", "looker_openid", "oidc", "saml", "totp")
+        for name in [f"{verb}user_credentials_{kind}"]
+    },
+    "create_user_credentials_email": {"user_id": "9"},
+    "create_user_credentials_totp": {"user_id": "9"},
+    "user_session": {"user_id": "1"},
+    "delete_user_session": {"user_id": "1"},
+    "user_for_credential": {"credential_type": "api3"},
+    "delete_group": {"group_id": "2"},
+    "delete_group_from_group": {"group_id": "2", "deleting_group_id": "3"},
+    "delete_user_attribute_group_value": {"group_id": "2", "user_attribute_id": "2"},
+}
+PLAN = {
+    "name": "Nightly",
+    "dashboard_id": "1",
+    "crontab": "0 1 * * *",
+    "scheduled_plan_destination": [{"type": "email", "address": "ada@example.com", "format": "wysiwyg_pdf"}],
+}
 BODIES: dict[str, Any] = {
     "Query": ORDERS,
     "CreateQueryTask": {"query_id": "1", "result_format": "json"},
@@ -878,6 +901,16 @@ BODIES: dict[str, Any] = {
     "update_git_branch": {"name": "hotfix"},
     "create_git_branch": {"name": "feature/x"},
     "create_project": {"name": "x"},
+    "GroupIdForGroupInclusion": {"group_id": "3"},
+    "GroupIdForGroupUserInclusion": {"user_id": "3"},
+    "Role": {"name": "Analyst", "permission_set_id": "3", "model_set_id": "2"},
+    "CredentialsEmail": {"email": "new@example.com"},
+    "UserEmailOnly": {"email": "new@example.com"},
+    "UserAttributeGroupValue": {"group_id": "2", "value": "APAC"},
+    "ScheduledPlan": PLAN,
+    "set_role_groups": ["2"],
+    "set_role_users": ["2", "3"],
+    "set_user_roles": ["1", "3"],
 }
 # Routes that Looker is not known to have, and what must be there first, or be said beyond the least.
 MISSING = ("list_ci_runs",)
@@ -932,7 +965,7 @@ def ask_operation(box: Box, name: str) -> tuple[int, Any]:
     if name in FIRST:
         ask_operation(box, FIRST[name])
     for parameter in operation.get("parameters", []):
-        value = KNOWN.get(parameter["name"], "1")
+        value = KNOWN_BY.get(name, {}).get(parameter["name"], KNOWN.get(parameter["name"], "1"))
         if name in ("sql_query", "run_sql_query") and parameter["name"] == "slug":
             value = "sqlrunner1"
         if name == "query_for_slug":
@@ -969,6 +1002,103 @@ def test_every_operation_answers_as_declared(box: Box, name: str) -> None:
         assert answer == b""
     elif declared["media"] == ["application/json"] and declared["type"] != "string":
         check(declared["type"], answer, name)
+
+
+# ---- people
+
+
+def ids(things: Any) -> set[str]:
+    return {thing["id"] for thing in things}
+
+
+def test_membership_is_one_truth_from_all_sides(box: Box) -> None:
+    assert ids(box.get("/groups/2/users")) == {"2"}
+    box.api("POST", "/groups/2/users", {"user_id": "4"})
+    assert ids(box.get("/groups/2/users")) == {"2", "4"}
+    assert box.get("/users/4")["group_ids"] == ["1", "2"]
+    assert ids(box.get("/users/search?group_id=2")) == {"2", "4"}
+    assert box.get("/groups/2")["user_count"] == 2
+    assert box.api("DELETE", "/groups/2/users/4")[0] == 204
+    assert box.api("DELETE", "/groups/2/users/4")[0] == 404
+    assert box.api("DELETE", "/groups/2")[0] == 204
+    assert box.get("/users/2")["group_ids"] == ["1"]
+    assert box.get("/roles/3/groups") == []
+
+
+def test_roles_come_directly_or_through_groups(box: Box) -> None:
+    assert ids(box.get("/users/2/roles")) == {"1", "3"}
+    assert ids(box.get("/users/2/roles?direct_association_only=true")) == {"1"}
+    assert "2" not in ids(box.get("/roles/3/users?direct_association_only=true"))
+    box.api("PUT", "/roles/1/users", ["3"])
+    assert box.get("/users/2")["role_ids"] == []
+    assert box.get("/users/3")["role_ids"] == ["3", "1"]
+    box.api("PUT", "/users/3/roles", ["2"])
+    assert ids(box.get("/roles/1/users")) == set()
+    assert box.api("PUT", "/users/3/roles", ["99"])[0] == 422
+    role = box.api("POST", "/roles", {"name": "New", "permission_set_id": "3", "model_set_id": "2"})[1]
+    assert (role["permission_set"]["name"], role["model_set"]["models"]) == ("Viewer", ["thelook"])
+
+
+def test_a_user_shows_the_address_of_its_credentials(box: Box) -> None:
+    user = box.api("POST", "/users", {"first_name": "Mary", "last_name": "Jackson"})[1]
+    path = f"/users/{user['id']}"
+    assert (user["display_name"], user["email"], user["group_ids"]) == ("Mary Jackson", None, ["1"])
+    assert box.api("GET", path + "/credentials_email")[0] == 404
+    assert box.api("POST", path + "/credentials_email", {"email": "ADA@example.com"})[0] == 422
+    assert box.api("POST", path + "/credentials_email", {"email": "mary@example.com"})[0] == 200
+    assert box.api("POST", path + "/credentials_email", {"email": "m@example.com"})[0] == 409
+    assert ids(box.get("/users/search?email=mary@example.com")) == {user["id"]}
+    box.api("PATCH", path + "/credentials_email", {"email": "m@example.com"})
+    assert box.get(path)["email"] == "m@example.com"
+    box.api("DELETE", path + "/credentials_email")
+    assert box.get(path)["email"] is None
+    assert ids(box.get("/users/search?full_name=mary%25")) == {user["id"]}
+    assert ids(box.get("/users/search/names/alan%25")) == {"4", "5"}
+
+
+def test_the_secret_of_keys_is_shown_once(box: Box) -> None:
+    status, keys = box.api("POST", "/users/2/credentials_api3")
+    assert (status, bool(keys["client_secret"])) == (200, True)
+    assert "client_secret" not in box.get(f"/users/2/credentials_api3/{keys['id']}")
+    assert len(box.get("/users/2/credentials_api3")) == 3
+    box.api("DELETE", f"/users/2/credentials_api3/{keys['id']}")
+    assert len(box.get("/users/2")["credentials_api3"]) == 2
+
+
+def test_sessions_end(box: Box) -> None:
+    assert ids(box.get("/users/2/sessions")) == {"201", "202"}
+    assert box.api("DELETE", "/users/2/sessions/201")[0] == 204
+    found = box.get("/users/search?fields=id,email,sessions&id=2")
+    assert ids(found[0]["sessions"]) == {"202"}
+
+
+def test_the_value_of_an_attribute_is_searched_user_group_default(box: Box) -> None:
+    def region() -> tuple[str, str]:
+        [value] = box.get("/users/2/attribute_values?user_attribute_ids=2")
+        return value["value"], value["source"]
+
+    assert region() == ("AMER", "group")
+    box.api("PATCH", "/users/2/attribute_values/2", {"value": "APAC"})
+    assert region() == ("APAC", "user")
+    box.api("DELETE", "/users/2/attribute_values/2")
+    box.api("POST", "/user_attributes/2/group_values", [{"group_id": "1", "value": "all"}])
+    assert region() == ("all", "group")
+    box.api("DELETE", "/groups/1/attribute_values/2")
+    assert region() == ("EMEA", "default")
+
+
+def test_plans_and_alerts_have_owners(box: Box) -> None:
+    assert box.get("/scheduled_plans") == []
+    assert ids(box.get("/scheduled_plans?user_id=2")) == {"1", "3"}
+    assert ids(box.get("/scheduled_plans/search?all_users=true&recipient=grace%25")) == {"2"}
+    assert ids(box.get("/scheduled_plans/dashboard/1?all_users=true")) == {"1"}
+    assert ids(box.get("/alerts/search?all_owners=true")) == {"1", "2"}
+    assert ids(box.get("/looks/search?user_id=3")) == {"3", "4"}
+    once = box.api("POST", "/scheduled_plans/1/run_once")[1]
+    assert (once["run_once"], once["crontab"], once["dashboard_id"]) == (True, None, "1")
+    assert box.api("PATCH", "/scheduled_plans/1", {"scheduled_plan_destination": []})[0] == 422
+    assert box.api("DELETE", "/users/2")[0] == 204
+    assert ids(box.get("/scheduled_plans?all_users=true")) == {"2"}
 
 
 # ---- starting and stopping

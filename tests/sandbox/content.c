@@ -1,32 +1,8 @@
 /*
- * Users, folders, looks and dashboards: what is there at the start, how dashboards and looks are
+ * Folders, looks and dashboards: what is there at the start, how dashboards and looks are
  * completed with what belongs to them, and the search over all content.
  */
 #include "sandbox.h"
-
-static const char users_json[] =
-    "[{\"id\":\"1\",\"first_name\":\"Sandbox\",\"last_name\":\"Service\","
-    "\"display_name\":\"Sandbox Service\",\"email\":\"service@example.com\","
-    "\"role_ids\":[\"2\"],\"group_ids\":[\"1\"],\"home_folder_id\":\"1\","
-    "\"personal_folder_id\":\"11\",\"is_service_account\":true,\"locale\":\"en\"},"
-    "{\"id\":\"2\",\"first_name\":\"Ada\",\"last_name\":\"Lovelace\","
-    "\"display_name\":\"Ada Lovelace\",\"email\":\"ada@example.com\",\"role_ids\":[\"1\"],"
-    "\"group_ids\":[\"1\",\"2\"],\"home_folder_id\":\"1\",\"personal_folder_id\":\"12\"},"
-    "{\"id\":\"3\",\"first_name\":\"Grace\",\"last_name\":\"Hopper\","
-    "\"display_name\":\"Grace Hopper\",\"email\":\"grace@example.com\",\"role_ids\":[\"3\"],"
-    "\"group_ids\":[\"1\"],\"home_folder_id\":\"1\",\"personal_folder_id\":\"13\"},"
-    "{\"id\":\"4\",\"first_name\":\"Alan\",\"last_name\":\"Turing\","
-    "\"display_name\":\"Alan Turing\",\"email\":\"alan@example.com\",\"role_ids\":[\"3\"],"
-    "\"group_ids\":[\"1\"],\"home_folder_id\":\"1\",\"personal_folder_id\":\"14\"},"
-    "{\"id\":\"5\",\"first_name\":\"Alana\",\"last_name\":\"Turing\","
-    "\"display_name\":\"Alana Turing\",\"email\":\"alan_@example.com\",\"role_ids\":[\"3\"],"
-    "\"group_ids\":[\"1\"],\"home_folder_id\":\"1\",\"personal_folder_id\":\"15\"},"
-    "{\"id\":\"6\",\"first_name\":\"Twin\",\"last_name\":\"One\",\"display_name\":\"Twin One\","
-    "\"email\":\"twin@example.com\",\"role_ids\":[\"3\"],\"group_ids\":[\"1\"]},"
-    "{\"id\":\"7\",\"first_name\":\"Twin\",\"last_name\":\"Two\",\"display_name\":\"Twin Two\","
-    "\"email\":\"Twin@example.com\",\"role_ids\":[\"3\"],\"group_ids\":[\"1\"]},"
-    "{\"id\":\"8\",\"first_name\":\"Gone\",\"last_name\":\"Away\",\"display_name\":\"Gone Away\","
-    "\"email\":\"gone@example.com\",\"is_disabled\":true,\"role_ids\":[],\"group_ids\":[]}]";
 
 static const char folders_json[] =
     "[{\"id\":\"1\",\"name\":\"Shared\",\"parent_id\":null,\"is_shared_root\":true},"
@@ -187,7 +163,6 @@ static void decorate_dashboard(struct sb *sb, cJSON *dashboard)
 
 void sb_seed_content(struct sb *sb)
 {
-    sb_seed(sb, "/users", "user", "id", users_json);
     sb_seed(sb, "/folders", "folder", "id", folders_json);
     sb_seed(sb, "/looks", "look", "id", looks_json);
     sb_seed(sb, "/dashboards", "dashboard", "id", dashboards_json);
@@ -199,12 +174,6 @@ void sb_seed_content(struct sb *sb)
     sb_seed(sb, "/sql_queries", "sql_query", "slug",
             "[{\"slug\":\"sqlrunner1\",\"sql\":\"SELECT id, name, retail_price FROM products\","
             "\"model_name\":\"thelook\"}]");
-    sb_seed(sb, "/roles", "role", "id",
-            "[{\"id\":\"1\",\"name\":\"Developer\"},{\"id\":\"2\",\"name\":\"Admin\"},"
-            "{\"id\":\"3\",\"name\":\"Viewer\"}]");
-    sb_seed(sb, "/groups", "group", "id",
-            "[{\"id\":\"1\",\"name\":\"All Users\",\"user_count\":7},"
-            "{\"id\":\"2\",\"name\":\"Analysts\",\"user_count\":1}]");
     sb_collection(sb->store, LK_STR("/looks"))->decorate = decorate_look;
     sb_collection(sb->store, LK_STR("/dashboards"))->decorate = decorate_dashboard;
     sb_collection(sb->store, LK_STR("/dashboard_elements"))->decorate = decorate_element;

@@ -428,6 +428,31 @@ static void put_as(struct lk_json_writer *w, const struct lk_type *type, struct 
     lk_json_end_object(w);
 }
 
+void sb_answer_things(struct sb_request *rq, struct sb_answer *out, struct sb_collection *c,
+                      struct sb_entity **items, size_t n)
+{
+    const struct lk_operation *op = rq->route->op;
+    int64_t per_page = sb_query_int(rq, "per_page", -1);
+    int64_t limit = sb_query_int(rq, "limit", per_page), offset = sb_query_int(rq, "offset", 0);
+    struct lk_buf *buf = sb_buf(rq);
+    struct lk_json_writer w = lk_json_writer(buf);
+
+    if (per_page > 0 && sb_query_int(rq, "limit", -1) < 0)
+        offset = (sb_query_int(rq, "page", 1) - 1) * per_page;
+    sort(rq, items, n);
+    lk_json_begin_array(&w);
+    for (size_t i = 0; i < n; i++) {
+        if ((int64_t)i < offset || (limit >= 0 && (int64_t)i >= offset + limit))
+            continue;
+        if (c->type == NULL || c->type == op->answer.type)
+            lk_json_put_raw(&w, sb_entity_show(rq, c, items[i]));
+        else
+            put_as(&w, op->answer.type, sb_entity_show(rq, c, items[i]));
+    }
+    lk_json_end_array(&w);
+    sb_answer_json(out, success(op), lk_buf_view(buf));
+}
+
 static void list(struct sb_request *rq, struct sb_answer *out)
 {
     const struct sb_route *route = rq->route;
@@ -435,33 +460,17 @@ static void list(struct sb_request *rq, struct sb_answer *out)
                   lk_str_eq(rq->segments[rq->n_segments - 1], LK_STR("search"));
     struct sb_collection *c =
         sb_collection(rq->sb->store, path_of(rq, rq->n_segments - (search ? 1 : 0)));
-    int64_t per_page = sb_query_int(rq, "per_page", -1);
-    int64_t limit = sb_query_int(rq, "limit", per_page), offset = sb_query_int(rq, "offset", 0);
-    struct lk_buf *buf = sb_buf(rq);
-    struct lk_json_writer w = lk_json_writer(buf);
     struct sb_entity **items;
     size_t n = 0;
 
-    if (per_page > 0 && sb_query_int(rq, "limit", -1) < 0)
-        offset = (sb_query_int(rq, "page", 1) - 1) * per_page;
     if (!c->strict && !c->listed)
         fill_with_examples(rq, c);
     items = lk_arena_array(rq->arena, c->n + 1, sizeof(struct sb_entity *));
     for (size_t i = 0; i < c->n; i++)
-        if (c->items[i].json != NULL && matches(rq, c->items[i].json))
+        if (c->items[i].json != NULL && matches(rq, c->items[i].json) &&
+            (c->fits == NULL || c->fits(rq, c->items[i].json)))
             items[n++] = &c->items[i];
-    sort(rq, items, n);
-    lk_json_begin_array(&w);
-    for (size_t i = 0; i < n; i++) {
-        if ((int64_t)i < offset || (limit >= 0 && (int64_t)i >= offset + limit))
-            continue;
-        if (c->type == NULL || c->type == route->op->answer.type)
-            lk_json_put_raw(&w, sb_entity_show(rq, c, items[i]));
-        else
-            put_as(&w, route->op->answer.type, sb_entity_show(rq, c, items[i]));
-    }
-    lk_json_end_array(&w);
-    sb_answer_json(out, success(route->op), lk_buf_view(buf));
+    sb_answer_things(rq, out, c, items, n);
 }
 
 void sb_generic(struct sb_request *rq, struct sb_answer *out)

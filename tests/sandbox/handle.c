@@ -8,11 +8,25 @@
 #include <stdlib.h>
 
 static const struct sb_handler *const handler_lists[] = {
-    sb_auth_handlers,     sb_model_handlers,   sb_query_handlers,
-    sb_run_handlers,      sb_content_handlers, sb_connection_handlers,
-    sb_activity_handlers, sb_folders_handlers, sb_people_handlers,
-    sb_projects_handlers, sb_git_handlers,     sb_lookml_handlers,
-    sb_derived_handlers,  sb_renders_handlers, NULL,
+    sb_auth_handlers,
+    sb_model_handlers,
+    sb_query_handlers,
+    sb_run_handlers,
+    sb_content_handlers,
+    sb_connection_handlers,
+    sb_activity_handlers,
+    sb_folders_handlers,
+    sb_people_handlers,
+    sb_projects_handlers,
+    sb_git_handlers,
+    sb_lookml_handlers,
+    sb_derived_handlers,
+    sb_renders_handlers,
+    sb_groups_handlers,
+    sb_credentials_handlers,
+    sb_attributes_handlers,
+    sb_schedules_handlers,
+    NULL,
 };
 
 static void seed(struct sb *sb)

@@ -39,7 +39,6 @@ struct sb_entity *sb_production_branch(struct sb_workspace *ws);
 struct sb_collection *sb_branches(struct sb *sb, const char *project);
 /* Makes the branch the user's current one. */
 void sb_checkout(struct sb_workspace *ws, struct sb_entity *branch);
-void sb_set_text(cJSON *object, const char *name, const char *value);
 void sb_set_number(cJSON *object, const char *name, double value);
 
 /* Whether the files have no errors; errors: appended to, unless NULL. lookml.c */

@@ -260,6 +260,8 @@ struct sb_collection {
     const struct lk_type *type; /* of seeded things, or NULL */
     /* Completes a copy before it is shown; may be NULL. */
     void (*decorate)(struct sb *sb, cJSON *copy);
+    /* Whether a list or search shows it, beside the parameters that name a member; may be NULL. */
+    bool (*fits)(struct sb_request *rq, const cJSON *thing);
     struct sb_entity *items;
     size_t n, cap;
     int64_t next_id;
@@ -277,6 +279,11 @@ struct lk_str sb_entity_show(struct sb_request *rq, struct sb_collection *c, str
 /* Lives until the entity changes. */
 const char *sb_member(const cJSON *object, const char *name); /* string member, or NULL */
 
+/* Sets a member, replacing the one that was there; takes the value. */
+void sb_set(cJSON *object, const char *name, cJSON *value);
+/* text NULL: null. It may be the member's own. */
+void sb_set_text(cJSON *object, const char *name, const char *text);
+
 /* Puts the array of objects in `json` into the collection, each completed by the type of the
  * operation's answer. */
 void sb_seed(struct sb *sb, const char *path, const char *operation, const char *key_field,
@@ -288,6 +295,9 @@ void sb_seed_models(struct sb *sb);      /* lookml_models, projects */
 /* ---- generic.c ---- */
 
 sb_handler_fn sb_generic;
+/* Answers with these things of a collection, sorted and paged as the parameters say. */
+void sb_answer_things(struct sb_request *rq, struct sb_answer *out, struct sb_collection *c,
+                      struct sb_entity **items, size_t n);
 
 /* ---- models.c, explore.c ---- */
 
@@ -430,7 +440,11 @@ void sb_seed_projects(struct sb *sb);
 void sb_seed_renders(struct sb *sb);
 extern const struct sb_handler sb_activity_handlers[];
 extern const struct sb_handler sb_folders_handlers[];
-extern const struct sb_handler sb_people_handlers[];
+extern const struct sb_handler sb_people_handlers[]; /* the four after it: people.h */
+extern const struct sb_handler sb_groups_handlers[];
+extern const struct sb_handler sb_credentials_handlers[];
+extern const struct sb_handler sb_attributes_handlers[];
+extern const struct sb_handler sb_schedules_handlers[];
 void sb_seed_derived(struct sb *sb);
 /* projects.c, git.c, lookml.c, derived.c; their workspaces are in projects.h */
 extern const struct sb_handler sb_projects_handlers[];

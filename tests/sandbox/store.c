@@ -131,6 +131,17 @@ const char *sb_member(const cJSON *object, const char *name)
     return cJSON_IsString(item) ? item->valuestring : NULL;
 }
 
+void sb_set(cJSON *object, const char *name, cJSON *value)
+{
+    cJSON_DeleteItemFromObjectCaseSensitive(object, name);
+    cJSON_AddItemToObject(object, name, value);
+}
+
+void sb_set_text(cJSON *object, const char *name, const char *text)
+{
+    sb_set(object, name, text != NULL ? cJSON_CreateString(text) : cJSON_CreateNull());
+}
+
 void sb_seed(struct sb *sb, const char *path, const char *operation, const char *key_field,
              const char *json)
 {

@@ -46,13 +46,6 @@ static const char analytics_files[] =
     "\"views/sessions.view.lkml\":\"view: sessions {}\\n\","
     "\"views/events.view.lkml\":\"view: events {}\\n\"}";
 
-void sb_set_text(cJSON *object, const char *name, const char *value)
-{
-    cJSON_DeleteItemFromObjectCaseSensitive(object, name);
-    cJSON_AddItemToObject(object, name,
-                          value != NULL ? cJSON_CreateString(value) : cJSON_CreateNull());
-}
-
 void sb_set_number(cJSON *object, const char *name, double value)
 {
     cJSON_DeleteItemFromObjectCaseSensitive(object, name);
