@@ -40,6 +40,7 @@ struct lk_config {
     uint64_t call_timeout_ms; /* of one tool call */
     int64_t max_rows;
     int64_t max_answer_bytes; /* of one tool's answer */
+    bool api_allow_writes;    /* call_operation may change something */
     bool verify_tls;
     struct lk_str ca_file; /* NUL-terminated; empty: the system's */
 

@@ -112,6 +112,8 @@ class Operation:
     origin: str = "published"
     remedy: str = ""
     acts: bool = False
+    reads: bool = False
+    of_session: bool = False
     sends_read_only: bool = False
     needs_dev: bool = False
 

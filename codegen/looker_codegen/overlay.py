@@ -65,14 +65,23 @@ class Overlay:
                 "is missing" if status == "unverified" else "is for unverified routes only",
                 "unverified routes say what to do instead when Looker answers 404; others say nothing",
             )
-        plain = {k: v for k, v in row.items() if k not in ("source", "status", "remedy", "acts", "workspace")}
+        own = ("source", "status", "remedy", "acts", "reads", "workspace")
+        plain = {k: v for k, v in row.items() if k not in own}
         self.operations[name] = replace(
             self.reader.operation(name, {"status": "beta", **plain}, place),
             origin=status,
             remedy=self.reader.text(row.get("remedy", ""), f"{place}.remedy"),
             acts=row.get("acts") is True,
+            reads=self.reads(row, row.get("method"), place),
             needs_dev=self.needs_dev(row, place),
         )
+
+    def reads(self, row: dict[str, Any], method: Any, place: str) -> bool:
+        if row.get("reads") is not True:
+            return False
+        if method not in ("POST", "PUT", "PATCH"):
+            raise self.fail(f"{place}.reads", f"is said of a {method}", "remove it; it is for POST, PUT and PATCH")
+        return True
 
     def needs_dev(self, row: dict[str, Any], place: str) -> bool:
         if "workspace" not in row:
@@ -88,8 +97,9 @@ class Overlay:
             raise self.fail(
                 place, f"the API has no such operation{hint}", "correct the id or remove the entry"
             )
-        keys = ("drop_parameters", "add_parameters", "body", "acts", "sends_read_only", "workspace")
-        got = self.reader.keys(row, place, ("source",), keys)
+        keys = ("drop_parameters", "add_parameters", "body", "workspace")
+        marks = ("acts", "reads", "of_session", "sends_read_only")
+        got = self.reader.keys(row, place, ("source",), keys + marks)
         self.source(got, place)
         dropped = self.reader.texts(got.get("drop_parameters", []), f"{place}.drop_parameters")
         for gone in set(dropped) - {p.name for p in op.parameters}:
@@ -106,6 +116,8 @@ class Overlay:
             parameters=tuple(sorted([*kept, *added], key=lambda p: (p.place, p.name))),
             body=self.reader.content(got["body"], f"{place}.body") if "body" in got else op.body,
             acts=got.get("acts") is True,
+            reads=self.reads(got, op.method, place),
+            of_session=got.get("of_session") is True,
             sends_read_only=got.get("sends_read_only") is True,
             needs_dev=self.needs_dev(got, place),
         )

@@ -46,10 +46,13 @@ struct lk_operation {
     uint8_t origin;               /* lk_origin */
     bool deprecated;
     bool rate_limited;
-    bool acts;          /* a GET that changes something all the same */
-    bool needs_dev;     /* Looker takes it only from a session in the dev workspace */
-    const char *tag;    /* the part of the API that it belongs to, such as "Query"; or NULL */
-    const char *remedy; /* unverified rows: what to do instead when Looker answers 404; or NULL */
+    bool acts;            /* a GET that changes something all the same */
+    bool reads;           /* a POST, PUT or PATCH that changes nothing: it computes its answer */
+    bool of_session;      /* begins, ends or changes the session that all calls share */
+    bool sends_read_only; /* Looker wants the readOnly fields of its body */
+    bool needs_dev;       /* Looker takes it only from a session in the dev workspace */
+    const char *tag;      /* the part of the API that it belongs to, such as "Query"; or NULL */
+    const char *remedy;   /* unverified rows: what to do instead when Looker answers 404; or NULL */
 };
 
 /*

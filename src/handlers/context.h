@@ -26,6 +26,7 @@ struct lk_tool_context {
                                         LK_DEFAULT_PARALLEL */
     struct lk_str client_id;         /* LOOKER_CLIENT_ID: the API key that the server itself
                                         logs in with; empty: none */
+    bool api_allow_writes;           /* LOOKER_API_ALLOW_WRITES: of call_operation */
     bool sudo_as_user;               /* LOOKER_SUDO_AS_USER */
     struct lk_str user_email_header; /* LOOKER_USER_EMAIL_HEADER */
     struct lk_str user_token_header; /* LOOKER_USER_TOKEN_HEADER */

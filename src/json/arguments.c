@@ -1,6 +1,7 @@
 /*
- * lk_decode_arguments of json/codec.h: a cJSON tree, as strict as a schema, into the struct that a
- * tool's handler gets. What a model may get wrong is answered with words from json/explain.h.
+ * lk_decode_arguments and lk_decode_body of json/codec.h: a cJSON tree, as strict as a schema, into
+ * the struct that a tool's handler gets, or that goes to Looker. What a model may get wrong is
+ * answered with words from json/explain.h.
  */
 #include "json/codec.h"
 #include "json/explain.h"
@@ -15,6 +16,7 @@
 struct decoder {
     struct lk_arena *arena;
     struct lk_explain explain;
+    const struct lk_body_rules *body; /* NULL: arguments */
 };
 
 static bool decode_object(const struct decoder *d, const struct lk_type *type,
@@ -319,6 +321,12 @@ static bool check_available(const struct decoder *d, const struct lk_field *fiel
                    field->name, field->rule->unavailable);
 }
 
+/* Whether what is required may be missing all the same: in the root of a PATCH. */
+static bool is_optional(const struct decoder *d, const struct lk_path *path)
+{
+    return d->body != NULL && d->body->partial && path != NULL && path->up == NULL;
+}
+
 /* Fills defaults in and says what is missing. */
 static bool complete_object(const struct decoder *d, const struct lk_type *type,
                             const struct lk_path *path, void *object)
@@ -334,11 +342,16 @@ static bool complete_object(const struct decoder *d, const struct lk_type *type,
             if (!lk_decode_field_text(d->arena, field, lk_str(field->rule->default_json),
                                       lk_layout_value(field, object), d->explain.err))
                 return false;
-        } else if ((field->flags & LK_FIELD_REQUIRED) != 0) {
+        } else if ((field->flags & LK_FIELD_REQUIRED) != 0 && !is_optional(d, path)) {
             missing[n_missing++] = field;
         }
     }
     return n_missing == 0 || lk_explain_missing(&d->explain, path, missing, n_missing);
+}
+
+static bool is_refused(const struct decoder *d, const struct lk_field *field)
+{
+    return d->body != NULL && !d->body->sends_read_only && (field->flags & LK_FIELD_READ_ONLY) != 0;
 }
 
 static bool decode_object(const struct decoder *d, const struct lk_type *type,
@@ -357,6 +370,10 @@ static bool decode_object(const struct decoder *d, const struct lk_type *type,
         if (seen[field - type->fields])
             return lk_explain_twice(&d->explain, &here);
         seen[field - type->fields] = true;
+        if (is_refused(d, field))
+            return lk_explain_read_only(&d->explain, &here);
+        if (cJSON_IsNull(item) && d->body != NULL)
+            lk_layout_set_presence(field, lk_layout_value(field, object), LK_NULL);
         if (!cJSON_IsNull(item) &&
             (!decode_field(d, field, &here, item, lk_layout_value(field, object)) ||
              !check_available(d, field, item)))
@@ -386,5 +403,26 @@ bool lk_decode_arguments(struct lk_arena *arena, const struct lk_type *type, con
         return false;
     if (type->size > 0)
         memcpy(ret_object, object, type->size);
+    return true;
+}
+
+bool lk_decode_body(struct lk_arena *arena, const struct lk_field *body, const cJSON *tree,
+                    const struct lk_body_rules *rules, const void **ret_body, struct lk_error *err)
+{
+    const struct decoder d = {
+        .arena = arena,
+        .explain = {.err = err,
+                    .kind = LK_ERROR_ARGUMENT,
+                    .noun = "field",
+                    .writable = !rules->sends_read_only},
+        .body = rules,
+    };
+    const struct lk_path path = lk_path_name(NULL, LK_STR("body"));
+    struct lk_object_list *value = lk_arena_new_object(arena, struct lk_object_list);
+
+    if (!decode_field(&d, body, &path, tree, value))
+        return false;
+    bool object = body->kind == LK_KIND_OBJECT && !lk_field_is_list(body);
+    *ret_body = object ? value->items : value;
     return true;
 }

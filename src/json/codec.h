@@ -31,6 +31,20 @@ bool lk_decode_arguments(struct lk_arena *arena, const struct lk_type *type, con
                          void *ret_object, struct lk_error *err);
 
 /*
+ * Decodes a request body that a caller wrote: as strict as lk_decode_arguments, and with its two
+ * conversions, but a null is kept as LK_NULL, since it means something in a body, and fields that
+ * are readOnly are refused. *ret_body is what struct lk_api_request takes for such a body: the
+ * struct of an object, or a pointer to the value wrapper of anything else. Errors have paths that
+ * begin with `body`.
+ */
+struct lk_body_rules {
+    bool sends_read_only; /* readOnly fields belong into this one all the same */
+    bool partial;         /* a PATCH: nothing is required of the body's own fields */
+};
+bool lk_decode_body(struct lk_arena *arena, const struct lk_field *body, const cJSON *tree,
+                    const struct lk_body_rules *rules, const void **ret_body, struct lk_error *err);
+
+/*
  * Decodes an answer of Looker's into the struct of `type`: lenient. Unknown fields are skipped, a
  * null is LK_NULL (as an item of a list: a zeroed payload), a number where a string is expected is
  * taken as it is written, of a member that comes twice the first counts; a field of another kind

@@ -59,12 +59,6 @@ static const char *value_name(const void *list, size_t i)
     return ((const char *const *)list)[i];
 }
 
-static const char *field_name(const void *list, size_t i)
-{
-    const struct lk_type *type = list;
-    return type != NULL && i < type->n_fields ? type->fields[i].name : NULL;
-}
-
 /* ---- names that callers bring along ---- */
 
 /* Declared, but not to be had: nobody is to be led there. */
@@ -73,15 +67,24 @@ static bool is_unavailable(const struct lk_field *field)
     return field->rule != NULL && field->rule->unavailable != NULL;
 }
 
+/* The fields of a type that a caller may be told of. */
+struct known {
+    const struct lk_type *type; /* or NULL */
+    bool writable;              /* without those that are readOnly */
+};
+
 /* The i-th field's name, those that are not to be had at the end. */
 static const char *known_name(const void *list, size_t i)
 {
-    const struct lk_type *type = list;
+    const struct known *known = list;
 
-    for (int late = 0; type != NULL && late < 2; late++) {
-        for (size_t k = 0; k < type->n_fields; k++) {
-            if (is_unavailable(&type->fields[k]) == (late > 0) && i-- == 0)
-                return type->fields[k].name;
+    for (int late = 0; known->type != NULL && late < 2; late++) {
+        for (size_t k = 0; k < known->type->n_fields; k++) {
+            const struct lk_field *field = &known->type->fields[k];
+            if (known->writable && (field->flags & LK_FIELD_READ_ONLY) != 0)
+                continue;
+            if (is_unavailable(field) == (late > 0) && i-- == 0)
+                return field->name;
         }
     }
     return NULL;
@@ -120,14 +123,14 @@ static const char *with_or_without_ending(const struct lk_type *type, struct lk_
 }
 
 /* `; did you mean "view"?`, or nothing. */
-static bool put_meant(struct lk_buf *out, const struct lk_type *type, struct lk_str name)
+static bool put_meant(struct lk_buf *out, const struct known *known, struct lk_str name)
 {
-    const char *meant = with_alias(type, name);
+    const char *meant = with_alias(known->type, name);
 
     if (meant == NULL)
-        meant = with_or_without_ending(type, name);
+        meant = with_or_without_ending(known->type, name);
     if (meant == NULL)
-        meant = lk_nearest(name, field_name, type);
+        meant = lk_nearest(name, known_name, known);
     if (meant == NULL)
         return false;
     lk_buf_printf(out, "; did you mean \"%s\"?", meant);
@@ -374,17 +377,18 @@ static void put_member(struct lk_buf *out, const struct lk_explain *explain,
 bool lk_explain_unknown(const struct lk_explain *explain, const struct lk_path *path,
                         const struct lk_type *type, struct lk_str name)
 {
+    const struct known known = {.type = type, .writable = explain->writable};
     struct lk_buf message;
-    bool some = field_name(type, 0) != NULL;
+    bool some = known_name(&known, 0) != NULL;
 
     lk_buf_init(&message, MAX_MESSAGE_BYTES);
     lk_buf_lit(&message, "unknown ");
     put_member(&message, explain, path, name);
-    if (put_meant(&message, type, name))
+    if (put_meant(&message, &known, name))
         lk_buf_lit(&message, " known: ");
     else
         lk_buf_str(&message, some ? LK_STR("; known: ") : LK_STR("; none is known here"));
-    put_names(&message, known_name, type, "");
+    put_names(&message, known_name, &known, "");
     return finish(explain, &message);
 }
 
@@ -400,6 +404,16 @@ bool lk_explain_missing(const struct lk_explain *explain, const struct lk_path *
         lk_buf_lit(&message, ": ");
         put_expected(&message, fields[i], false);
     }
+    return finish(explain, &message);
+}
+
+bool lk_explain_read_only(const struct lk_explain *explain, const struct lk_path *path)
+{
+    struct lk_buf message;
+
+    lk_buf_init(&message, MAX_MESSAGE_BYTES);
+    put_path(&message, path);
+    lk_buf_lit(&message, ": is read-only, Looker sets it by itself; leave it out");
     return finish(explain, &message);
 }
 

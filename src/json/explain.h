@@ -45,6 +45,7 @@ struct lk_explain {
     struct lk_error *err;
     enum lk_error_kind kind;
     const char *noun; /* what an unknown member of the root is called: "argument", "field" */
+    bool writable;    /* fields that are readOnly are not among those that are known */
 };
 
 /* All set the error and return false. `item`: about one item of the field's list, not the list. */
@@ -61,6 +62,8 @@ bool lk_explain_unknown(const struct lk_explain *explain, const struct lk_path *
 /* All of them at once: one a call would be a call each. n_fields: 1 at least. */
 bool lk_explain_missing(const struct lk_explain *explain, const struct lk_path *path,
                         const struct lk_field *const *fields, size_t n_fields);
+/* The field is readOnly, and somebody sends it. */
+bool lk_explain_read_only(const struct lk_explain *explain, const struct lk_path *path);
 bool lk_explain_twice(const struct lk_explain *explain, const struct lk_path *path);
 
 /* ---- rules; a NULL rule allows everything ---- */

@@ -1,0 +1,321 @@
+/*
+ * call_operation: any operation of the tables, held against its row before anything is sent, and
+ * its answer cut to size. Nothing here knows an operation by name: what may be called, and what
+ * never, is said in spec/overlay.yaml.
+ */
+#include "handlers/api_tools/fields.h"
+#include "handlers/api_tools/operations.h"
+#include "handlers/ask.h"
+#include "handlers/context.h"
+#include "handlers/items.h"
+#include "handlers/rows.h"
+#include "looker_tools.h"
+#include "json/codec.h"
+#include "json/tree.h"
+
+struct calling {
+    struct mcp_call *call;
+    const struct lk_tool_context *context;
+    struct lk_arena *arena;
+    const struct looker_call_operation_args *args;
+    const struct lk_operation *op;
+    void *params; /* the op->params struct, or NULL */
+    const struct lk_projection *projection;
+    int64_t skip; /* items of a list that are left out here, not by Looker */
+    struct lk_api_answer answer;
+    struct lk_json_writer w;
+};
+
+/* ---- 1. may it be called? ---- */
+
+static bool check_access(const struct calling *c, struct lk_error *err)
+{
+    switch (lk_operation_access(c->op)) {
+    case LK_ACCESS_READ:
+        return true;
+    case LK_ACCESS_NEVER:
+        return lk_fail(err, LK_ERROR_UNSUPPORTED,
+                       "%s is about the session that all calls of this server share, and is never "
+                       "called for a client",
+                       c->op->id);
+    case LK_ACCESS_WRITE:
+        break;
+    }
+    if (c->context->api_allow_writes)
+        return true;
+    return lk_fail(err, LK_ERROR_UNSUPPORTED,
+                   "%s changes something at Looker, which call_operation may not do here: whoever "
+                   "runs this server can allow it with LOOKER_API_ALLOW_WRITES=true",
+                   c->op->id);
+}
+
+/* ---- 2. what is sent ---- */
+
+/* The value of a parameter, or NULL when the operation has none of that name and kind. */
+static void *find_param(const struct calling *c, const char *name, enum lk_kind kind)
+{
+    const struct lk_field *field =
+        c->op->params != NULL ? lk_type_field(c->op->params, lk_str(name)) : NULL;
+
+    if (field == NULL || field->kind != kind ||
+        (field->flags & (LK_FIELD_LIST | LK_FIELD_PATH)) != 0)
+        return NULL;
+    return (char *)c->params + field->offset;
+}
+
+static int64_t integer_param(const struct calling *c, const char *name, int64_t otherwise)
+{
+    const struct lk_integer *value = find_param(c, name, LK_KIND_INTEGER);
+
+    return value != NULL && value->is == LK_PRESENT ? value->value : otherwise;
+}
+
+/* `offset` and `fields` of the tool go to Looker where the operation has them, too. */
+static void add_params(struct calling *c)
+{
+    struct lk_integer *offset = find_param(c, "offset", LK_KIND_INTEGER);
+    struct lk_string *fields = find_param(c, "fields", LK_KIND_STRING);
+
+    if (c->args->offset.is == LK_PRESENT && offset != NULL)
+        *offset = c->args->offset;
+    else
+        c->skip = c->args->offset.value;
+    if (c->projection != NULL && fields != NULL && fields->is == LK_ABSENT)
+        *fields = lk_string(lk_fields_text(c->arena, c->projection));
+}
+
+static bool read_arguments(struct calling *c, struct lk_error *err)
+{
+    cJSON *tree = NULL;
+
+    if (c->args->arguments.is == LK_PRESENT &&
+        !lk_tree_parse(c->arena, c->args->arguments.value, &tree, err))
+        return false;
+    if (c->op->params != NULL)
+        c->params = lk_arena_alloc(c->arena, c->op->params->size);
+    if (lk_decode_arguments(c->arena, c->op->params, tree, c->params, err))
+        return true;
+    lk_error_advise(err, "these are the names inside of `arguments`");
+    return false;
+}
+
+/* What is no object comes as {"value": …}. */
+static bool unwrap(const cJSON **tree, struct lk_error *err)
+{
+    const cJSON *value = lk_tree_get(*tree, "value");
+
+    if (value == NULL || value->next != NULL || value->prev != value)
+        return lk_fail(err, LK_ERROR_ARGUMENT,
+                       "body: this one is no object; write {\"value\": …} with nothing beside it");
+    *tree = value;
+    return true;
+}
+
+static bool read_body(struct calling *c, const void **ret_body, struct lk_error *err)
+{
+    const struct lk_field *body = &c->op->body;
+    const struct lk_body_rules rules = {.sends_read_only = c->op->sends_read_only,
+                                        .partial = c->op->method == LK_PATCH};
+    bool object = (body->kind == LK_KIND_OBJECT || body->kind == LK_KIND_MAP) &&
+                  (body->flags & LK_FIELD_LIST) == 0;
+    cJSON *parsed;
+
+    *ret_body = NULL;
+    if (c->args->body.is != LK_PRESENT) {
+        if ((body->flags & LK_FIELD_REQUIRED) == 0)
+            return true;
+        return lk_fail(err, LK_ERROR_ARGUMENT,
+                       "%s needs a body; describe_operation shows its fields", c->op->id);
+    }
+    if (body->kind == LK_KIND_NONE)
+        return lk_fail(err, LK_ERROR_ARGUMENT, "body: %s takes none; remove it", c->op->id);
+    if (!lk_tree_parse(c->arena, c->args->body.value, &parsed, err))
+        return false;
+    const cJSON *tree = parsed;
+    return (object || unwrap(&tree, err)) &&
+           lk_decode_body(c->arena, body, tree, &rules, ret_body, err);
+}
+
+/* Whether the answer, or its items, may have fields, and of which type they are, if it is known. */
+static bool read_fields(struct calling *c, struct lk_error *err)
+{
+    const struct lk_field *answer = &c->op->answer;
+    bool json = (c->op->answer_media & LK_MEDIA_JSON) != 0;
+    bool rows = answer->kind == LK_KIND_STRING && c->op->activity == LK_ACTIVITY_DB_QUERY;
+
+    if (c->args->fields.is != LK_PRESENT)
+        return true;
+    if (!json || (!rows && (answer->kind == LK_KIND_NONE || answer->kind == LK_KIND_STRING)))
+        return lk_fail(err, LK_ERROR_ARGUMENT,
+                       "fields: what %s answers has none to choose from; remove it", c->op->id);
+    return lk_fields_parse(c->arena, c->args->fields.value, answer->type, &c->projection, err);
+}
+
+/* ---- 3. what came ---- */
+
+static void begin_answer(struct calling *c)
+{
+    lk_json_begin_object(&c->w);
+    lk_json_member_string(&c->w, "operation", lk_str(c->op->id));
+    lk_json_member_integer(&c->w, "status", c->answer.status);
+}
+
+/* It is too large. What has been read can be read again; of what was changed the caller must learn
+ * that it was. */
+static bool leave_out(struct calling *c, size_t bytes, struct lk_error *err)
+{
+    size_t max = lk_tool_max_answer_bytes(c->context);
+
+    if (lk_operation_access(c->op) == LK_ACCESS_READ)
+        return lk_fail(err, LK_ERROR_LIMIT,
+                       "the answer of %s has %zu bytes, more than LOOKER_MAX_ANSWER_BYTES (%zu); "
+                       "ask for less: name the `fields` to keep, or narrow it with `arguments`",
+                       c->op->id, bytes, max);
+    begin_answer(c);
+    lk_write_truncated(&c->w, max, 0, -1,
+                       "it was done, but the answer is too large: name the `fields` to keep");
+    lk_json_end_object(&c->w);
+    return true;
+}
+
+static bool write_list(struct calling *c, struct lk_error *err)
+{
+    struct lk_items *items = lk_arena_new_object(c->arena, struct lk_items);
+    int64_t offset = integer_param(c, "offset", 0), limit = integer_param(c, "limit", -1);
+    int64_t n = 0, next = -1;
+    bool by_looker = find_param(c, "offset", LK_KIND_INTEGER) != NULL;
+    struct lk_str item;
+
+    lk_items_init(items, c->arena, lk_tool_max_answer_bytes(c->context), c->skip, -1);
+    struct lk_json_iter it = lk_json_iter(c->answer.body);
+    for (; lk_json_next(&it, NULL, &item); n++) {
+        if (!lk_items_next(items))
+            continue;
+        /* What there is no room for is cut below. */
+        lk_project(item, c->projection, false, &items->buf, NULL);
+        if (!lk_items_end(items))
+            next = (by_looker ? offset : 0) + n;
+    }
+    if (!lk_items_check(items, err))
+        return false;
+    if (next < 0 && by_looker && limit > 0 && n >= limit)
+        next = offset + n;
+    begin_answer(c);
+    lk_items_write(items, &c->w, by_looker ? -1 : items->offered, next);
+    lk_json_end_object(&c->w);
+    return true;
+}
+
+static bool write_json(struct calling *c, struct lk_error *err)
+{
+    size_t max = lk_tool_max_answer_bytes(c->context);
+    struct lk_buf *text = lk_arena_new_object(c->arena, struct lk_buf);
+
+    if (lk_json_type(c->answer.body) == LK_JSON_ARRAY)
+        return write_list(c, err);
+    lk_buf_init(text, SIZE_MAX);
+    lk_arena_defer(c->arena, lk_buf_free_deferred, text);
+    if (!lk_project(c->answer.body, c->projection, false, text, err))
+        return false;
+    if (text->len > max)
+        return leave_out(c, text->len, err);
+    begin_answer(c);
+    lk_json_member_raw(&c->w, "answer", lk_buf_view(text));
+    lk_json_end_object(&c->w);
+    return true;
+}
+
+static bool write_text(struct calling *c, struct lk_error *err)
+{
+    if (c->answer.body.len > lk_tool_max_answer_bytes(c->context))
+        return leave_out(c, c->answer.body.len, err);
+    begin_answer(c);
+    lk_json_member_string(&c->w, "text", c->answer.body);
+    lk_json_end_object(&c->w);
+    return true;
+}
+
+static bool write_binary(struct calling *c, const char *media_type)
+{
+    begin_answer(c);
+    lk_json_member_string(&c->w, "media_type", lk_str(media_type));
+    lk_json_member_integer(&c->w, "bytes", (int64_t)c->answer.body.len);
+    lk_json_member_string(&c->w, "note",
+                          LK_STR("call_operation shows no binary content; the tools of the group "
+                                 "render return images and PDF"));
+    lk_json_end_object(&c->w);
+    return true;
+}
+
+static bool write_nothing(struct calling *c)
+{
+    begin_answer(c);
+    lk_json_member_boolean(&c->w, "ok", true);
+    lk_json_end_object(&c->w);
+    return true;
+}
+
+static bool write_answer(struct calling *c, struct lk_error *err)
+{
+    if (c->answer.body.len == 0)
+        return write_nothing(c);
+    switch (c->answer.media) {
+    case LK_MEDIA_JSON:
+        return write_json(c, err);
+    case LK_MEDIA_PNG:
+        return write_binary(c, "image/png");
+    case LK_MEDIA_JPEG:
+        return write_binary(c, "image/jpeg");
+    case LK_MEDIA_PDF:
+        return write_binary(c, "application/pdf");
+    default:
+        /* Spreadsheets come under names that nobody declares. */
+        if (lk_str_is_utf8(c->answer.body) &&
+            memchr(c->answer.body.ptr, '\0', c->answer.body.len) == NULL)
+            return write_text(c, err);
+        return write_binary(c, "application/octet-stream");
+    }
+}
+
+/* Looker reports most failures of a query with status 200. */
+static bool check_rows(const struct calling *c, struct lk_error *err)
+{
+    const struct lk_type *params = c->op->params;
+    const struct lk_field *field =
+        params != NULL ? lk_type_field(params, LK_STR("result_format")) : NULL;
+    struct lk_string format = {0};
+
+    if (c->op->activity != LK_ACTIVITY_DB_QUERY || field == NULL || field->kind != LK_KIND_STRING)
+        return true;
+    memcpy(&format, (const char *)c->params + field->offset, sizeof(format));
+    return lk_rows_check(c->arena, &c->answer, format.value, err);
+}
+
+bool lk_handler_call_operation(struct mcp_call *call, const void *args_, struct lk_error *err)
+{
+    struct calling c = {
+        .call = call,
+        .context = lk_tool_context(call),
+        .arena = mcp_call_arena(call),
+        .args = args_,
+        .w = lk_json_writer(mcp_call_answer(call)),
+    };
+    struct lk_api_request request = {.dev = lk_is_true(c.args->dev_mode)};
+
+    /* 1. */
+    if (!lk_operation_find(c.arena, c.args->operation.value, &c.op, err) || !check_access(&c, err))
+        return false;
+    /* 2. */
+    if (!read_arguments(&c, err) || !read_body(&c, &request.body, err) || !read_fields(&c, err))
+        return false;
+    add_params(&c);
+    request.op = c.op;
+    request.params = c.params;
+    if (!lk_api_call(c.context->api, c.arena, request, &c.answer, err)) {
+        if (c.op->remedy != NULL)
+            lk_explain_status(err, 404, "%s", c.op->remedy);
+        return false;
+    }
+    /* 3. */
+    return check_rows(&c, err) && write_answer(&c, err);
+}
