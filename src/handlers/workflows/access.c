@@ -38,8 +38,8 @@ static bool find(struct access *a, const char *step, struct lk_api_request reque
 
     if (!lk_ask(lk_tool_context(a->steps.call)->api, a->arena, request, LK_JSON_OBJECT, &object,
                 &failure)) {
-        lk_explain_status(&failure, 404, "there is no such %s, or no access to it: %s shows the ids",
-                          kind, tool);
+        lk_explain_status(&failure, 404,
+                          "there is no such %s, or no access to it: %s shows the ids", kind, tool);
         lk_steps_failed(&a->steps, step, true, &failure);
         return false;
     }
@@ -165,9 +165,9 @@ static void look_for_groups(struct access *a)
 static void change(struct access *a)
 {
     if (lk_ids_have(&a->before, a->id) == a->grant) {
-        lk_steps_skipped(&a->steps, a->write_step, "%.*s %s %.*s", LK_STR_ARG(a->who),
-                         a->grant ? "has it already:" : "does not have it directly:",
-                         LK_STR_ARG(a->role));
+        lk_steps_skipped(
+            &a->steps, a->write_step, "%.*s %s %.*s", LK_STR_ARG(a->who),
+            a->grant ? "has it already:" : "does not have it directly:", LK_STR_ARG(a->role));
         return;
     }
     struct lk_string_list wanted = a->grant ? lk_ids_with(a->arena, &a->before, a->id)
