@@ -11,6 +11,8 @@ void sb_run(struct sb_request *rq, struct sb_answer *out, struct lk_str query, s
     struct lk_str ignored;
     int64_t limit = INT64_MIN;
 
+    if (sb_is_activity(rq, query))
+        return sb_run_activity(rq, out, query, format);
     if (rq->route->op->params != NULL && sb_query_arg(rq, "limit", &ignored))
         limit = sb_query_int(rq, "limit", INT64_MIN);
     if (!sb_plan_make(rq, out, lk_arena_str(rq->arena, query), limit, &plan))
@@ -145,17 +147,6 @@ static void query_task_results(struct sb_request *rq, struct sb_answer *out)
     sb_run(rq, out, json, lk_arena_str(rq->arena, lk_str(sb_member(task->json, "result_format"))));
 }
 
-static void kill_query(struct sb_request *rq, struct sb_answer *out)
-{
-    struct sb_entity *task = find_task(rq);
-
-    if (task == NULL)
-        return sb_fail_not_found(rq, out);
-    cJSON_ReplaceItemInObjectCaseSensitive(task->json, "status", cJSON_CreateString("killed"));
-    sb_entity_put(tasks(rq), lk_str(task->key), task->json);
-    sb_answer_empty(out, 204);
-}
-
 /* ---- SQL Runner ---- */
 
 static void create_sql_query(struct sb_request *rq, struct sb_answer *out)
@@ -208,7 +199,6 @@ const struct sb_handler sb_run_handlers[] = {
     {"create_query_task", create_query_task},
     {"query_task", query_task},
     {"query_task_results", query_task_results},
-    {"kill_query", kill_query},
     {"create_sql_query", create_sql_query},
     {"run_sql_query", run_sql_query},
     {0},

@@ -434,6 +434,10 @@ void sb_write_sql(struct lk_buf *buf, const struct sb_plan *plan);
 /* ---- activity.c, connections.c, content.c, folders.c, people.c, projects.c, renders.c ---- */
 
 void sb_seed_activity(struct sb *sb);
+/* activity_query.c: whether a query is one of system__activity, and running it. */
+bool sb_is_activity(struct sb_request *rq, struct lk_str query);
+void sb_run_activity(struct sb_request *rq, struct sb_answer *out, struct lk_str query,
+                     struct lk_str format);
 void sb_seed_folders(struct sb *sb);
 void sb_seed_people(struct sb *sb);
 void sb_seed_projects(struct sb *sb);
