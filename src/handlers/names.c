@@ -19,6 +19,7 @@ static const struct {
     {{"schema_name", "schema", "list_schemas"}},
     {{"table_name", "table", "list_tables"}},
     {{"table_filter", NULL, NULL}},
+    {{"query_task_id", "running query", "list_running_queries"}},
 };
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
 

@@ -152,7 +152,8 @@ def test_wrong_arguments_are_named(
 def test_lookers_own_words_come_through(
     server: StdioServer, looker: Sandbox, tool: str, status: int
 ) -> None:
-    case = next(c for c in BY_TOOL[tool] if not c.fails and not c.rules)
+    good = [c for c in BY_TOOL[tool] if not c.fails]
+    case = next((c for c in good if not c.rules), good[0])
     before = [server.answer(name, arguments) for name, arguments in case.before]
     body: dict[str, Any] = {"message": LOOKERS_WORDS, "documentation_url": "https://docs.invalid/"}
     if status == 422:

@@ -158,6 +158,28 @@ def sent_all_of_a_run(got: Got) -> None:
     assert got.body("create_ci_run") == {"branch": "dev/one", "commit": "abc123", "suite_id": "s1"}
 
 
+def both_runs(got: Got) -> None:
+    assert column(got, "id") == ["8", "9"] and column(got, "status") == ["passed", "failed"]
+
+
+def second_run(got: Got) -> None:
+    assert column(got, "id") == ["9"] and got.answer["total"] == 2
+
+
+def run_of_the_branch(got: Got) -> None:
+    run = got.answer["run"]
+    assert (run["run_id"], run["status"]) == (got.before[0]["run_id"], "running")
+    assert run["git_state"]["branch"] == "dev/one"
+
+
+# The sandbox has no such route, as far as anybody knows Looker has none.
+CI_RUNS = [
+    {
+        "operation": "list_ci_runs",
+        "status": 200,
+        "body": [{"id": "8", "status": "passed"}, {"id": "9", "status": "failed"}],
+    }
+]
 CI = {"project_id": "thelook"}
 EVERYTHING_OF_HISTORY = {
     "date_range": "30 days",
@@ -257,16 +279,15 @@ CASES = [
     Case("terminate_session", {"session_id": "31"}, found_and_ended, rules=SESSION_RULES),
     Case("terminate_session", {"session_id": "77"}, nobodys, rules=SESSION_RULES, fails=True),
     Case("terminate_session", {"session_id": "1", "user_id": "3"}, lambda got: got.sent("delete_user_session")),
-    Case("list_project_ci_runs", CI, lambda got: got.items[0]["id"]),
-    Case("list_project_ci_runs", {**CI, "limit": 1, "offset": 0}, lambda got: got.items[0]["status"]),
+    Case("list_project_ci_runs", CI, unlisted, fails=True),
+    Case("list_project_ci_runs", CI, both_runs, rules=CI_RUNS),
+    Case("list_project_ci_runs", {**CI, "limit": 1, "offset": 1}, second_run, rules=CI_RUNS),
     Case(
-        "list_project_ci_runs",
-        CI,
-        unlisted,
-        rules=[{"operation": "list_ci_runs", "status": 404, "body": {"message": "Not found"}}],
-        fails=True,
+        "get_project_ci_run",
+        lambda before: {**CI, "run_id": before[0]["run_id"]},
+        run_of_the_branch,
+        before=[("trigger_project_ci_run", {**CI, "branch": "dev/one"})],
     ),
-    Case("get_project_ci_run", {**CI, "run_id": "r1"}, lambda got: got.answer["run"]["status"]),
     Case("trigger_project_ci_run", CI, lambda got: got.answer["run_id"]),
     Case(
         "trigger_project_ci_run",
