@@ -8,7 +8,7 @@
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/query.yaml sha256 370302f30626f96b2da17f85a455c3343703c33d60d20c8647dda2aaab68150e
  *   spec/tools/schema.yaml sha256 6628b425a2b294c668e5dcd9e63ff5dc5be9aea9c3952784a35182237bc17036
- *   spec/tools/workflows.yaml sha256 aec224f4ac4da93d4f26d82f021432e4b6c438fbedec6c3649edaa28a0fdb671
+ *   spec/tools/workflows.yaml sha256 9a9ece8641d5b7f54594ca2c11b2f1cf51d5edb8048a6161d68c352a12014ca3
  */
 /* clang-format off */
 #include "looker_tools.h"
@@ -1099,6 +1099,105 @@ static const struct lk_binding binding_trigger_project_ci_run = {
     .limit_arg = -1, .offset_arg = -1,
 };
 
+/* ---- provision_user ---- */
+static const struct lk_rule rule_provision_user_args_dry_run = {.default_json = "false"};
+static const struct lk_rule rule_provision_user_args_email = {.min_length = 3, .max_length = 255};
+static const struct lk_rule rule_provision_user_args_first_name = {.max_length = 255};
+static const struct lk_rule rule_provision_user_args_group_ids = {.max_items = 100};
+static const struct lk_rule rule_provision_user_args_home_folder_id = {.max_length = 64};
+static const struct lk_rule rule_provision_user_args_last_name = {.max_length = 255};
+static const struct lk_rule rule_provision_user_args_locale = {.max_length = 64};
+static const struct lk_rule rule_provision_user_args_role_ids = {.max_items = 100};
+static const struct lk_rule rule_provision_user_args_send_invite = {.default_json = "true"};
+static const struct lk_rule rule_provision_user_args_user_attribute_values = {.max_items = 100};
+static const struct lk_field provision_user_args_fields[] = {
+    F(provision_user_args, dry_run, "dry_run", BOOLEAN, 0, &rule_provision_user_args_dry_run),
+    F(provision_user_args, email, "email", STRING, Q, &rule_provision_user_args_email),
+    F(provision_user_args, first_name, "first_name", STRING, Q, &rule_provision_user_args_first_name),
+    F(provision_user_args, group_ids, "group_ids", STRING, L, &rule_provision_user_args_group_ids),
+    F(provision_user_args, home_folder_id, "home_folder_id", STRING, 0, &rule_provision_user_args_home_folder_id),
+    F(provision_user_args, last_name, "last_name", STRING, Q, &rule_provision_user_args_last_name),
+    F(provision_user_args, locale, "locale", STRING, 0, &rule_provision_user_args_locale),
+    F(provision_user_args, role_ids, "role_ids", STRING, L, &rule_provision_user_args_role_ids),
+    F(provision_user_args, send_invite, "send_invite", BOOLEAN, 0, &rule_provision_user_args_send_invite),
+    M(provision_user_args, user_attribute_values, "user_attribute_values", STRING, 0, &rule_provision_user_args_user_attribute_values),
+};
+TYPE(provision_user_args, "provision_user", provision_user_args_fields);
+static const char schema_provision_user[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"email\":{\"type\":\"string\",\"description\":\"Address that the user logs in with.\"},"
+    "\"first_name\":{\"type\":\"string\",\"description\":\"First name.\"},"
+    "\"last_name\":{\"type\":\"string\",\"description\":\"Last name.\"},"
+    "\"role_ids\":{\"type\":\"array\",\"description\":\"Ids of roles to give (list_roles).\",\"items\":{\"type\":\"string\"}},"
+    "\"group_ids\":{\"type\":\"array\",\"description\":\"Ids of groups to join (list_groups).\",\"items\":{\"type\":\"string\"}},"
+    "\"user_attribute_values\":{\"type\":\"object\",\"description\":\"From name (or id) of a user attribute to the value. Example: {\\\"region\\\": \\\"EMEA\\\"}.\",\"additionalProperties\":{\"type\":\"string\"}},"
+    "\"send_invite\":{\"type\":\"boolean\",\"description\":\"false sends no e-mail.\",\"default\":true},"
+    "\"locale\":{\"type\":\"string\",\"description\":\"Of a new user, such as \\\"de\\\".\"},"
+    "\"home_folder_id\":{\"type\":\"string\",\"description\":\"Folder that a new user sees first.\"},"
+    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\",\"default\":false}"
+    "},\"required\":[\"email\",\"first_name\",\"last_name\"],\"additionalProperties\":false}";
+
+/* ---- grant_access ---- */
+static const struct lk_rule rule_grant_access_args_dry_run = {.default_json = "false"};
+static const char *const rule_grant_access_args_principal_id_aliases[] = {"user_id", "group_id", NULL};
+static const struct lk_rule rule_grant_access_args_principal_id = {.aliases = rule_grant_access_args_principal_id_aliases, .min_length = 1, .max_length = 255};
+static const char *const rule_grant_access_args_principal_type_values[] = {"user", "group", NULL};
+static const struct lk_rule rule_grant_access_args_principal_type = {.values = rule_grant_access_args_principal_type_values};
+static const struct lk_rule rule_grant_access_args_role_id = {.min_length = 1, .max_length = 64};
+static const struct lk_field grant_access_args_fields[] = {
+    F(grant_access_args, dry_run, "dry_run", BOOLEAN, 0, &rule_grant_access_args_dry_run),
+    F(grant_access_args, principal_id, "principal_id", STRING, Q, &rule_grant_access_args_principal_id),
+    F(grant_access_args, principal_type, "principal_type", STRING, Q, &rule_grant_access_args_principal_type),
+    F(grant_access_args, role_id, "role_id", STRING, Q, &rule_grant_access_args_role_id),
+};
+TYPE(grant_access_args, "grant_access", grant_access_args_fields);
+static const char schema_grant_access[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"principal_type\":{\"type\":\"string\",\"description\":\"Who principal_id is about.\",\"enum\":[\"user\",\"group\"]},"
+    "\"principal_id\":{\"type\":\"string\",\"description\":\"Id of the user or group (list_users, list_groups); of a user also the e-mail address.\"},"
+    "\"role_id\":{\"type\":\"string\",\"description\":\"Id of the role, from list_roles.\"},"
+    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\",\"default\":false}"
+    "},\"required\":[\"principal_type\",\"principal_id\",\"role_id\"],\"additionalProperties\":false}";
+
+/* ---- revoke_access ---- */
+static const struct lk_rule rule_revoke_access_args_dry_run = {.default_json = "false"};
+static const char *const rule_revoke_access_args_principal_id_aliases[] = {"user_id", "group_id", NULL};
+static const struct lk_rule rule_revoke_access_args_principal_id = {.aliases = rule_revoke_access_args_principal_id_aliases, .min_length = 1, .max_length = 255};
+static const char *const rule_revoke_access_args_principal_type_values[] = {"user", "group", NULL};
+static const struct lk_rule rule_revoke_access_args_principal_type = {.values = rule_revoke_access_args_principal_type_values};
+static const struct lk_rule rule_revoke_access_args_role_id = {.min_length = 1, .max_length = 64};
+static const struct lk_field revoke_access_args_fields[] = {
+    F(revoke_access_args, dry_run, "dry_run", BOOLEAN, 0, &rule_revoke_access_args_dry_run),
+    F(revoke_access_args, principal_id, "principal_id", STRING, Q, &rule_revoke_access_args_principal_id),
+    F(revoke_access_args, principal_type, "principal_type", STRING, Q, &rule_revoke_access_args_principal_type),
+    F(revoke_access_args, role_id, "role_id", STRING, Q, &rule_revoke_access_args_role_id),
+};
+TYPE(revoke_access_args, "revoke_access", revoke_access_args_fields);
+static const char schema_revoke_access[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"principal_type\":{\"type\":\"string\",\"description\":\"Who principal_id is about.\",\"enum\":[\"user\",\"group\"]},"
+    "\"principal_id\":{\"type\":\"string\",\"description\":\"Id of the user or group (list_users, list_groups); of a user also the e-mail address.\"},"
+    "\"role_id\":{\"type\":\"string\",\"description\":\"Id of the role, from list_roles.\"},"
+    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\",\"default\":false}"
+    "},\"required\":[\"principal_type\",\"principal_id\",\"role_id\"],\"additionalProperties\":false}";
+
+/* ---- rotate_api_credentials ---- */
+static const struct lk_rule rule_rotate_api_credentials_args_delete_previous_id = {.min_length = 1, .max_length = 64};
+static const struct lk_rule rule_rotate_api_credentials_args_dry_run = {.default_json = "false"};
+static const struct lk_rule rule_rotate_api_credentials_args_user_id = {.min_length = 1, .max_length = 255};
+static const struct lk_field rotate_api_credentials_args_fields[] = {
+    F(rotate_api_credentials_args, delete_previous_id, "delete_previous_id", STRING, 0, &rule_rotate_api_credentials_args_delete_previous_id),
+    F(rotate_api_credentials_args, dry_run, "dry_run", BOOLEAN, 0, &rule_rotate_api_credentials_args_dry_run),
+    F(rotate_api_credentials_args, user_id, "user_id", STRING, Q, &rule_rotate_api_credentials_args_user_id),
+};
+TYPE(rotate_api_credentials_args, "rotate_api_credentials", rotate_api_credentials_args_fields);
+static const char schema_rotate_api_credentials[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"user_id\":{\"type\":\"string\",\"description\":\"Id or e-mail address of the user.\"},"
+    "\"delete_previous_id\":{\"type\":\"string\",\"description\":\"Id of the credentials to delete afterwards; left out: none are.\"},"
+    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\",\"default\":false}"
+    "},\"required\":[\"user_id\"],\"additionalProperties\":false}";
+
 /* ---- search_operations ---- */
 static const struct lk_rule rule_search_operations_args_limit = {.default_json = "15", .min = 1, .has_min = true, .max = 500, .has_max = true};
 static const char *const rule_search_operations_args_method_values[] = {"GET", "POST", "PUT", "PATCH", "DELETE", NULL};
@@ -1492,6 +1591,46 @@ const struct mcp_tool looker_tools[] = {
         .run = lk_handler_generic,
         .binding = &binding_trigger_project_ci_run,
         .hints = MCP_OPEN_WORLD,
+    },
+    {
+        .name = "provision_user",
+        .title = "Set up a user",
+        .description = "Sets up a person completely: user, e-mail login, roles, groups, attribute values, and the e-mail in which Looker asks for a password. Who has the address already is kept and given what is missing; roles and groups are added, never taken away, so it can be called again after a failure. Everything is checked before anything is changed. For the bare account use create_user.\n\nReturns {user_id, email, created, outcome, steps, changed, left_to_do}.",
+        .group = &looker_groups[5],
+        .input_schema = schema_provision_user,
+        .args = &looker_provision_user_args_type,
+        .run = lk_handler_provision_user,
+        .hints = MCP_OPEN_WORLD,
+    },
+    {
+        .name = "grant_access",
+        .title = "Give a role to a user or group",
+        .description = "Gives one role to one user or group. Everybody who has the role keeps it: the members are read, one is added, and the list is read again after writing. A principal that has the role already is left alone. For all roles of one user at once use set_user_roles; to take a role away, revoke_access. With dry_run it only says what would happen.\n\nReturns {role, principal, outcome, steps, changed, left_to_do}.",
+        .group = &looker_groups[5],
+        .input_schema = schema_grant_access,
+        .args = &looker_grant_access_args_type,
+        .run = lk_handler_grant_access,
+        .hints = MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "revoke_access",
+        .title = "Take a role from a user or group",
+        .description = "Takes one role from one user or group; everybody else keeps it, and the list is read again after writing. The mirror of grant_access. A user who has the role through a group keeps it there: left_to_do says so. To shut a user out altogether use offboard_user. With dry_run it only says what would happen.\n\nReturns {role, principal, outcome, steps, changed, left_to_do}.",
+        .group = &looker_groups[5],
+        .input_schema = schema_revoke_access,
+        .args = &looker_revoke_access_args_type,
+        .run = lk_handler_revoke_access,
+        .hints = MCP_DESTRUCTIVE | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "rotate_api_credentials",
+        .title = "Rotate API credentials",
+        .description = "Creates new API credentials for a user and then, if delete_previous_id is given, deletes those; never the other way round. Credentials that this server itself logs in with are not deleted. Each call creates new ones: after a failure look at left_to_do first.\n\nReturns {credentials: {id, client_id, client_secret}, outcome, steps, changed, left_to_do}. The client_secret is a secret and is shown this once only.",
+        .group = &looker_groups[5],
+        .input_schema = schema_rotate_api_credentials,
+        .args = &looker_rotate_api_credentials_args_type,
+        .run = lk_handler_rotate_api_credentials,
+        .hints = MCP_DESTRUCTIVE | MCP_OPEN_WORLD,
     },
     {
         .name = "search_operations",

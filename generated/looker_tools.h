@@ -8,7 +8,7 @@
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/query.yaml sha256 370302f30626f96b2da17f85a455c3343703c33d60d20c8647dda2aaab68150e
  *   spec/tools/schema.yaml sha256 6628b425a2b294c668e5dcd9e63ff5dc5be9aea9c3952784a35182237bc17036
- *   spec/tools/workflows.yaml sha256 aec224f4ac4da93d4f26d82f021432e4b6c438fbedec6c3649edaa28a0fdb671
+ *   spec/tools/workflows.yaml sha256 9a9ece8641d5b7f54594ca2c11b2f1cf51d5edb8048a6161d68c352a12014ca3
  */
 /* clang-format off */
 /*
@@ -22,7 +22,7 @@
 
 enum {
     LOOKER_GROUP_COUNT = 7,
-    LOOKER_TOOL_COUNT = 34
+    LOOKER_TOOL_COUNT = 38
 };
 
 extern const struct mcp_group looker_groups[];
@@ -39,14 +39,18 @@ mcp_tool_fn lk_handler_get_query_history;
 mcp_tool_fn lk_handler_get_schedule_history;
 mcp_tool_fn lk_handler_get_session;
 mcp_tool_fn lk_handler_get_user_activity_log;
+mcp_tool_fn lk_handler_grant_access;
 mcp_tool_fn lk_handler_list_active_sessions;
 mcp_tool_fn lk_handler_list_dimensions;
 mcp_tool_fn lk_handler_list_measures;
 mcp_tool_fn lk_handler_list_models;
 mcp_tool_fn lk_handler_list_tables;
+mcp_tool_fn lk_handler_provision_user;
 mcp_tool_fn lk_handler_query;
 mcp_tool_fn lk_handler_query_sql;
 mcp_tool_fn lk_handler_query_url;
+mcp_tool_fn lk_handler_revoke_access;
+mcp_tool_fn lk_handler_rotate_api_credentials;
 mcp_tool_fn lk_handler_run_dashboard;
 mcp_tool_fn lk_handler_run_look;
 mcp_tool_fn lk_handler_run_query;
@@ -399,6 +403,47 @@ struct looker_trigger_project_ci_run_args {
     struct lk_string suite_id;
 };
 extern const struct lk_type looker_trigger_project_ci_run_args_type;
+
+/* provision_user */
+struct looker_provision_user_args {
+    struct lk_string email;
+    struct lk_string first_name;
+    struct lk_string last_name;
+    struct lk_string_list role_ids;
+    struct lk_string_list group_ids;
+    struct lk_json user_attribute_values;
+    struct lk_boolean send_invite;
+    struct lk_string locale;
+    struct lk_string home_folder_id;
+    struct lk_boolean dry_run;
+};
+extern const struct lk_type looker_provision_user_args_type;
+
+/* grant_access */
+struct looker_grant_access_args {
+    struct lk_string principal_type;
+    struct lk_string principal_id;
+    struct lk_string role_id;
+    struct lk_boolean dry_run;
+};
+extern const struct lk_type looker_grant_access_args_type;
+
+/* revoke_access */
+struct looker_revoke_access_args {
+    struct lk_string principal_type;
+    struct lk_string principal_id;
+    struct lk_string role_id;
+    struct lk_boolean dry_run;
+};
+extern const struct lk_type looker_revoke_access_args_type;
+
+/* rotate_api_credentials */
+struct looker_rotate_api_credentials_args {
+    struct lk_string user_id;
+    struct lk_string delete_previous_id;
+    struct lk_boolean dry_run;
+};
+extern const struct lk_type looker_rotate_api_credentials_args_type;
 
 /* search_operations */
 struct looker_search_operations_args {

@@ -103,50 +103,33 @@ def looker_says_why(got: Got) -> None:
     assert got.answer["detail"] == "Unknown field history.runtime"
 
 
-SESSION = {
-    "id": "31",
-    "created_at": "2026-01-05T10:00:00.000+00:00",
-    "browser": "Firefox",
-    "ip_address": "192.0.2.7",
-    "city": None,
-}
-USERS = [
-    {"id": "2", "email": "ada@example.com", "sessions": [{"id": "30"}]},
-    {"id": "3", "email": "grace@example.com", "sessions": [SESSION]},
-]
-SESSION_RULES = [
-    {"operation": "search_users", "status": 200, "body": USERS},
-    {"operation": "user_session", "status": 200, "body": SESSION},
-    {"operation": "delete_user_session", "status": 204},
-]
-GRACES = {
-    "id": "31",
-    "user_id": "3",
-    "created_at": "2026-01-05T10:00:00.000+00:00",
-    "ip_address": "192.0.2.7",
-    "browser": "Firefox",
-}
-
-
 def sessions_of_two(got: Got) -> None:
-    assert got.sent("search_users")["query"] == "fields=id%2Cemail%2Csessions&limit=2&offset=2&sorts=id"
-    assert got.answer["users_looked_at"] == 2 and got.answer["next_offset"] == 4
-    assert got.items[0] == {"id": "30", "user_id": "2", "email": "ada@example.com"}
-    assert got.items[1] == {**GRACES, "email": "grace@example.com"}
+    assert got.sent("search_users")["query"] == "fields=id%2Cemail%2Csessions&limit=2&offset=1&sorts=id"
+    assert got.answer["users_looked_at"] == 2 and got.answer["next_offset"] == 3
+    assert column(got, "id") == ["201", "202", "301"] and column(got, "user_id") == ["2", "2", "3"]
+    assert got.items[2]["email"] == "grace@example.com" and got.items[2]["ip_address"] == "192.0.2.7"
+
+
+def all_sessions(got: Got) -> None:
+    assert column(got, "id") == ["1", "201", "202", "301"] and "next_offset" not in got.answer
 
 
 def found_and_shown(got: Got) -> None:
-    assert got.answer == GRACES
-    assert got.sent("user_session")["path"].endswith("/users/3/sessions/31")
+    assert (got.answer["id"], got.answer["user_id"], got.answer["browser"]) == ("301", "3", "Firefox")
+    assert got.sent("user_session")["path"].endswith("/users/3/sessions/301")
 
 
 def found_and_ended(got: Got) -> None:
-    assert got.answer == {"ok": True, "session_id": "31", "user_id": "3"}
-    assert got.sent("delete_user_session")["path"].endswith("/users/3/sessions/31")
+    assert got.answer == {"ok": True, "session_id": "202", "user_id": "2"}
+    assert got.sent("delete_user_session")["path"].endswith("/users/2/sessions/202")
+
+
+def only_the_other_is_left(got: Got) -> None:
+    assert column(got, "id") == ["201"] and got.operations == ["all_user_sessions"]
 
 
 def nobodys(got: Got) -> None:
-    assert "none of the 2 users" in got.answer["error"] and "list_active_sessions" in got.answer["error"]
+    assert "has a session \"77\"" in got.answer["error"] and "list_active_sessions" in got.answer["error"]
     assert got.operations == ["search_users"]
 
 
@@ -270,15 +253,20 @@ CASES = [
         lambda got: column(got, "query_task_id").index("running-longer"),
         before=[("kill_query", {"query_task_id": "running-short"})],
     ),
-    Case("list_active_sessions", {}, lambda got: got.answer["users_looked_at"]),
-    Case("list_active_sessions", {"limit": 2, "offset": 2}, sessions_of_two, rules=SESSION_RULES),
-    Case("list_active_sessions", {"user_id": "3"}, lambda got: got.sent("all_user_sessions")),
-    Case("get_session", {"session_id": "31"}, found_and_shown, rules=SESSION_RULES),
-    Case("get_session", {"session_id": "77"}, nobodys, rules=SESSION_RULES, fails=True),
-    Case("get_session", {"session_id": "1", "user_id": "3"}, lambda got: got.answer["user_id"].index("3")),
-    Case("terminate_session", {"session_id": "31"}, found_and_ended, rules=SESSION_RULES),
-    Case("terminate_session", {"session_id": "77"}, nobodys, rules=SESSION_RULES, fails=True),
-    Case("terminate_session", {"session_id": "1", "user_id": "3"}, lambda got: got.sent("delete_user_session")),
+    Case("list_active_sessions", {}, all_sessions),
+    Case("list_active_sessions", {"limit": 2, "offset": 1}, sessions_of_two),
+    Case("get_session", {"session_id": "301"}, found_and_shown),
+    Case("get_session", {"session_id": 301, "user_id": 3}, found_and_shown),
+    Case("get_session", {"session_id": "77"}, nobodys, fails=True),
+    Case("terminate_session", {"session_id": "202"}, found_and_ended),
+    Case("terminate_session", {"session_id": "202", "user_id": "2"}, found_and_ended),
+    Case("terminate_session", {"session_id": "77"}, nobodys, fails=True),
+    Case(
+        "list_active_sessions",
+        {"user_id": "2"},
+        only_the_other_is_left,
+        before=[("terminate_session", {"session_id": "202"})],
+    ),
     Case("list_project_ci_runs", CI, unlisted, fails=True),
     Case("list_project_ci_runs", CI, both_runs, rules=CI_RUNS),
     Case("list_project_ci_runs", {**CI, "limit": 1, "offset": 1}, second_run, rules=CI_RUNS),
