@@ -4,10 +4,10 @@
  *   spec/overlay.yaml sha256 d4423e420216d404645dd83446cba3fbc03ef2ceb8ff0a84ba63c834d4888a4d
  *   spec/tools/api.yaml sha256 5c947691e2522feb73484eec9cf2b685ec840d9f31fc383d9109e21559783677
  *   spec/tools/audit.yaml sha256 06881738edd3da0809a12efced4c5ad0eaa38deb4dd67ee1b41b580ff95ef979
- *   spec/tools/explore.yaml sha256 6b5321eba4ff8fe5db37f0cd9babde595534565cfd33b8274626311f72d8d24c
+ *   spec/tools/explore.yaml sha256 d91f72a3cc6c776072d8ca28e213982d3b52e79049819c263b02c5ea9a6d2e72
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
- *   spec/tools/query.yaml sha256 370302f30626f96b2da17f85a455c3343703c33d60d20c8647dda2aaab68150e
- *   spec/tools/schema.yaml sha256 6628b425a2b294c668e5dcd9e63ff5dc5be9aea9c3952784a35182237bc17036
+ *   spec/tools/query.yaml sha256 0d41bc765eb01aa7dae2d051909f935d87fec478c049c504c7725e9e5fc04416
+ *   spec/tools/schema.yaml sha256 b86b84a0fd7d36a04a7759dd184cc671f10c1baed8613c147abc5e8464eced5b
  *   spec/tools/workflows.yaml sha256 9a9ece8641d5b7f54594ca2c11b2f1cf51d5edb8048a6161d68c352a12014ca3
  */
 /* clang-format off */
@@ -246,10 +246,10 @@ static const struct lk_binding binding_list_connections = {
 /* ---- query ---- */
 static const struct lk_rule rule_query_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
 static const struct lk_rule rule_query_args_apply_formatting = {.default_json = "false"};
-static const struct lk_rule rule_query_args_branch = {.unavailable = "queries run against production LookML"};
+static const struct lk_rule rule_query_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_query_args_cache = {.default_json = "true"};
 static const struct lk_rule rule_query_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
-static const struct lk_rule rule_query_args_dev_mode = {.default_json = "false", .unavailable = "queries run against production LookML"};
+static const struct lk_rule rule_query_args_dev_mode = {.default_json = "false"};
 static const struct lk_rule rule_query_args_dynamic_fields = {.max_length = 100000};
 static const char *const rule_query_args_fields_aliases[] = {"dimensions", "measures", "columns", NULL};
 static const struct lk_rule rule_query_args_fields = {.aliases = rule_query_args_fields_aliases, .min_items = 1, .max_items = 500};
@@ -271,6 +271,7 @@ static const struct lk_rule rule_query_args_share_url = {.default_json = "false"
 static const char *const rule_query_args_sorts_aliases[] = {"order_by", NULL};
 static const struct lk_rule rule_query_args_sorts = {.aliases = rule_query_args_sorts_aliases, .max_items = 50};
 static const struct lk_rule rule_query_args_subtotals = {.max_items = 50};
+static const struct lk_rule rule_query_args_validate = {.default_json = "true"};
 static const char *const rule_query_args_view_aliases[] = {"explore", "explore_name", NULL};
 static const struct lk_rule rule_query_args_view = {.aliases = rule_query_args_view_aliases, .min_length = 1, .max_length = 255};
 static const struct lk_field query_args_fields[] = {
@@ -297,6 +298,7 @@ static const struct lk_field query_args_fields[] = {
     F(query_args, sorts, "sorts", STRING, L, &rule_query_args_sorts),
     F(query_args, subtotals, "subtotals", STRING, L, &rule_query_args_subtotals),
     F(query_args, total, "total", BOOLEAN, 0, NULL),
+    F(query_args, validate, "validate", BOOLEAN, 0, &rule_query_args_validate),
     F(query_args, view, "view", STRING, Q, &rule_query_args_view),
 };
 TYPE(query_args, "query", query_args_fields);
@@ -321,14 +323,16 @@ static const char schema_query[] =
     "\"apply_formatting\":{\"type\":\"boolean\",\"description\":\"\\\"$1,200\\\" instead of 1200.\",\"default\":false},"
     "\"server_table_calcs\":{\"type\":\"boolean\",\"description\":\"Compute table calculations.\",\"default\":false},"
     "\"cache\":{\"type\":\"boolean\",\"description\":\"false: not from the cache.\",\"default\":true},"
-    "\"share_url\":{\"type\":\"boolean\",\"description\":\"Also return a link to the query.\",\"default\":false}"
+    "\"share_url\":{\"type\":\"boolean\",\"description\":\"Also return a link to the query.\",\"default\":false},"
+    "\"validate\":{\"type\":\"boolean\",\"description\":\"Check field names first; false: leave it to Looker.\",\"default\":true},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Use the LookML of the dev workspace.\",\"default\":false}"
     "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
 
 /* ---- query_sql ---- */
 static const struct lk_rule rule_query_sql_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
-static const struct lk_rule rule_query_sql_args_branch = {.unavailable = "queries run against production LookML"};
+static const struct lk_rule rule_query_sql_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_query_sql_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
-static const struct lk_rule rule_query_sql_args_dev_mode = {.default_json = "false", .unavailable = "queries run against production LookML"};
+static const struct lk_rule rule_query_sql_args_dev_mode = {.default_json = "false"};
 static const struct lk_rule rule_query_sql_args_dynamic_fields = {.max_length = 100000};
 static const char *const rule_query_sql_args_fields_aliases[] = {"dimensions", "measures", "columns", NULL};
 static const struct lk_rule rule_query_sql_args_fields = {.aliases = rule_query_sql_args_fields_aliases, .min_items = 1, .max_items = 500};
@@ -345,6 +349,7 @@ static const struct lk_rule rule_query_sql_args_row_total = {.values = rule_quer
 static const char *const rule_query_sql_args_sorts_aliases[] = {"order_by", NULL};
 static const struct lk_rule rule_query_sql_args_sorts = {.aliases = rule_query_sql_args_sorts_aliases, .max_items = 50};
 static const struct lk_rule rule_query_sql_args_subtotals = {.max_items = 50};
+static const struct lk_rule rule_query_sql_args_validate = {.default_json = "true"};
 static const char *const rule_query_sql_args_view_aliases[] = {"explore", "explore_name", NULL};
 static const struct lk_rule rule_query_sql_args_view = {.aliases = rule_query_sql_args_view_aliases, .min_length = 1, .max_length = 255};
 static const struct lk_field query_sql_args_fields[] = {
@@ -366,6 +371,7 @@ static const struct lk_field query_sql_args_fields[] = {
     F(query_sql_args, sorts, "sorts", STRING, L, &rule_query_sql_args_sorts),
     F(query_sql_args, subtotals, "subtotals", STRING, L, &rule_query_sql_args_subtotals),
     F(query_sql_args, total, "total", BOOLEAN, 0, NULL),
+    F(query_sql_args, validate, "validate", BOOLEAN, 0, &rule_query_sql_args_validate),
     F(query_sql_args, view, "view", STRING, Q, &rule_query_sql_args_view),
 };
 TYPE(query_sql_args, "query_sql", query_sql_args_fields);
@@ -385,16 +391,18 @@ static const char schema_query_sql[] =
     "\"row_total\":{\"type\":\"string\",\"enum\":[\"right\",\"left\"]},"
     "\"subtotals\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
     "\"query_timezone\":{\"type\":\"string\"},"
-    "\"dynamic_fields\":{\"type\":\"string\"}"
+    "\"dynamic_fields\":{\"type\":\"string\"},"
+    "\"validate\":{\"type\":\"boolean\",\"default\":true},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false}"
     "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
 
 /* ---- run_query ---- */
 static const struct lk_rule rule_run_query_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
 static const struct lk_rule rule_run_query_args_apply_formatting = {.default_json = "false"};
 static const struct lk_rule rule_run_query_args_apply_vis = {.default_json = "false"};
-static const struct lk_rule rule_run_query_args_branch = {.unavailable = "queries run against production LookML"};
+static const struct lk_rule rule_run_query_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_run_query_args_cache = {.default_json = "true"};
-static const struct lk_rule rule_run_query_args_dev_mode = {.default_json = "false", .unavailable = "queries run against production LookML"};
+static const struct lk_rule rule_run_query_args_dev_mode = {.default_json = "false"};
 static const struct lk_rule rule_run_query_args_limit = {.min = 1, .has_min = true};
 static const struct lk_rule rule_run_query_args_project_id = {.unavailable = "it only goes with branch"};
 static const char *const rule_run_query_args_query_id_aliases[] = {"id", "slug", NULL};
@@ -425,16 +433,17 @@ static const char schema_run_query[] =
     "\"apply_formatting\":{\"type\":\"boolean\",\"description\":\"\\\"$1,200\\\" instead of 1200.\",\"default\":false},"
     "\"apply_vis\":{\"type\":\"boolean\",\"description\":\"Apply the visualization's settings.\",\"default\":false},"
     "\"server_table_calcs\":{\"type\":\"boolean\",\"description\":\"Compute table calculations.\",\"default\":false},"
-    "\"cache\":{\"type\":\"boolean\",\"description\":\"false: not from the cache.\",\"default\":true}"
+    "\"cache\":{\"type\":\"boolean\",\"description\":\"false: not from the cache.\",\"default\":true},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false}"
     "},\"required\":[\"query_id\"],\"additionalProperties\":false}";
 
 /* ---- run_look ---- */
 static const struct lk_rule rule_run_look_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
 static const struct lk_rule rule_run_look_args_apply_formatting = {.default_json = "false"};
 static const struct lk_rule rule_run_look_args_apply_vis = {.default_json = "false"};
-static const struct lk_rule rule_run_look_args_branch = {.unavailable = "queries run against production LookML"};
+static const struct lk_rule rule_run_look_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_run_look_args_cache = {.default_json = "true"};
-static const struct lk_rule rule_run_look_args_dev_mode = {.default_json = "false", .unavailable = "queries run against production LookML"};
+static const struct lk_rule rule_run_look_args_dev_mode = {.default_json = "false"};
 static const struct lk_rule rule_run_look_args_limit = {.min = 1, .has_min = true};
 static const char *const rule_run_look_args_look_id_aliases[] = {"id", NULL};
 static const struct lk_rule rule_run_look_args_look_id = {.aliases = rule_run_look_args_look_id_aliases, .min_length = 1, .max_length = 255};
@@ -462,7 +471,8 @@ static const char schema_run_look[] =
     "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most; left out: the saved limit.\"},"
     "\"apply_formatting\":{\"type\":\"boolean\",\"description\":\"\\\"$1,200\\\" instead of 1200.\",\"default\":false},"
     "\"apply_vis\":{\"type\":\"boolean\",\"description\":\"Apply the visualization's settings.\",\"default\":false},"
-    "\"cache\":{\"type\":\"boolean\",\"description\":\"false: not from the cache.\",\"default\":true}"
+    "\"cache\":{\"type\":\"boolean\",\"description\":\"false: not from the cache.\",\"default\":true},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false}"
     "},\"required\":[\"look_id\"],\"additionalProperties\":false}";
 
 /* ---- run_dashboard ---- */
@@ -488,9 +498,9 @@ static const char schema_run_dashboard[] =
 
 /* ---- query_url ---- */
 static const struct lk_rule rule_query_url_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
-static const struct lk_rule rule_query_url_args_branch = {.unavailable = "queries run against production LookML"};
+static const struct lk_rule rule_query_url_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_query_url_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
-static const struct lk_rule rule_query_url_args_dev_mode = {.default_json = "false", .unavailable = "queries run against production LookML"};
+static const struct lk_rule rule_query_url_args_dev_mode = {.default_json = "false"};
 static const struct lk_rule rule_query_url_args_dynamic_fields = {.max_length = 100000};
 static const char *const rule_query_url_args_fields_aliases[] = {"dimensions", "measures", "columns", NULL};
 static const struct lk_rule rule_query_url_args_fields = {.aliases = rule_query_url_args_fields_aliases, .min_items = 1, .max_items = 500};
@@ -507,6 +517,7 @@ static const struct lk_rule rule_query_url_args_row_total = {.values = rule_quer
 static const char *const rule_query_url_args_sorts_aliases[] = {"order_by", NULL};
 static const struct lk_rule rule_query_url_args_sorts = {.aliases = rule_query_url_args_sorts_aliases, .max_items = 50};
 static const struct lk_rule rule_query_url_args_subtotals = {.max_items = 50};
+static const struct lk_rule rule_query_url_args_validate = {.default_json = "true"};
 static const char *const rule_query_url_args_view_aliases[] = {"explore", "explore_name", NULL};
 static const struct lk_rule rule_query_url_args_view = {.aliases = rule_query_url_args_view_aliases, .min_length = 1, .max_length = 255};
 static const struct lk_field query_url_args_fields[] = {
@@ -528,6 +539,7 @@ static const struct lk_field query_url_args_fields[] = {
     F(query_url_args, sorts, "sorts", STRING, L, &rule_query_url_args_sorts),
     F(query_url_args, subtotals, "subtotals", STRING, L, &rule_query_url_args_subtotals),
     F(query_url_args, total, "total", BOOLEAN, 0, NULL),
+    F(query_url_args, validate, "validate", BOOLEAN, 0, &rule_query_url_args_validate),
     F(query_url_args, view, "view", STRING, Q, &rule_query_url_args_view),
 };
 TYPE(query_url_args, "query_url", query_url_args_fields);
@@ -547,7 +559,9 @@ static const char schema_query_url[] =
     "\"row_total\":{\"type\":\"string\",\"enum\":[\"right\",\"left\"]},"
     "\"subtotals\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
     "\"query_timezone\":{\"type\":\"string\"},"
-    "\"dynamic_fields\":{\"type\":\"string\"}"
+    "\"dynamic_fields\":{\"type\":\"string\"},"
+    "\"validate\":{\"type\":\"boolean\",\"default\":true},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false}"
     "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
 
 /* ---- search_content ---- */
@@ -1326,7 +1340,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "list_connections",
         .title = "List connections",
-        .description = "Lists the database connections: the names that list_databases, list_schemas, list_tables and list_columns take. Not needed for querying. Hosts and credentials are never shown.\n\nReturns {count, total, items: [{name, dialect_name, database, schema, …}], next_offset?}.",
+        .description = "Lists the database connections: the names that list_databases, list_schemas, list_tables and list_columns take. Hosts and credentials are never shown.\n\nReturns {count, total, items: [{name, dialect_name, database, schema, …}], next_offset?}.",
         .group = &looker_groups[0],
         .input_schema = schema_list_connections,
         .args = &looker_list_connections_args_type,
@@ -1439,7 +1453,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "list_columns",
         .title = "List columns",
-        .description = "Lists columns with their types in the database and in LookML. Give schema_name and table_name: without a table those of the whole schema are fetched, which is slow.\n\nReturns {count, total, items: [{schema_name, name, columns: [{name, data_type_database, data_type_looker, description}]}], next_offset?}, one item a table.",
+        .description = "Lists columns with their types in the database and in LookML. Without schema_name and table_name those of every table are fetched, which is slow.\n\nReturns {count, total, items: [{schema_name, name, columns: [{name, data_type_database, data_type_looker, description}]}], next_offset?}.",
         .group = &looker_groups[2],
         .input_schema = schema_list_columns,
         .args = &looker_list_columns_args_type,

@@ -4,10 +4,10 @@
  *   spec/overlay.yaml sha256 d4423e420216d404645dd83446cba3fbc03ef2ceb8ff0a84ba63c834d4888a4d
  *   spec/tools/api.yaml sha256 5c947691e2522feb73484eec9cf2b685ec840d9f31fc383d9109e21559783677
  *   spec/tools/audit.yaml sha256 06881738edd3da0809a12efced4c5ad0eaa38deb4dd67ee1b41b580ff95ef979
- *   spec/tools/explore.yaml sha256 6b5321eba4ff8fe5db37f0cd9babde595534565cfd33b8274626311f72d8d24c
+ *   spec/tools/explore.yaml sha256 d91f72a3cc6c776072d8ca28e213982d3b52e79049819c263b02c5ea9a6d2e72
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
- *   spec/tools/query.yaml sha256 370302f30626f96b2da17f85a455c3343703c33d60d20c8647dda2aaab68150e
- *   spec/tools/schema.yaml sha256 6628b425a2b294c668e5dcd9e63ff5dc5be9aea9c3952784a35182237bc17036
+ *   spec/tools/query.yaml sha256 0d41bc765eb01aa7dae2d051909f935d87fec478c049c504c7725e9e5fc04416
+ *   spec/tools/schema.yaml sha256 b86b84a0fd7d36a04a7759dd184cc671f10c1baed8613c147abc5e8464eced5b
  *   spec/tools/workflows.yaml sha256 9a9ece8641d5b7f54594ca2c11b2f1cf51d5edb8048a6161d68c352a12014ca3
  */
 /* clang-format off */
@@ -142,6 +142,7 @@ struct looker_query_args {
     struct lk_boolean server_table_calcs;
     struct lk_boolean cache;
     struct lk_boolean share_url;
+    struct lk_boolean validate;
     struct lk_boolean dev_mode;
     struct lk_string branch;
     struct lk_string project_id;
@@ -166,6 +167,7 @@ struct looker_query_sql_args {
     struct lk_string_list subtotals;
     struct lk_string query_timezone;
     struct lk_string dynamic_fields;
+    struct lk_boolean validate;
     struct lk_boolean dev_mode;
     struct lk_string branch;
     struct lk_string project_id;
@@ -230,6 +232,7 @@ struct looker_query_url_args {
     struct lk_string_list subtotals;
     struct lk_string query_timezone;
     struct lk_string dynamic_fields;
+    struct lk_boolean validate;
     struct lk_boolean dev_mode;
     struct lk_string branch;
     struct lk_string project_id;

@@ -4,6 +4,7 @@
  */
 #include "worker.h"
 
+#include "handlers/query/known.h"
 #include "looker_ops.h"
 #include "rt/co.h"
 #include "transport/http.h"
@@ -80,6 +81,7 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .loop = worker->loop,
         .api = worker->api,
         .log = &worker->log,
+        .known = lk_known_new(),
         .max_rows = config->max_rows,
         .max_answer_bytes = (size_t)config->max_answer_bytes,
         .client_id = config->client_id,
@@ -119,6 +121,7 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
 void lk_worker_clean_up(struct lk_worker *worker)
 {
     mcp_server_free(worker->mcp);
+    lk_known_free(worker->tools.known);
     lk_api_free(worker->api);
     lk_http_free(worker->http);
     lk_loop_free(worker->loop);

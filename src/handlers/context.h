@@ -15,10 +15,13 @@
     ((size_t)100 * 1000) /* about 25,000 tokens: clients cut there */
 #define LK_DEFAULT_PARALLEL 8
 
+struct lk_known; /* handlers/query/known.h */
+
 struct lk_tool_context {
     struct lk_loop *loop;
     struct lk_api *api;
     const struct lk_log *log;
+    struct lk_known *known;          /* fields that explores have; NULL: none is remembered */
     int64_t max_rows;                /* LOOKER_MAX_ROWS: of one query; 0: LK_DEFAULT_MAX_ROWS */
     size_t max_answer_bytes;         /* LOOKER_MAX_ANSWER_BYTES: rows and list items stop there;
                                         0: LK_DEFAULT_MAX_ANSWER_BYTES */

@@ -177,10 +177,10 @@ def test_a_number_is_taken_for_an_id(server: Any) -> None:
 
 
 def test_identity_arguments_are_refused_until_they_work(server: Any) -> None:
-    for extra in ({"act_as_user": "1"}, {"dev_mode": True}, {"branch": "x", "project_id": "y"}):
+    for extra in ({"act_as_user": "1"}, {"branch": "x", "project_id": "y"}):
         error = server.failure("query", {**GOOD_QUERY, **extra})["error"]
         assert next(iter(extra)) in error
-    assert server.answer("query", {**GOOD_QUERY, "dev_mode": False})
+    assert server.answer("query", {**GOOD_QUERY, "limit": 1})
 
 
 def test_100_mb_on_stdio(stdio: Any) -> None:

@@ -35,7 +35,7 @@ static int64_t saved_limit(struct lk_arena *arena, struct lk_str query)
     return limit;
 }
 
-static bool find_query(struct mcp_call *call, struct lk_str id, struct lk_str *ret_query,
+static bool find_query(struct mcp_call *call, struct lk_str id, bool dev, struct lk_str *ret_query,
                        struct lk_error *err)
 {
     struct looker_query_params by_id = {
@@ -47,8 +47,10 @@ static bool find_query(struct mcp_call *call, struct lk_str id, struct lk_str *r
         .fields = lk_string(LK_STR(QUERY_FIELDS)),
     };
 
-    return lk_ask(lk_tool_context(call)->api, mcp_call_arena(call),
-                  is_number(id) ? looker_query(&by_id) : looker_query_for_slug(&by_slug),
+    struct lk_api_request request =
+        is_number(id) ? looker_query(&by_id) : looker_query_for_slug(&by_slug);
+
+    return lk_ask(lk_tool_context(call)->api, mcp_call_arena(call), lk_in_dev(request, dev),
                   LK_JSON_OBJECT, ret_query, err) ||
            lk_explain_status(err, 404,
                              "there is no query with this id or slug, or no access to it: query_id "
@@ -80,11 +82,12 @@ bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_er
     const struct looker_run_query_args *args = args_;
     const struct lk_tool_context *context = lk_tool_context(call);
     struct lk_arena *arena = mcp_call_arena(call);
+    bool dev = lk_is_true(args->dev_mode);
     struct lk_str query;
     struct lk_api_answer answer;
 
     /* 1. The saved query. */
-    if (!find_query(call, args->query_id.value, &query, err))
+    if (!find_query(call, args->query_id.value, dev, &query, err))
         return false;
     struct lk_rows_limit limit =
         lk_rows_limit(lk_tool_max_rows(context), args->limit.value, saved_limit(arena, query));
@@ -95,7 +98,8 @@ bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_er
                        &params);
     params.query_id = lk_string(lk_json_get_string(arena, query, LK_STR("id")));
     params.limit = lk_integer(limit.applied);
-    if (!lk_api_call(context->api, arena, looker_run_query(&params), &answer, err) ||
+    if (!lk_api_call(context->api, arena, lk_in_dev(looker_run_query(&params), dev), &answer,
+                     err) ||
         !lk_rows_check(arena, &answer, args->result_format.value, err))
         return false;
     return write_result(call, "query", query, NULL, &answer, args->result_format.value, &limit,
@@ -119,6 +123,7 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
     const struct looker_run_look_args *args = args_;
     const struct lk_tool_context *context = lk_tool_context(call);
     struct lk_arena *arena = mcp_call_arena(call);
+    bool dev = lk_is_true(args->dev_mode);
     struct lk_str look, query = {0};
     struct lk_api_answer answer;
 
@@ -127,7 +132,8 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
         .look_id = args->look_id,
         .fields = lk_string(LK_STR("id,title,description,folder,query")),
     };
-    if (!lk_ask(context->api, arena, looker_look(&find), LK_JSON_OBJECT, &look, err))
+    if (!lk_ask(context->api, arena, lk_in_dev(looker_look(&find), dev), LK_JSON_OBJECT, &look,
+                err))
         return lk_explain_status(err, 404,
                                  "there is no Look with this id, or no access to it: "
                                  "search_content finds Looks by title");
@@ -140,7 +146,7 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
     lk_bind_same_names(arena, &looker_run_look_args_type, args, &looker_run_look_params_type,
                        &params);
     params.limit = lk_integer(limit.applied);
-    if (!lk_api_call(context->api, arena, looker_run_look(&params), &answer, err) ||
+    if (!lk_api_call(context->api, arena, lk_in_dev(looker_run_look(&params), dev), &answer, err) ||
         !lk_rows_check(arena, &answer, args->result_format.value, err))
         return false;
     return write_result(call, "look", look, &look_projection, &answer, args->result_format.value,

@@ -47,6 +47,7 @@ static struct lk_loop *fake_loop;
 static struct fake_script fake_scripts[FAKE_MAX];
 static size_t fake_n_scripts;
 static char *fake_requests[FAKE_MAX];
+static bool fake_in_dev[FAKE_MAX]; /* of each request: that it goes to the dev workspace */
 static size_t fake_n_requests;
 static unsigned fake_in_flight, fake_most_in_flight, fake_delay_ms;
 static struct lk_tool_context fake_context;
@@ -113,6 +114,7 @@ bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_reque
     struct lk_str line =
         lk_arena_printf(fake_arena, "%s %s%s%.*s", lk_method_name(request.op->method), wire.url,
                         wire.body.len > 0 ? " " : "", LK_STR_ARG(wire.body));
+    fake_in_dev[fake_n_requests] = request.dev || request.op->needs_dev;
     fake_requests[fake_n_requests++] = (char *)(uintptr_t)lk_arena_cstr(fake_arena, line);
     snprintf(route, sizeof(route), "%s %.*s", lk_method_name(request.op->method),
              (int)strcspn(wire.url, "?"), wire.url);
@@ -144,6 +146,13 @@ bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_reque
     if (script->media == LK_MEDIA_JSON)
         assert_true(lk_json_check(ret_answer->body, LK_JSON_MAX_DEPTH, 0, NULL));
     return true;
+}
+
+bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
+                        uint64_t timeout_ms, struct lk_api_answer *ret_answer, struct lk_error *err)
+{
+    (void)timeout_ms;
+    return lk_api_call(api, arena, request, ret_answer, err);
 }
 
 /* ---- mcp/tool.h ---- */

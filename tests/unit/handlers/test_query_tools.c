@@ -3,7 +3,8 @@
  */
 #include "fake_looker.h"
 
-#define ASK "{\"model\":\"m\",\"view\":\"v\",\"fields\":[\"v.a\",\"v.n\"]"
+/* Names are judged in test_validate.c. */
+#define ASK "{\"validate\":false,\"model\":\"m\",\"view\":\"v\",\"fields\":[\"v.a\",\"v.n\"]"
 
 static void test_query(void **state)
 {
@@ -223,11 +224,11 @@ static void test_what_comes_later_is_refused(void **state)
 {
     static const char *const tools[] = {"query", "query_sql", "query_url"};
     static const char *const wrong[] = {"\"act_as_user\":\"a@example.com\"", "\"branch\":\"b\"",
-                                        "\"dev_mode\":true", "\"project_id\":\"p\""};
+                                        "\"project_id\":\"p\""};
     char arguments[200];
 
     (void)state;
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 3; i++) {
         for (size_t t = 0; t < 3; t++) {
             snprintf(arguments, sizeof(arguments), ASK ",%s}", wrong[i]);
             const struct lk_error *err = refuse_tool(tools[t], arguments);
@@ -240,8 +241,44 @@ static void test_what_comes_later_is_refused(void **state)
         assert_int_equal(refuse_tool("run_look", arguments)->kind, LK_ERROR_UNSUPPORTED);
     }
     assert_int_equal(fake_n_requests, 0);
+}
+
+/* Every request of a call, and none of the next one. */
+static void test_dev_mode(void **state)
+{
+    static const struct {
+        const char *tool, *arguments;
+        size_t n_requests;
+    } cases[] = {
+        {"query", "{\"model\":\"m\",\"view\":\"v\",\"fields\":[\"v.a\"],\"share_url\":true", 3},
+        {"query_sql", "{\"model\":\"m\",\"view\":\"v\",\"fields\":[\"v.a\"]", 2},
+        {"query_url", "{\"model\":\"m\",\"view\":\"v\",\"fields\":[\"v.a\"]", 2},
+        {"run_query", "{\"query_id\":\"1\"", 2},
+        {"run_look", "{\"look_id\":\"1\"", 2},
+    };
+    char arguments[200];
+
+    (void)state;
+    fake_answers("GET /lookml_models/m/explores/v",
+                 "{\"fields\":{\"measures\":[{\"name\":\"v.a\"}]}}");
     fake_answers("POST /queries/run/json", "[]");
-    run_tool("query", ASK ",\"dev_mode\":false}");
+    fake_answers_text("POST /queries/run/sql", "SELECT 1");
+    fake_answers("POST /queries", "{\"id\":\"9\"}");
+    fake_answers("GET /queries/1", "{\"id\":\"1\"}");
+    fake_answers("GET /queries/1/run/json", "[]");
+    fake_answers("GET /looks/1", "{\"id\":\"1\"}");
+    fake_answers("GET /looks/1/run/json", "[]");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (int dev = 1; dev >= 0; dev--) {
+            fake_n_requests = 0;
+            snprintf(arguments, sizeof(arguments), "%s,\"dev_mode\":%s}", cases[i].arguments,
+                     dev ? "true" : "false");
+            run_tool(cases[i].tool, arguments);
+            assert_int_equal(fake_n_requests, cases[i].n_requests);
+            for (size_t r = 0; r < fake_n_requests; r++)
+                assert_int_equal(fake_in_dev[r], dev);
+        }
+    }
 }
 
 static void test_sql(void **state)
@@ -353,6 +390,7 @@ int main(void)
         TEST(test_share_url),
         TEST(test_dynamic_fields_must_be_a_list),
         TEST(test_what_comes_later_is_refused),
+        TEST(test_dev_mode),
         TEST(test_sql),
         TEST(test_url),
         TEST(test_saved_query),
