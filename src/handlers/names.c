@@ -10,16 +10,23 @@
 
 enum word { WORD_ARG, WORD_WHAT, WORD_TOOL, N_WORDS };
 
-/* In the order in which one comes from the other. */
+/* In the order in which one comes from the other. whole: it says which thing is meant, or in which
+ * one to look, so it narrows no list. */
 static const struct {
     const char *words[N_WORDS];
+    bool whole;
 } sources[] = {
-    {{"connection_name", "connection", "list_connections"}},
-    {{"database", "database", "list_databases"}},
-    {{"schema_name", "schema", "list_schemas"}},
-    {{"table_name", "table", "list_tables"}},
-    {{"table_filter", NULL, NULL}},
-    {{"query_task_id", "running query", "list_running_queries"}},
+    {{"connection_name", "connection", "list_connections"}, true},
+    {{"project_id", "project", "list_projects"}, true},
+    {{"branch_name", "branch", "list_git_branches"}, true},
+    {{"test_id", "test", "list_git_connection_tests"}, true},
+    {{"datagroup_id", "datagroup", "list_datagroups"}, true},
+    {{"file_id", "file", "list_project_files"}, false},
+    {{"database", "database", "list_databases"}, false},
+    {{"schema_name", "schema", "list_schemas"}, false},
+    {{"table_name", "table", "list_tables"}, false},
+    {{"table_filter", NULL, NULL}, false},
+    {{"query_task_id", "running query", "list_running_queries"}, true},
 };
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
 
@@ -31,15 +38,15 @@ static bool is_given(size_t source, const struct lk_type *type, const void *args
     return field != NULL && lk_field_presence(field, args) == LK_PRESENT;
 }
 
-/* "a, b and c": that word of those that were given, from the one at `first` on. Returns how many.
- */
+/* "a, b and c": that word of those that were given. Returns how many. */
 static size_t put_given(struct lk_buf *out, const struct lk_type *type, const void *args,
-                        size_t first, enum word word, const char *last)
+                        bool whole_too, enum word word, const char *last)
 {
     size_t given[N_SOURCES], n = 0;
 
-    for (size_t i = first; i < N_SOURCES; i++) {
-        if (is_given(i, type, args) && sources[i].words[word] != NULL)
+    for (size_t i = 0; i < N_SOURCES; i++) {
+        if (is_given(i, type, args) && sources[i].words[word] != NULL &&
+            (whole_too || !sources[i].whole))
             given[n++] = i;
     }
     for (size_t i = 0; i < n; i++)
@@ -53,7 +60,7 @@ static size_t put_given(struct lk_buf *out, const struct lk_type *type, const vo
 
 static void put_tools(struct lk_buf *out, const struct lk_type *type, const void *args)
 {
-    size_t n = put_given(out, type, args, 0, WORD_TOOL, " and ");
+    size_t n = put_given(out, type, args, true, WORD_TOOL, " and ");
 
     lk_buf_str(out, n > 1 ? LK_STR(" show") : LK_STR(" shows"));
 }
@@ -66,7 +73,7 @@ bool lk_names_explain(const struct lk_type *type, const void *args, struct lk_er
         return false;
     lk_buf_init(&words, MAX_WORDS_BYTES);
     lk_buf_lit(&words, "there is no such ");
-    if (put_given(&words, type, args, 0, WORD_WHAT, " or ") > 0) {
+    if (put_given(&words, type, args, true, WORD_WHAT, " or ") > 0) {
         lk_buf_lit(&words, ", or no access to it: ");
         put_tools(&words, type, args);
         lk_buf_lit(&words, " what there is");
@@ -82,7 +89,7 @@ void lk_names_write_hint(struct lk_json_writer *w, const struct lk_type *type, c
 
     lk_buf_init(&words, MAX_WORDS_BYTES);
     lk_buf_lit(&words, "nothing matches ");
-    if (put_given(&words, type, args, 1, WORD_ARG, " and ") > 0) {
+    if (put_given(&words, type, args, false, WORD_ARG, " and ") > 0) {
         lk_buf_lit(&words, "; ");
         put_tools(&words, type, args);
         lk_buf_lit(&words, " what there is");

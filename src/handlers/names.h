@@ -1,5 +1,5 @@
 /*
- * Where the names come from that the tools about databases take: said when a name was wrong or
+ * Where the names come from that tools take: said when a name was wrong or
  * nothing matched it.
  */
 #ifndef LK_HANDLERS_NAMES_H

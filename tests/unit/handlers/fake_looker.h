@@ -49,6 +49,7 @@ static size_t fake_n_scripts;
 static char *fake_requests[FAKE_MAX];
 static bool fake_in_dev[FAKE_MAX]; /* of each request: that it goes to the dev workspace */
 static size_t fake_n_requests;
+static uint64_t fake_timeout_ms; /* of the last call that had one of its own */
 static unsigned fake_in_flight, fake_most_in_flight, fake_delay_ms;
 static struct lk_tool_context fake_context;
 static struct lk_error fake_error;
@@ -151,7 +152,7 @@ bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_reque
 bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
                         uint64_t timeout_ms, struct lk_api_answer *ret_answer, struct lk_error *err)
 {
-    (void)timeout_ms;
+    fake_timeout_ms = timeout_ms;
     return lk_api_call(api, arena, request, ret_answer, err);
 }
 
