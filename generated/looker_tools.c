@@ -9,6 +9,7 @@
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 2f0a0a090e503b0434dabecf2c51b33be50b9cbfa341e181e19679c72663df22
  *   spec/tools/query.yaml sha256 0d41bc765eb01aa7dae2d051909f935d87fec478c049c504c7725e9e5fc04416
+ *   spec/tools/render.yaml sha256 3e675492f5f98f91ae6a32eef8d2acc9025333f1de71924be637993b20e93534
  *   spec/tools/schema.yaml sha256 b86b84a0fd7d36a04a7759dd184cc671f10c1baed8613c147abc5e8464eced5b
  *   spec/tools/workflows.yaml sha256 9a9ece8641d5b7f54594ca2c11b2f1cf51d5edb8048a6161d68c352a12014ca3
  */
@@ -68,6 +69,11 @@ const struct mcp_group looker_groups[] = {
     {
         .name = "git",
         .description = "Git of LookML projects: branches of the dev workspace, deploys to production, resets, deploy keys and tests of the connection to the remote.",
+        .on_by_default = false,
+    },
+    {
+        .name = "render",
+        .description = "Queries, Looks, dashboards and single tiles as PNG, JPEG or PDF.",
         .on_by_default = false,
     },
     {
@@ -2018,6 +2024,205 @@ static const struct lk_binding binding_run_git_connection_test = {
     .limit_arg = -1, .offset_arg = -1,
 };
 
+/* ---- render_query ---- */
+static const struct lk_rule rule_render_query_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_render_query_args_branch = {.unavailable = "the branch checked out in the dev workspace is used with dev_mode; switch_git_branch changes it"};
+static const struct lk_rule rule_render_query_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
+static const struct lk_rule rule_render_query_args_dev_mode = {.default_json = "false"};
+static const struct lk_rule rule_render_query_args_dynamic_fields = {.max_length = 100000};
+static const char *const rule_render_query_args_fields_aliases[] = {"dimensions", "measures", "columns", NULL};
+static const struct lk_rule rule_render_query_args_fields = {.aliases = rule_render_query_args_fields_aliases, .min_items = 1, .max_items = 500};
+static const struct lk_rule rule_render_query_args_fill_fields = {.max_items = 50};
+static const struct lk_rule rule_render_query_args_filter_expression = {.max_length = 20000};
+static const struct lk_rule rule_render_query_args_height = {.min = 1, .has_min = true, .max = 10000, .has_max = true};
+static const struct lk_rule rule_render_query_args_limit = {.default_json = "500", .min = 1, .has_min = true};
+static const struct lk_rule rule_render_query_args_max_wait_seconds = {.default_json = "120.0", .min = 0, .has_min = true, .max = 3600, .has_max = true};
+static const struct lk_rule rule_render_query_args_model = {.min_length = 1, .max_length = 255};
+static const struct lk_rule rule_render_query_args_pivots = {.max_items = 50};
+static const struct lk_rule rule_render_query_args_project_id = {.unavailable = "it only goes with branch"};
+static const char *const rule_render_query_args_query_timezone_aliases[] = {"timezone", NULL};
+static const struct lk_rule rule_render_query_args_query_timezone = {.aliases = rule_render_query_args_query_timezone_aliases, .max_length = 100};
+static const char *const rule_render_query_args_result_format_values[] = {"png", "jpg", NULL};
+static const char *const rule_render_query_args_result_format_aliases[] = {"format", NULL};
+static const struct lk_rule rule_render_query_args_result_format = {.values = rule_render_query_args_result_format_values, .aliases = rule_render_query_args_result_format_aliases, .default_json = "\"png\""};
+static const char *const rule_render_query_args_row_total_values[] = {"right", "left", NULL};
+static const struct lk_rule rule_render_query_args_row_total = {.values = rule_render_query_args_row_total_values};
+static const char *const rule_render_query_args_sorts_aliases[] = {"order_by", NULL};
+static const struct lk_rule rule_render_query_args_sorts = {.aliases = rule_render_query_args_sorts_aliases, .max_items = 50};
+static const struct lk_rule rule_render_query_args_subtotals = {.max_items = 50};
+static const char *const rule_render_query_args_view_aliases[] = {"explore", "explore_name", NULL};
+static const struct lk_rule rule_render_query_args_view = {.aliases = rule_render_query_args_view_aliases, .min_length = 1, .max_length = 255};
+static const struct lk_rule rule_render_query_args_width = {.min = 1, .has_min = true, .max = 10000, .has_max = true};
+static const struct lk_field render_query_args_fields[] = {
+    F(render_query_args, act_as_user, "act_as_user", STRING, 0, &rule_render_query_args_act_as_user),
+    F(render_query_args, branch, "branch", STRING, 0, &rule_render_query_args_branch),
+    F(render_query_args, column_limit, "column_limit", INTEGER, 0, &rule_render_query_args_column_limit),
+    F(render_query_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_render_query_args_dev_mode),
+    F(render_query_args, dynamic_fields, "dynamic_fields", STRING, 0, &rule_render_query_args_dynamic_fields),
+    F(render_query_args, fields, "fields", STRING, L | Q, &rule_render_query_args_fields),
+    F(render_query_args, fill_fields, "fill_fields", STRING, L, &rule_render_query_args_fill_fields),
+    F(render_query_args, filter_expression, "filter_expression", STRING, 0, &rule_render_query_args_filter_expression),
+    M(render_query_args, filters, "filters", STRING, 0, NULL),
+    F(render_query_args, height, "height", INTEGER, Q, &rule_render_query_args_height),
+    F(render_query_args, limit, "limit", INTEGER, 0, &rule_render_query_args_limit),
+    F(render_query_args, max_wait_seconds, "max_wait_seconds", NUMBER, 0, &rule_render_query_args_max_wait_seconds),
+    F(render_query_args, model, "model", STRING, Q, &rule_render_query_args_model),
+    F(render_query_args, pivots, "pivots", STRING, L, &rule_render_query_args_pivots),
+    F(render_query_args, project_id, "project_id", STRING, 0, &rule_render_query_args_project_id),
+    F(render_query_args, query_timezone, "query_timezone", STRING, 0, &rule_render_query_args_query_timezone),
+    F(render_query_args, result_format, "result_format", STRING, 0, &rule_render_query_args_result_format),
+    F(render_query_args, row_total, "row_total", STRING, 0, &rule_render_query_args_row_total),
+    F(render_query_args, sorts, "sorts", STRING, L, &rule_render_query_args_sorts),
+    F(render_query_args, subtotals, "subtotals", STRING, L, &rule_render_query_args_subtotals),
+    F(render_query_args, total, "total", BOOLEAN, 0, NULL),
+    F(render_query_args, view, "view", STRING, Q, &rule_render_query_args_view),
+    M(render_query_args, vis_config, "vis_config", ANY, 0, NULL),
+    F(render_query_args, width, "width", INTEGER, Q, &rule_render_query_args_width),
+};
+TYPE(render_query_args, "render_query", render_query_args_fields);
+static const char schema_render_query[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"model\":{\"type\":\"string\",\"description\":\"Name of the model.\"},"
+    "\"view\":{\"type\":\"string\",\"description\":\"Name of the explore.\"},"
+    "\"fields\":{\"type\":\"array\",\"description\":\"Such as [\\\"orders.created_month\\\", \\\"orders.count\\\"].\",\"items\":{\"type\":\"string\"}},"
+    "\"width\":{\"type\":\"integer\",\"description\":\"Pixels.\",\"maximum\":10000},"
+    "\"height\":{\"type\":\"integer\",\"description\":\"Pixels.\",\"maximum\":10000},"
+    "\"result_format\":{\"type\":\"string\",\"enum\":[\"png\",\"jpg\"],\"default\":\"png\"},"
+    "\"vis_config\":{\"type\":\"object\",\"description\":\"Chart type and its options, as in Looker. Such as {\\\"type\\\": \\\"looker_column\\\"} (looker_line, looker_bar, looker_area, looker_pie, single_value, looker_grid).\",\"additionalProperties\":true},"
+    "\"filters\":{\"type\":\"object\",\"description\":\"Such as {\\\"orders.created_date\\\": \\\"90 days\\\"}.\",\"additionalProperties\":{\"type\":\"string\"}},"
+    "\"filter_expression\":{\"type\":\"string\"},"
+    "\"sorts\":{\"type\":\"array\",\"description\":\"Such as [\\\"orders.count desc\\\"].\",\"items\":{\"type\":\"string\"}},"
+    "\"limit\":{\"type\":\"integer\",\"default\":500},"
+    "\"column_limit\":{\"type\":\"integer\",\"maximum\":16384},"
+    "\"pivots\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
+    "\"fill_fields\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
+    "\"total\":{\"type\":\"boolean\"},"
+    "\"row_total\":{\"type\":\"string\",\"enum\":[\"right\",\"left\"]},"
+    "\"subtotals\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
+    "\"query_timezone\":{\"type\":\"string\"},"
+    "\"dynamic_fields\":{\"type\":\"string\"},"
+    "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":120.0},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Of the LookML in the dev workspace.\",\"default\":false}"
+    "},\"required\":[\"model\",\"view\",\"fields\",\"width\",\"height\"],\"additionalProperties\":false}";
+
+/* ---- render_look ---- */
+static const struct lk_rule rule_render_look_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_render_look_args_height = {.min = 1, .has_min = true, .max = 10000, .has_max = true};
+static const struct lk_rule rule_render_look_args_look_id = {.min_length = 1, .max_length = 255};
+static const struct lk_rule rule_render_look_args_max_wait_seconds = {.default_json = "120.0", .min = 0, .has_min = true, .max = 3600, .has_max = true};
+static const char *const rule_render_look_args_result_format_values[] = {"png", "jpg", NULL};
+static const char *const rule_render_look_args_result_format_aliases[] = {"format", NULL};
+static const struct lk_rule rule_render_look_args_result_format = {.values = rule_render_look_args_result_format_values, .aliases = rule_render_look_args_result_format_aliases, .default_json = "\"png\""};
+static const struct lk_rule rule_render_look_args_width = {.min = 1, .has_min = true, .max = 10000, .has_max = true};
+static const struct lk_field render_look_args_fields[] = {
+    F(render_look_args, act_as_user, "act_as_user", STRING, 0, &rule_render_look_args_act_as_user),
+    F(render_look_args, height, "height", INTEGER, Q, &rule_render_look_args_height),
+    F(render_look_args, look_id, "look_id", STRING, Q, &rule_render_look_args_look_id),
+    F(render_look_args, max_wait_seconds, "max_wait_seconds", NUMBER, 0, &rule_render_look_args_max_wait_seconds),
+    F(render_look_args, result_format, "result_format", STRING, 0, &rule_render_look_args_result_format),
+    F(render_look_args, width, "width", INTEGER, Q, &rule_render_look_args_width),
+};
+TYPE(render_look_args, "render_look", render_look_args_fields);
+static const char schema_render_look[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"look_id\":{\"type\":\"string\"},"
+    "\"width\":{\"type\":\"integer\",\"description\":\"Pixels.\",\"maximum\":10000},"
+    "\"height\":{\"type\":\"integer\",\"description\":\"Pixels.\",\"maximum\":10000},"
+    "\"result_format\":{\"type\":\"string\",\"enum\":[\"png\",\"jpg\"],\"default\":\"png\"},"
+    "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":120.0}"
+    "},\"required\":[\"look_id\",\"width\",\"height\"],\"additionalProperties\":false}";
+
+/* ---- render_dashboard ---- */
+static const struct lk_rule rule_render_dashboard_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const char *const rule_render_dashboard_args_dashboard_filters_aliases[] = {"filters", NULL};
+static const struct lk_rule rule_render_dashboard_args_dashboard_filters = {.aliases = rule_render_dashboard_args_dashboard_filters_aliases};
+static const struct lk_rule rule_render_dashboard_args_dashboard_id = {.min_length = 1, .max_length = 255};
+static const char *const rule_render_dashboard_args_dashboard_style_values[] = {"tiled", "single_column", NULL};
+static const struct lk_rule rule_render_dashboard_args_dashboard_style = {.values = rule_render_dashboard_args_dashboard_style_values};
+static const struct lk_rule rule_render_dashboard_args_height = {.min = 1, .has_min = true, .max = 10000, .has_max = true};
+static const struct lk_rule rule_render_dashboard_args_max_wait_seconds = {.default_json = "180.0", .min = 0, .has_min = true, .max = 3600, .has_max = true};
+static const char *const rule_render_dashboard_args_pdf_paper_size_values[] = {"letter", "legal", "tabloid", "a0", "a1", "a2", "a3", "a4", "a5", NULL};
+static const struct lk_rule rule_render_dashboard_args_pdf_paper_size = {.values = rule_render_dashboard_args_pdf_paper_size_values};
+static const char *const rule_render_dashboard_args_result_format_values[] = {"pdf", "png", "jpg", NULL};
+static const char *const rule_render_dashboard_args_result_format_aliases[] = {"format", NULL};
+static const struct lk_rule rule_render_dashboard_args_result_format = {.values = rule_render_dashboard_args_result_format_values, .aliases = rule_render_dashboard_args_result_format_aliases, .default_json = "\"pdf\""};
+static const struct lk_rule rule_render_dashboard_args_tab_ids = {.min_items = 1, .max_items = 100};
+static const struct lk_rule rule_render_dashboard_args_theme = {.max_length = 255};
+static const struct lk_rule rule_render_dashboard_args_width = {.min = 1, .has_min = true, .max = 10000, .has_max = true};
+static const struct lk_field render_dashboard_args_fields[] = {
+    F(render_dashboard_args, act_as_user, "act_as_user", STRING, 0, &rule_render_dashboard_args_act_as_user),
+    M(render_dashboard_args, dashboard_filters, "dashboard_filters", STRING, 0, &rule_render_dashboard_args_dashboard_filters),
+    F(render_dashboard_args, dashboard_id, "dashboard_id", STRING, Q, &rule_render_dashboard_args_dashboard_id),
+    F(render_dashboard_args, dashboard_style, "dashboard_style", STRING, 0, &rule_render_dashboard_args_dashboard_style),
+    F(render_dashboard_args, height, "height", INTEGER, Q, &rule_render_dashboard_args_height),
+    F(render_dashboard_args, long_tables, "long_tables", BOOLEAN, 0, NULL),
+    F(render_dashboard_args, max_wait_seconds, "max_wait_seconds", NUMBER, 0, &rule_render_dashboard_args_max_wait_seconds),
+    F(render_dashboard_args, pdf_landscape, "pdf_landscape", BOOLEAN, 0, NULL),
+    F(render_dashboard_args, pdf_paper_size, "pdf_paper_size", STRING, 0, &rule_render_dashboard_args_pdf_paper_size),
+    F(render_dashboard_args, result_format, "result_format", STRING, 0, &rule_render_dashboard_args_result_format),
+    F(render_dashboard_args, tab_ids, "tab_ids", STRING, L, &rule_render_dashboard_args_tab_ids),
+    F(render_dashboard_args, theme, "theme", STRING, 0, &rule_render_dashboard_args_theme),
+    F(render_dashboard_args, width, "width", INTEGER, Q, &rule_render_dashboard_args_width),
+};
+TYPE(render_dashboard_args, "render_dashboard", render_dashboard_args_fields);
+static const char schema_render_dashboard[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"dashboard_id\":{\"type\":\"string\",\"description\":\"A number, or model::name of a LookML dashboard.\"},"
+    "\"width\":{\"type\":\"integer\",\"description\":\"Pixels.\",\"maximum\":10000},"
+    "\"height\":{\"type\":\"integer\",\"description\":\"Pixels; a long dashboard needs more.\",\"maximum\":10000},"
+    "\"result_format\":{\"type\":\"string\",\"enum\":[\"pdf\",\"png\",\"jpg\"],\"default\":\"pdf\"},"
+    "\"dashboard_filters\":{\"type\":\"object\",\"description\":\"From a filter's name or title to its value: {\\\"State\\\": \\\"CA,NY\\\"}. The others keep their defaults.\",\"additionalProperties\":{\"type\":\"string\"}},"
+    "\"dashboard_style\":{\"type\":\"string\",\"enum\":[\"tiled\",\"single_column\"]},"
+    "\"tab_ids\":{\"type\":\"array\",\"description\":\"Tabs to render; all if left out.\",\"items\":{\"type\":\"string\"}},"
+    "\"theme\":{\"type\":\"string\",\"description\":\"Name of a theme.\"},"
+    "\"long_tables\":{\"type\":\"boolean\",\"description\":\"Tables in full length.\"},"
+    "\"pdf_paper_size\":{\"type\":\"string\",\"enum\":[\"letter\",\"legal\",\"tabloid\",\"a0\",\"a1\",\"a2\",\"a3\",\"a4\",\"a5\"]},"
+    "\"pdf_landscape\":{\"type\":\"boolean\"},"
+    "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":180.0}"
+    "},\"required\":[\"dashboard_id\",\"width\",\"height\"],\"additionalProperties\":false}";
+
+/* ---- render_dashboard_tile ---- */
+static const struct lk_rule rule_render_dashboard_tile_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const char *const rule_render_dashboard_tile_args_dashboard_element_id_aliases[] = {"tile_id", "element_id", NULL};
+static const struct lk_rule rule_render_dashboard_tile_args_dashboard_element_id = {.aliases = rule_render_dashboard_tile_args_dashboard_element_id_aliases, .min_length = 1, .max_length = 500};
+static const struct lk_rule rule_render_dashboard_tile_args_height = {.min = 1, .has_min = true, .max = 10000, .has_max = true};
+static const struct lk_rule rule_render_dashboard_tile_args_max_wait_seconds = {.default_json = "120.0", .min = 0, .has_min = true, .max = 3600, .has_max = true};
+static const char *const rule_render_dashboard_tile_args_result_format_values[] = {"png", "jpg", NULL};
+static const char *const rule_render_dashboard_tile_args_result_format_aliases[] = {"format", NULL};
+static const struct lk_rule rule_render_dashboard_tile_args_result_format = {.values = rule_render_dashboard_tile_args_result_format_values, .aliases = rule_render_dashboard_tile_args_result_format_aliases, .default_json = "\"png\""};
+static const struct lk_rule rule_render_dashboard_tile_args_width = {.min = 1, .has_min = true, .max = 10000, .has_max = true};
+static const struct lk_field render_dashboard_tile_args_fields[] = {
+    F(render_dashboard_tile_args, act_as_user, "act_as_user", STRING, 0, &rule_render_dashboard_tile_args_act_as_user),
+    F(render_dashboard_tile_args, dashboard_element_id, "dashboard_element_id", STRING, Q, &rule_render_dashboard_tile_args_dashboard_element_id),
+    F(render_dashboard_tile_args, height, "height", INTEGER, Q, &rule_render_dashboard_tile_args_height),
+    F(render_dashboard_tile_args, max_wait_seconds, "max_wait_seconds", NUMBER, 0, &rule_render_dashboard_tile_args_max_wait_seconds),
+    F(render_dashboard_tile_args, result_format, "result_format", STRING, 0, &rule_render_dashboard_tile_args_result_format),
+    F(render_dashboard_tile_args, width, "width", INTEGER, Q, &rule_render_dashboard_tile_args_width),
+};
+TYPE(render_dashboard_tile_args, "render_dashboard_tile", render_dashboard_tile_args_fields);
+static const char schema_render_dashboard_tile[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"dashboard_element_id\":{\"type\":\"string\",\"description\":\"As run_dashboard shows it; model::dashboard::tile in a LookML dashboard.\"},"
+    "\"width\":{\"type\":\"integer\",\"description\":\"Pixels.\",\"maximum\":10000},"
+    "\"height\":{\"type\":\"integer\",\"description\":\"Pixels.\",\"maximum\":10000},"
+    "\"result_format\":{\"type\":\"string\",\"enum\":[\"png\",\"jpg\"],\"default\":\"png\"},"
+    "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":120.0}"
+    "},\"required\":[\"dashboard_element_id\",\"width\",\"height\"],\"additionalProperties\":false}";
+
+/* ---- get_render ---- */
+static const struct lk_rule rule_get_render_args_max_wait_seconds = {.default_json = "60.0", .min = 0, .has_min = true, .max = 3600, .has_max = true};
+static const struct lk_rule rule_get_render_args_render_task_id = {.min_length = 1, .max_length = 255};
+static const struct lk_field get_render_args_fields[] = {
+    F(get_render_args, max_wait_seconds, "max_wait_seconds", NUMBER, 0, &rule_get_render_args_max_wait_seconds),
+    F(get_render_args, render_task_id, "render_task_id", STRING, Q, &rule_get_render_args_render_task_id),
+};
+TYPE(get_render_args, "get_render", get_render_args_fields);
+static const char schema_get_render[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"render_task_id\":{\"type\":\"string\"},"
+    "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":60.0}"
+    "},\"required\":[\"render_task_id\"],\"additionalProperties\":false}";
+
 /* ---- get_query_history ---- */
 static const struct lk_rule rule_get_query_history_args_dashboard_id = {.max_length = 255};
 static const struct lk_rule rule_get_query_history_args_date_range = {.default_json = "\"7 days\"", .min_length = 1, .max_length = 200};
@@ -3174,10 +3379,60 @@ const struct mcp_tool looker_tools[] = {
         .hints = MCP_IDEMPOTENT | MCP_OPEN_WORLD,
     },
     {
+        .name = "render_query",
+        .title = "Render a query",
+        .description = "Runs a query and returns it as an image: a chart when vis_config says which, a table otherwise. To see numbers use query instead.\n\nReturns {render_task_id, status, bytes, width, height, runtime} and the image. A render that takes longer than max_wait_seconds returns status \"rendering\": fetch it with get_render.",
+        .group = &looker_groups[6],
+        .input_schema = schema_render_query,
+        .args = &looker_render_query_args_type,
+        .run = lk_handler_render_query,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "render_look",
+        .title = "Render a Look",
+        .description = "Returns a saved Look as an image. For its rows use run_look.\n\nReturns as render_query does.",
+        .group = &looker_groups[6],
+        .input_schema = schema_render_look,
+        .args = &looker_render_look_args_type,
+        .run = lk_handler_render_look,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "render_dashboard",
+        .title = "Render a dashboard",
+        .description = "Returns a dashboard as a PDF (an embedded resource) or as an image. For its data use run_dashboard, for one tile render_dashboard_tile.\n\nReturns as render_query does.",
+        .group = &looker_groups[6],
+        .input_schema = schema_render_dashboard,
+        .args = &looker_render_dashboard_args_type,
+        .run = lk_handler_render_dashboard,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "render_dashboard_tile",
+        .title = "Render a dashboard tile",
+        .description = "Returns one tile of a dashboard as an image. It takes no filter values: for those use render_dashboard.\n\nReturns as render_query does.",
+        .group = &looker_groups[6],
+        .input_schema = schema_render_dashboard_tile,
+        .args = &looker_render_dashboard_tile_args_type,
+        .run = lk_handler_render_dashboard_tile,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "get_render",
+        .title = "Fetch a render",
+        .description = "Returns the image or PDF of a render that outlasted its wait, waiting for it again if need be; with max_wait_seconds 0 only what is there now. Looker keeps finished renders for a short time only.\n\nReturns as render_query does; looker_status tells how far one is that still renders.",
+        .group = &looker_groups[6],
+        .input_schema = schema_get_render,
+        .args = &looker_get_render_args_type,
+        .run = lk_handler_get_render,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
         .name = "get_query_history",
         .title = "Query history",
         .description = "Lists queries that were run, newest first (longest first with min_runtime_seconds), with status, run time, user, explore, dashboard or Look and error message: to find slow or failing queries. For sums and rankings use audit_query_activity, for what runs now list_running_queries. Looker keeps about 90 days.\n\nReturns {count, items: [{\"history.created_time\" (UTC), \"history.status\", \"history.runtime\" (seconds), …}]}.",
-        .group = &looker_groups[6],
+        .group = &looker_groups[7],
         .input_schema = schema_get_query_history,
         .args = &looker_get_query_history_args_type,
         .run = lk_handler_get_query_history,
@@ -3187,7 +3442,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "get_content_usage",
         .title = "Content usage",
         .description = "Lists dashboards and Looks that were opened within date_range, most viewed first: what people really use. The counts are totals since the content exists, not of the window. For content that nobody opens use find_stale_content.\n\nReturns {count, items: [{\"content_usage.content_id\", \"content_usage.content_title\", \"content_usage.other_count\" (views in Looker), …}]}.",
-        .group = &looker_groups[6],
+        .group = &looker_groups[7],
         .input_schema = schema_get_content_usage,
         .args = &looker_get_content_usage_args_type,
         .run = lk_handler_get_content_usage,
@@ -3197,7 +3452,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "get_pdt_build_log",
         .title = "PDT build log",
         .description = "Lists what happened to persistent derived tables, newest first: builds begun, completed and failed, trigger checks; action_data holds the error. Use it when a PDT is stale or does not build.\n\nReturns {count, items: [{\"pdt_event_log.created_time\" (UTC), \"pdt_event_log.view_name\", \"pdt_event_log.action\", \"pdt_event_log.action_data\", …}]}; one build shares one tid.",
-        .group = &looker_groups[6],
+        .group = &looker_groups[7],
         .input_schema = schema_get_pdt_build_log,
         .args = &looker_get_pdt_build_log_args_type,
         .run = lk_handler_get_pdt_build_log,
@@ -3207,7 +3462,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "get_schedule_history",
         .title = "Schedule history",
         .description = "Lists runs of scheduled deliveries, newest first, with status (success, failure, in progress) and its detail: did the report go out, and if not why. The schedules themselves are in list_schedules.\n\nReturns {count, items: [{\"scheduled_job.created_time\" (UTC), \"scheduled_job.status\", \"scheduled_job.status_detail\", \"scheduled_plan.id\", \"scheduled_plan.content_type_id\", …}]}.",
-        .group = &looker_groups[6],
+        .group = &looker_groups[7],
         .input_schema = schema_get_schedule_history,
         .args = &looker_get_schedule_history_args_type,
         .run = lk_handler_get_schedule_history,
@@ -3217,7 +3472,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "get_user_activity_log",
         .title = "User activity log",
         .description = "Lists events of Looker's audit trail, newest first: logins, changes of permissions, content, users and settings, and who did them (event.sudo_user_id: who acted as that user). Use it for \"who changed X\".\n\nReturns {count, items: [{\"event.created_time\" (UTC), \"event.name\", \"event.category\", \"user.email\", …}]}.",
-        .group = &looker_groups[6],
+        .group = &looker_groups[7],
         .input_schema = schema_get_user_activity_log,
         .args = &looker_get_user_activity_log_args_type,
         .run = lk_handler_get_user_activity_log,
@@ -3227,7 +3482,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "list_running_queries",
         .title = "List running queries",
         .description = "Lists the queries that run on the instance right now, with run time in seconds, user, explore and connection. Stop one with kill_query and its query_task_id; for those that are past recall use investigate_runaway_queries.\n\nReturns {count, total, items: [{query_task_id, status, runtime, source, connection_name, user, query, …}]}.",
-        .group = &looker_groups[6],
+        .group = &looker_groups[7],
         .input_schema = schema_list_running_queries,
         .args = &looker_list_running_queries_args_type,
         .run = lk_handler_generic,
@@ -3238,7 +3493,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "kill_query",
         .title = "Kill a query",
         .description = "Stops a running query; whoever waits for it gets an error. Take query_task_id from list_running_queries. To stop all that run too long use investigate_runaway_queries.\n\nReturns {ok, query_task_id}.",
-        .group = &looker_groups[6],
+        .group = &looker_groups[7],
         .input_schema = schema_kill_query,
         .args = &looker_kill_query_args_type,
         .run = lk_handler_generic,
@@ -3249,7 +3504,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "list_active_sessions",
         .title = "List sessions",
         .description = "Lists login sessions of users: where from, since when, until when. Looker has them user by user only, so this goes through the users by id, `limit` of them a call: go on with next_offset to see all. With user_id: of that user alone.\n\nReturns {users_looked_at, count, items: [{id, user_id, email, created_at, expires_at, ip_address, browser, …}]} and next_offset when there may be more users.",
-        .group = &looker_groups[6],
+        .group = &looker_groups[7],
         .input_schema = schema_list_active_sessions,
         .args = &looker_list_active_sessions_args_type,
         .run = lk_handler_list_active_sessions,
@@ -3259,7 +3514,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "get_session",
         .title = "Show a session",
         .description = "Shows one login session: whose, from where, with which browser, since and until when. Give user_id when it is known; otherwise the owner is looked for among all users, which takes longer.\n\nReturns {id, user_id, created_at, expires_at, ip_address, browser, …}.",
-        .group = &looker_groups[6],
+        .group = &looker_groups[7],
         .input_schema = schema_get_session,
         .args = &looker_get_session_args_type,
         .run = lk_handler_get_session,
@@ -3269,7 +3524,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "terminate_session",
         .title = "End a session",
         .description = "Ends a login session: that browser has to log in again. Give user_id when it is known; otherwise the owner is looked for first. For old sessions of everybody use disable_stale_sessions; to keep somebody out for good, offboard_user.\n\nReturns {ok, session_id, user_id}.",
-        .group = &looker_groups[6],
+        .group = &looker_groups[7],
         .input_schema = schema_terminate_session,
         .args = &looker_terminate_session_args_type,
         .run = lk_handler_terminate_session,
@@ -3279,7 +3534,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "list_project_ci_runs",
         .title = "List CI runs",
         .description = "Lists the continuous integration runs of a LookML project. Looker documents no such list and most releases answer 404: then show a run by its id with get_project_ci_run, as trigger_project_ci_run answered it.\n\nReturns {count, total, items: [{id, status, title, git_branch_name, created_at, …}]}.",
-        .group = &looker_groups[6],
+        .group = &looker_groups[7],
         .input_schema = schema_list_project_ci_runs,
         .args = &looker_list_project_ci_runs_args_type,
         .run = lk_handler_generic,
@@ -3290,7 +3545,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "get_project_ci_run",
         .title = "Show a CI run",
         .description = "Shows a continuous integration run of a LookML project: status, times, and what its SQL, LookML, content and assertion validators found. Ask again while the status is queued or running.\n\nReturns {run: {run_id, status, title, result, …}}.",
-        .group = &looker_groups[6],
+        .group = &looker_groups[7],
         .input_schema = schema_get_project_ci_run,
         .args = &looker_get_project_ci_run_args_type,
         .run = lk_handler_generic,
@@ -3301,7 +3556,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "trigger_project_ci_run",
         .title = "Start a CI run",
         .description = "Starts a continuous integration run of a LookML project, on a branch, a commit, or production when neither is given; it uses the warehouse. Follow it with get_project_ci_run.\n\nReturns {run_id, status}.",
-        .group = &looker_groups[6],
+        .group = &looker_groups[7],
         .input_schema = schema_trigger_project_ci_run,
         .args = &looker_trigger_project_ci_run_args_type,
         .run = lk_handler_generic,
@@ -3312,7 +3567,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "provision_user",
         .title = "Set up a user",
         .description = "Sets up a person completely: user, e-mail login, roles, groups, attribute values, and the e-mail in which Looker asks for a password. Who has the address already is kept and given what is missing; roles and groups are added, never taken away, so it can be called again after a failure. Everything is checked before anything is changed. For the bare account use create_user.\n\nReturns {user_id, email, created, outcome, steps, changed, left_to_do}.",
-        .group = &looker_groups[7],
+        .group = &looker_groups[8],
         .input_schema = schema_provision_user,
         .args = &looker_provision_user_args_type,
         .run = lk_handler_provision_user,
@@ -3322,7 +3577,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "grant_access",
         .title = "Give a role to a user or group",
         .description = "Gives one role to one user or group. Everybody who has the role keeps it: the members are read, one is added, and the list is read again after writing. A principal that has the role already is left alone. For all roles of one user at once use set_user_roles; to take a role away, revoke_access. With dry_run it only says what would happen.\n\nReturns {role, principal, outcome, steps, changed, left_to_do}.",
-        .group = &looker_groups[7],
+        .group = &looker_groups[8],
         .input_schema = schema_grant_access,
         .args = &looker_grant_access_args_type,
         .run = lk_handler_grant_access,
@@ -3332,7 +3587,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "revoke_access",
         .title = "Take a role from a user or group",
         .description = "Takes one role from one user or group; everybody else keeps it, and the list is read again after writing. The mirror of grant_access. A user who has the role through a group keeps it there: left_to_do says so. To shut a user out altogether use offboard_user. With dry_run it only says what would happen.\n\nReturns {role, principal, outcome, steps, changed, left_to_do}.",
-        .group = &looker_groups[7],
+        .group = &looker_groups[8],
         .input_schema = schema_revoke_access,
         .args = &looker_revoke_access_args_type,
         .run = lk_handler_revoke_access,
@@ -3342,7 +3597,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "rotate_api_credentials",
         .title = "Rotate API credentials",
         .description = "Creates new API credentials for a user and then, if delete_previous_id is given, deletes those; never the other way round. Credentials that this server itself logs in with are not deleted. Each call creates new ones: after a failure look at left_to_do first.\n\nReturns {credentials: {id, client_id, client_secret}, outcome, steps, changed, left_to_do}. The client_secret is a secret and is shown this once only.",
-        .group = &looker_groups[7],
+        .group = &looker_groups[8],
         .input_schema = schema_rotate_api_credentials,
         .args = &looker_rotate_api_credentials_args_type,
         .run = lk_handler_rotate_api_credentials,
@@ -3352,7 +3607,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "search_operations",
         .title = "Search the API's operations",
         .description = "Finds operations of Looker's API by words of their ids, paths, parameters and fields, best first. Use it when no tool does what is needed; describe_operation then tells how to call one, call_operation calls it.\n\nReturns {count, total, items: [{operation, method, path, tag, access, body, answer}], next_offset}. access: read, write (needs LOOKER_API_ALLOW_WRITES) or never. origin marks routes that Looker does not publish.",
-        .group = &looker_groups[8],
+        .group = &looker_groups[9],
         .input_schema = schema_search_operations,
         .args = &looker_search_operations_args_type,
         .run = lk_handler_search_operations,
@@ -3362,7 +3617,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "describe_operation",
         .title = "Describe an API operation",
         .description = "Tells what an operation of Looker's API takes and answers, for call_operation. Fields that Looker alone sets are left out of bodies.\n\nReturns {operation, method, path, access, arguments: {name: \"type, in, …\"}, body: {type, required, types}, answer: {type, types}}; types maps each type's name to {field: \"type, …\"}, nested ones as deep as depth.",
-        .group = &looker_groups[8],
+        .group = &looker_groups[9],
         .input_schema = schema_describe_operation,
         .args = &looker_describe_operation_args_type,
         .run = lk_handler_describe_operation,
@@ -3372,7 +3627,7 @@ const struct mcp_tool looker_tools[] = {
         .name = "call_operation",
         .title = "Call an API operation",
         .description = "Calls any operation of Looker's API, checked against the API's description before anything is sent. Prefer a tool made for the task. Operations that change something need LOOKER_API_ALLOW_WRITES=true on the server; those of the session (login, logout) are never called.\n\nReturns {operation, status} and answer (JSON), count and items (a list; next_offset when there is more), text, or media_type and bytes of what is binary.",
-        .group = &looker_groups[8],
+        .group = &looker_groups[9],
         .input_schema = schema_call_operation,
         .args = &looker_call_operation_args_type,
         .run = lk_handler_call_operation,

@@ -9,6 +9,7 @@
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 2f0a0a090e503b0434dabecf2c51b33be50b9cbfa341e181e19679c72663df22
  *   spec/tools/query.yaml sha256 0d41bc765eb01aa7dae2d051909f935d87fec478c049c504c7725e9e5fc04416
+ *   spec/tools/render.yaml sha256 3e675492f5f98f91ae6a32eef8d2acc9025333f1de71924be637993b20e93534
  *   spec/tools/schema.yaml sha256 b86b84a0fd7d36a04a7759dd184cc671f10c1baed8613c147abc5e8464eced5b
  *   spec/tools/workflows.yaml sha256 9a9ece8641d5b7f54594ca2c11b2f1cf51d5edb8048a6161d68c352a12014ca3
  */
@@ -23,8 +24,8 @@
 #include "looker_ops.h"
 
 enum {
-    LOOKER_GROUP_COUNT = 9,
-    LOOKER_TOOL_COUNT = 81
+    LOOKER_GROUP_COUNT = 10,
+    LOOKER_TOOL_COUNT = 86
 };
 
 extern const struct mcp_group looker_groups[];
@@ -43,6 +44,7 @@ mcp_tool_fn lk_handler_get_file;
 mcp_tool_fn lk_handler_get_model;
 mcp_tool_fn lk_handler_get_pdt_build_log;
 mcp_tool_fn lk_handler_get_query_history;
+mcp_tool_fn lk_handler_get_render;
 mcp_tool_fn lk_handler_get_schedule_history;
 mcp_tool_fn lk_handler_get_session;
 mcp_tool_fn lk_handler_get_user_activity_log;
@@ -57,6 +59,10 @@ mcp_tool_fn lk_handler_provision_user;
 mcp_tool_fn lk_handler_query;
 mcp_tool_fn lk_handler_query_sql;
 mcp_tool_fn lk_handler_query_url;
+mcp_tool_fn lk_handler_render_dashboard;
+mcp_tool_fn lk_handler_render_dashboard_tile;
+mcp_tool_fn lk_handler_render_look;
+mcp_tool_fn lk_handler_render_query;
 mcp_tool_fn lk_handler_reset_branch;
 mcp_tool_fn lk_handler_revoke_access;
 mcp_tool_fn lk_handler_rotate_api_credentials;
@@ -678,6 +684,82 @@ struct looker_run_git_connection_test_args {
     struct lk_string use_production;
 };
 extern const struct lk_type looker_run_git_connection_test_args_type;
+
+/* render_query */
+struct looker_render_query_args {
+    struct lk_string model;
+    struct lk_string view;
+    struct lk_string_list fields;
+    struct lk_integer width;
+    struct lk_integer height;
+    struct lk_string result_format;
+    struct lk_json vis_config;
+    struct lk_json filters;
+    struct lk_string filter_expression;
+    struct lk_string_list sorts;
+    struct lk_integer limit;
+    struct lk_integer column_limit;
+    struct lk_string_list pivots;
+    struct lk_string_list fill_fields;
+    struct lk_boolean total;
+    struct lk_string row_total;
+    struct lk_string_list subtotals;
+    struct lk_string query_timezone;
+    struct lk_string dynamic_fields;
+    struct lk_number max_wait_seconds;
+    struct lk_boolean dev_mode;
+    struct lk_string branch;
+    struct lk_string project_id;
+    struct lk_string act_as_user;
+};
+extern const struct lk_type looker_render_query_args_type;
+
+/* render_look */
+struct looker_render_look_args {
+    struct lk_string look_id;
+    struct lk_integer width;
+    struct lk_integer height;
+    struct lk_string result_format;
+    struct lk_number max_wait_seconds;
+    struct lk_string act_as_user;
+};
+extern const struct lk_type looker_render_look_args_type;
+
+/* render_dashboard */
+struct looker_render_dashboard_args {
+    struct lk_string dashboard_id;
+    struct lk_integer width;
+    struct lk_integer height;
+    struct lk_string result_format;
+    struct lk_json dashboard_filters;
+    struct lk_string dashboard_style;
+    struct lk_string_list tab_ids;
+    struct lk_string theme;
+    struct lk_boolean long_tables;
+    struct lk_string pdf_paper_size;
+    struct lk_boolean pdf_landscape;
+    struct lk_number max_wait_seconds;
+    struct lk_string act_as_user;
+};
+extern const struct lk_type looker_render_dashboard_args_type;
+
+/* render_dashboard_tile */
+struct looker_render_dashboard_tile_args {
+    struct lk_string dashboard_element_id;
+    struct lk_integer width;
+    struct lk_integer height;
+    struct lk_string result_format;
+    struct lk_number max_wait_seconds;
+    struct lk_string act_as_user;
+};
+extern const struct lk_type looker_render_dashboard_tile_args_type;
+
+/* get_render */
+struct looker_get_render_args {
+    struct lk_string render_task_id;
+    struct lk_number max_wait_seconds;
+};
+extern const struct lk_type looker_get_render_args_type;
 
 /* get_query_history */
 struct looker_get_query_history_args {

@@ -41,6 +41,7 @@ struct lk_config {
     int64_t max_rows;
     int64_t max_answer_bytes; /* of one tool's answer */
     bool api_allow_writes;    /* call_operation may change something */
+    int64_t max_render_bytes; /* of one image or PDF */
     bool verify_tls;
     struct lk_str ca_file; /* NUL-terminated; empty: the system's */
 

@@ -47,6 +47,8 @@ const struct lk_setting lk_settings[] = {
      "100000", NULL, NULL, 1000, 4 * MIB, "most bytes of rows or items in one tool's answer"},
     {"LOOKER_API_ALLOW_WRITES", "api-allow-writes", LK_SETTING_BOOLEAN, AT(api_allow_writes),
      "false", NULL, NULL, 0, 0, "let call_operation change things at Looker, not only read"},
+    {"LOOKER_MAX_RENDER_BYTES", "max-render-bytes", LK_SETTING_INTEGER, AT(max_render_bytes),
+     "8388608", NULL, NULL, 1000, 48 * MIB, "largest image or PDF that a render tool returns"},
     {"LOOKER_VERIFY_SSL", "verify-ssl", LK_SETTING_BOOLEAN, AT(verify_tls), "true", "verify_ssl",
      NULL, 0, 0, "verify Looker's TLS certificate"},
     {"LOOKER_CA_FILE", "ca-file", LK_SETTING_FILE, AT(ca_file), NULL, NULL, NULL, 0, 0,

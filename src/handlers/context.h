@@ -13,6 +13,7 @@
 #define LK_DEFAULT_MAX_ROWS 5000
 #define LK_DEFAULT_MAX_ANSWER_BYTES                                                                \
     ((size_t)100 * 1000) /* about 25,000 tokens: clients cut there */
+#define LK_DEFAULT_MAX_RENDER_BYTES ((size_t)8 * 1024 * 1024)
 #define LK_DEFAULT_PARALLEL 8
 
 struct lk_known; /* handlers/query/known.h */
@@ -21,16 +22,19 @@ struct lk_tool_context {
     struct lk_loop *loop;
     struct lk_api *api;
     const struct lk_log *log;
-    struct lk_known *known;          /* fields that explores have; NULL: none is remembered */
-    int64_t max_rows;                /* LOOKER_MAX_ROWS: of one query; 0: LK_DEFAULT_MAX_ROWS */
-    size_t max_answer_bytes;         /* LOOKER_MAX_ANSWER_BYTES: rows and list items stop there;
-                                        0: LK_DEFAULT_MAX_ANSWER_BYTES */
-    uint32_t max_parallel;           /* Looker calls that one tool call makes at once; 0:
-                                        LK_DEFAULT_PARALLEL */
-    struct lk_str client_id;         /* LOOKER_CLIENT_ID: the API key that the server itself
-                                        logs in with; empty: none */
-    bool api_allow_writes;           /* LOOKER_API_ALLOW_WRITES: of call_operation */
-    bool sudo_as_user;               /* LOOKER_SUDO_AS_USER */
+    struct lk_known *known;   /* fields that explores have; NULL: none is remembered */
+    int64_t max_rows;         /* LOOKER_MAX_ROWS: of one query; 0: LK_DEFAULT_MAX_ROWS */
+    size_t max_answer_bytes;  /* LOOKER_MAX_ANSWER_BYTES: rows and list items stop there;
+                                 0: LK_DEFAULT_MAX_ANSWER_BYTES */
+    size_t max_render_bytes;  /* LOOKER_MAX_RENDER_BYTES: of one image or PDF; 0:
+                                 LK_DEFAULT_MAX_RENDER_BYTES */
+    uint64_t call_timeout_ms; /* LOOKER_CALL_TIMEOUT: after it a call is cancelled; 0: never */
+    uint32_t max_parallel;    /* Looker calls that one tool call makes at once; 0:
+                                 LK_DEFAULT_PARALLEL */
+    struct lk_str client_id;  /* LOOKER_CLIENT_ID: the API key that the server itself
+                                 logs in with; empty: none */
+    bool api_allow_writes;    /* LOOKER_API_ALLOW_WRITES: of call_operation */
+    bool sudo_as_user;        /* LOOKER_SUDO_AS_USER */
     struct lk_str user_email_header; /* LOOKER_USER_EMAIL_HEADER */
     struct lk_str user_token_header; /* LOOKER_USER_TOKEN_HEADER */
 };
@@ -48,6 +52,11 @@ static inline int64_t lk_tool_max_rows(const struct lk_tool_context *context)
 static inline size_t lk_tool_max_answer_bytes(const struct lk_tool_context *context)
 {
     return context->max_answer_bytes > 0 ? context->max_answer_bytes : LK_DEFAULT_MAX_ANSWER_BYTES;
+}
+
+static inline size_t lk_tool_max_render_bytes(const struct lk_tool_context *context)
+{
+    return context->max_render_bytes > 0 ? context->max_render_bytes : LK_DEFAULT_MAX_RENDER_BYTES;
 }
 
 #endif

@@ -642,6 +642,46 @@ def test_looks_tasks_sql_and_attributed_queries_run(box: Box) -> None:
     assert box.api("POST", "/queries/run_inline", body)[1].startswith(b"Orders Id")
 
 
+def test_renders(box: Box) -> None:
+    new = "/render_tasks/looks/1/jpg?width=20&height=8"
+    task = box.api("POST", new)[1]
+    path = f"/render_tasks/{task['id']}"
+    assert (task["look_id"], task["result_format"], task["width"]) == ("1", "jpg", 20)
+    steps = ["enqueued_for_query"]
+    while steps[-1] != "success":
+        assert box.api("GET", path + "/results") == (202, b"")
+        steps.append(box.get(path + "?fields=status")["status"])
+    assert steps == ["enqueued_for_query", "querying", "rendering", "success"]
+    assert box.get(path + "/results").startswith(b"\xff\xd8\xff")
+
+    failing = box.api("POST", new.replace("/1/", "/4/"))[1]["id"]
+    states = [box.get(f"/render_tasks/{failing}") for _ in range(4)]
+    assert states[-1]["status"] == "failure" and "BROKEN" in states[-1]["status_detail"]
+    assert box.api("GET", f"/render_tasks/{failing}/results")[0] == 404
+    endless = box.api("POST", new.replace("20", "999"))[1]["id"]
+    assert {box.get(f"/render_tasks/{endless}")["status"] for _ in range(9)} == {"querying", "rendering"}
+
+
+@pytest.mark.parametrize(
+    "path, body, status",
+    [
+        ("looks/1/pdf?width=1&height=1", None, 422),
+        ("looks/1/png?width=0&height=1", None, 422),
+        ("looks/1/png?width=1", None, 400),
+        ("looks/99/png?width=1&height=1", None, 404),
+        ("queries/99999/png?width=1&height=1", None, 404),
+        ("dashboards/1/pdf?width=1&height=1", None, 400),
+        ("dashboards/1/pdf?width=1&height=1&pdf_paper_size=a9", {}, 422),
+        ("dashboards/1/png?width=1&height=1&pdf_paper_size=a4", {}, 422),
+        ("dashboards/1/pdf?width=1&height=1", {"dashboard_filters": "Stat=CA"}, 422),
+        ("dashboards/1/pdf?width=1&height=1", {"dashboard_filters": "State=%zz"}, 422),
+        ("dashboards/1/pdf?width=1&height=1", {"dashboard_filters": "State=a%26b", "tab_ids": ["1"]}, 200),
+    ],
+)
+def test_render_tasks_are_checked(box: Box, path: str, body: Any, status: int) -> None:
+    assert box.api("POST", f"/render_tasks/{path}", body)[0] == status
+
+
 def test_a_dashboard_has_a_tile_of_every_kind(box: Box) -> None:
     tiles = box.get("/dashboards/1")["dashboard_elements"]
     assert {tile["type"] for tile in tiles} == {"vis", "text"}
@@ -871,6 +911,10 @@ KNOWN = {
 # Where another one is meant: who has what (tests/sandbox/README.md).
 KNOWN_BY: dict[str, dict[str, str]] = {
     **{
+        f"create_{what}_render_task": {"result_format": "png"}
+        for what in ("dashboard", "dashboard_element", "look", "query")
+    },
+    **{
         name: {"user_id": "1"}
         for verb in ("", "delete_", "update_")
         for kind in ("api3", "email", "google", "ldap", "looker_openid", "oidc", "saml", "totp")
@@ -896,6 +940,7 @@ BODIES: dict[str, Any] = {
     "CreateQueryTask": {"query_id": "1", "result_format": "json"},
     "ApiSession": {"workspace_id": "dev"},
     "SqlQueryCreate": {"connection_name": "warehouse", "sql": "SELECT 1"},
+    "CreateDashboardRenderTask": {"dashboard_filters": "State=CA&State=NY%2C", "dashboard_style": "tiled"},
     "AttributedInlineQuery": {"query": ORDERS, "render_options": {"format": "json"}},
     "update_project_file": {"path": "README.md", "content": "x"},
     "update_git_branch": {"name": "hotfix"},
@@ -972,6 +1017,8 @@ def ask_operation(box: Box, name: str) -> tuple[int, Any]:
             value = box.get("/queries/1")["slug"]
         if parameter["name"] == "query_task_id" and name != "query_task_multi_results":
             value = box.api("POST", "/query_tasks", BODIES["CreateQueryTask"])[1]["id"]
+        if parameter["name"] == "render_task_id":
+            value = box.api("POST", "/render_tasks/looks/1/png?width=8&height=8")[1]["id"]
         if parameter["in"] == "path":
             path = path.replace("{" + parameter["name"] + "}", quote(value, safe=""))
         elif parameter.get("required"):

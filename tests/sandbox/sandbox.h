@@ -456,6 +456,9 @@ extern const struct sb_handler sb_git_handlers[];
 extern const struct sb_handler sb_lookml_handlers[];
 extern const struct sb_handler sb_derived_handlers[];
 extern const struct sb_handler sb_renders_handlers[];
+/* pictures.c: answers a real png, jpg or pdf of that size. */
+void sb_answer_picture(struct sb_request *rq, struct sb_answer *out, const char *format,
+                       int64_t width, int64_t height);
 
 extern const struct sb_handler sb_connection_handlers[];
 extern const struct sb_handler sb_content_handlers[];

@@ -8,7 +8,6 @@
 #include "handlers/query/filters.h"
 #include "handlers/query/tile.h"
 #include "looker_tools.h"
-#include "json/codec.h"
 #include "json/project.h"
 #include "json/scan.h"
 
@@ -76,23 +75,6 @@ static bool collect_tiles(struct dashboard *dashboard, const struct lk_string_li
             dashboard->tiles[dashboard->n_tiles++] = tile;
     }
     return check_names(dashboard, names, err);
-}
-
-static bool resolve_filters(struct dashboard *dashboard, struct lk_json given, struct lk_error *err)
-{
-    struct looker_dashboard_filter_list filters = {0};
-    struct lk_object_list decoded = {0};
-    struct lk_str list;
-
-    if (lk_json_get(dashboard->json, LK_STR("dashboard_filters"), &list) &&
-        lk_json_type(list) == LK_JSON_ARRAY) {
-        if (!lk_decode_answer_list(dashboard->run.arena, &looker_dashboard_filter_type, list,
-                                   &decoded, err))
-            return false;
-        filters = (struct looker_dashboard_filter_list){decoded.items, decoded.len, decoded.is};
-    }
-    return lk_filters_resolve(dashboard->run.arena, &filters, given.value, &dashboard->filters,
-                              err);
 }
 
 /* ---- running ---- */
@@ -260,7 +242,8 @@ bool lk_handler_run_dashboard(struct mcp_call *call, const void *args_, struct l
     /* 1. The dashboard, with its filters and tiles: fatal. */
     if (!find_dashboard(dashboard, args->dashboard_id.value, err))
         return false;
-    if (!resolve_filters(dashboard, args->filters, err) ||
+    if (!lk_filters_of_dashboard(arena, dashboard->json, args->filters.value, &dashboard->filters,
+                                 err) ||
         !collect_tiles(dashboard, &args->tiles, err))
         return false;
 

@@ -3,6 +3,7 @@
  */
 #include "handlers/query/filters.h"
 
+#include "json/codec.h"
 #include "json/scan.h"
 
 /* Of one query's filters as JSON. */
@@ -35,9 +36,8 @@ static bool fail_unknown(const struct lk_filters *filters, struct lk_str name, s
     lk_buf_init(&known, 400);
     for (size_t i = 0; i < filters->len; i++)
         lk_buf_printf(&known, "%s%.*s", i > 0 ? ", " : "", LK_STR_ARG(filters->items[i].name));
-    lk_fail(err, LK_ERROR_ARGUMENT,
-            "filters: the dashboard has no filter \"%.*s\"; its filters: %.*s", LK_STR_ARG(name),
-            LK_STR_ARG(known.len > 0 ? lk_buf_view(&known) : LK_STR("none")));
+    lk_fail(err, LK_ERROR_ARGUMENT, "the dashboard has no filter \"%.*s\"; its filters: %.*s",
+            LK_STR_ARG(name), LK_STR_ARG(known.len > 0 ? lk_buf_view(&known) : LK_STR("none")));
     lk_buf_free(&known);
     return false;
 }
@@ -72,6 +72,22 @@ bool lk_filters_resolve(struct lk_arena *arena, const struct looker_dashboard_fi
     }
     *ret_filters = resolved;
     return true;
+}
+
+bool lk_filters_of_dashboard(struct lk_arena *arena, struct lk_str dashboard, struct lk_str given,
+                             struct lk_filters *ret_filters, struct lk_error *err)
+{
+    struct looker_dashboard_filter_list filters = {0};
+    struct lk_object_list decoded = {0};
+    struct lk_str list;
+
+    if (lk_json_get(dashboard, LK_STR("dashboard_filters"), &list) &&
+        lk_json_type(list) == LK_JSON_ARRAY) {
+        if (!lk_decode_answer_list(arena, &looker_dashboard_filter_type, list, &decoded, err))
+            return false;
+        filters = (struct looker_dashboard_filter_list){decoded.items, decoded.len, decoded.is};
+    }
+    return lk_filters_resolve(arena, &filters, given, ret_filters, err);
 }
 
 /* The dashboard filter that the tile applies to that field, or NULL. `field`: as in the JSON. */

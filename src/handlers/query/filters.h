@@ -31,6 +31,11 @@ struct lk_filters {
 bool lk_filters_resolve(struct lk_arena *arena, const struct looker_dashboard_filter_list *filters,
                         struct lk_str given, struct lk_filters *ret_filters, struct lk_error *err);
 
+/* The same for a dashboard's JSON as Looker answers it, with its member dashboard_filters. Errors:
+ * as well those of decoding that. */
+bool lk_filters_of_dashboard(struct lk_arena *arena, struct lk_str dashboard, struct lk_str given,
+                             struct lk_filters *ret_filters, struct lk_error *err);
+
 /*
  * The query's `filters` with those of the dashboard that the tile listens to put in. A filter
  * without a value leaves the tile's own filter on that field alone; an empty value that was given

@@ -45,6 +45,7 @@ struct fake_script {
 static struct lk_arena *fake_arena;
 static struct lk_loop *fake_loop;
 static struct fake_script fake_scripts[FAKE_MAX];
+static size_t fake_lens[FAKE_MAX]; /* of bodies that are no text; 0: it is one */
 static size_t fake_n_scripts;
 static char *fake_requests[FAKE_MAX];
 static bool fake_in_dev[FAKE_MAX]; /* of each request: that it goes to the dev workspace */
@@ -54,11 +55,15 @@ static unsigned fake_in_flight, fake_most_in_flight, fake_delay_ms;
 static struct lk_tool_context fake_context;
 static struct lk_error fake_error;
 static double fake_progress;
-static bool fake_failed; /* the last call said so of its own answer (mcp_call_set_failed) */
+static unsigned fake_n_progress; /* of the last call */
+static struct mcp_content fake_contents[FAKE_MAX];
+static size_t fake_n_contents; /* of the last call */
+static bool fake_failed;       /* the last call said so of its own answer (mcp_call_set_failed) */
 
 static void fake_script(const char *route, int status, enum lk_media media, const char *body)
 {
     assert_true(fake_n_scripts < FAKE_MAX);
+    fake_lens[fake_n_scripts] = 0;
     fake_scripts[fake_n_scripts++] = (struct fake_script){route, body, status, media, false};
 }
 
@@ -70,6 +75,14 @@ __attribute__((unused)) static void fake_answers(const char *route, const char *
 __attribute__((unused)) static void fake_answers_text(const char *route, const char *body)
 {
     fake_script(route, 200, LK_MEDIA_TEXT, body);
+}
+
+__attribute__((unused)) static void fake_answers_bytes(const char *route, enum lk_media media,
+                                                       const char *bytes, size_t len)
+{
+    fake_script(route, 200, media, "");
+    fake_scripts[fake_n_scripts - 1].body = bytes;
+    fake_lens[fake_n_scripts - 1] = len;
 }
 
 __attribute__((unused)) static void fake_fails(const char *route, int status, const char *detail)
@@ -138,11 +151,12 @@ bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_reque
             err->status = status;
         return false;
     }
+    size_t len = fake_lens[script - fake_scripts];
     /* A copy, so that reading past its end or after its arena shows. */
     *ret_answer = (struct lk_api_answer){
         .status = script->status,
         .media = script->media,
-        .body = lk_arena_str(arena, lk_str(script->body)),
+        .body = lk_arena_str(arena, lk_str_n(script->body, len > 0 ? len : strlen(script->body))),
     };
     if (script->media == LK_MEDIA_JSON)
         assert_true(lk_json_check(ret_answer->body, LK_JSON_MAX_DEPTH, 0, NULL));
@@ -190,6 +204,14 @@ void mcp_call_progress(struct mcp_call *call, double progress, double total, str
     (void)message;
     assert_true(progress > fake_progress);
     fake_progress = progress;
+    fake_n_progress++;
+}
+
+void mcp_call_add_content(struct mcp_call *call, const struct mcp_content *content)
+{
+    (void)call;
+    assert_true(fake_n_contents < FAKE_MAX);
+    fake_contents[fake_n_contents++] = *content;
 }
 
 /* ---- running ---- */
@@ -253,6 +275,8 @@ static bool fake_call(const struct mcp_tool *tool, const char *arguments, uint64
     void *args = NULL;
 
     fake_progress = 0;
+    fake_n_progress = 0;
+    fake_n_contents = 0;
     *call = (struct mcp_call){.tool = tool, .arena = fake_arena, .context = &fake_context};
     lk_buf_init(&call->answer, (size_t)8 * 1024 * 1024);
     lk_arena_defer(fake_arena, lk_buf_free_deferred, &call->answer);
