@@ -125,7 +125,75 @@ def replace_first_key(before: list[dict[str, Any]]) -> dict[str, Any]:
     return {"user_id": "4", "delete_previous_id": before[0]["credentials"]["id"]}
 
 
+ADA = {"user_id": "2"}
+ADA_TO_GRACE = {"user_id": "2", "transfer_to": "3"}
+ADA_IS_DELETED = {
+    "user_id": "ADA@example.com",
+    "terminate_sessions": True,
+    "revoke_api_credentials": True,
+    "deactivate_only": False,
+    "transfer_to": "grace@example.com",
+    "transfer_folder_id": 2,
+    "discard_content": False,
+}
+
+
+def owned(answer: dict[str, Any]) -> dict[str, int]:
+    return {kind: rows["count"] for kind, rows in answer["owned"].items()}
+
+
+def ada_is_out(got: Got) -> None:
+    did(got, disable_user="done", delete_sessions="done")
+    assert owned(got.answer) | {"boards": 0} == {
+        "looks": 2,
+        "dashboards": 2,
+        "schedules": 2,
+        "alerts": 1,
+        "boards": 0,
+    }
+    assert got.body("update_user") == {"is_disabled": True}
+    assert "transfer_to" in got.answer["left_to_do"][0]
+    assert got.operations.count("delete_user_session") == 2
+
+
+def ada_has_nothing_left(got: Got) -> None:
+    # What the sandbox says after the first call.
+    did(got, disable_user="skipped", delete_sessions="skipped")
+    assert set(owned(got.answer).values()) == {0}
+    assert got.answer["left_to_do"] == []
+    first = got.before[0]
+    assert first["outcome"] == "done" and owned(first)["looks"] == 2
+
+
+def grace_has_it(got: Got) -> None:
+    assert {look["id"] for look in got.answer["owned"]["looks"]["items"]} == {"1", "2", "3", "4"}
+    assert owned(got.answer)["alerts"] == 2
+
+
+def ada_is_gone(got: Got) -> None:
+    did(got, transfer_looks="done", transfer_schedules="done", transfer_alerts="done", delete_user="done")
+    assert got.operations[-1] == "delete_user"
+    assert got.sent("delete_user")["path"].endswith("/users/2")
+
+
 PEOPLE = [
+    Case("offboard_user", ADA, ada_is_out),
+    Case("offboard_user", {**ADA_IS_DELETED, "dry_run": True}, preview_of("delete_user")),
+    Case("offboard_user", ADA_IS_DELETED, ada_is_gone),
+    Case("offboard_user", ADA_TO_GRACE, ada_has_nothing_left, before=[("offboard_user", ADA_TO_GRACE)]),
+    Case(
+        "offboard_user",
+        {"user_id": "3", "dry_run": True},
+        grace_has_it,
+        before=[("offboard_user", ADA_TO_GRACE)],
+    ),
+    Case(
+        "offboard_user",
+        {"user_id": "2", "deactivate_only": False},
+        lambda got: (got.answer["error"].index("discard_content"), changed_nothing(got)),
+        fails=True,
+    ),
+    Case("offboard_user", {"user_id": 1}, changed_nothing, fails=True),
     Case("grant_access", VIEWER_FOR_ADA, ada_joins_the_viewers),
     Case("grant_access", {**VIEWER_FOR_ADA, "dry_run": True}, preview_of("set_role_users")),
     Case("grant_access", VIEWER_FOR_GRACE, grace_is_one_already),
