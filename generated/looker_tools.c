@@ -4,13 +4,13 @@
  *   spec/overlay.yaml sha256 18136bf9f658ef364942dde72a43926fb6d838d4e498e5818758e335f01f3ffc
  *   spec/tools/api.yaml sha256 5c947691e2522feb73484eec9cf2b685ec840d9f31fc383d9109e21559783677
  *   spec/tools/audit.yaml sha256 06881738edd3da0809a12efced4c5ad0eaa38deb4dd67ee1b41b580ff95ef979
- *   spec/tools/explore.yaml sha256 d91f72a3cc6c776072d8ca28e213982d3b52e79049819c263b02c5ea9a6d2e72
+ *   spec/tools/explore.yaml sha256 ba0cafa145998949aa780ca029ce73ba9d3134468c3c69a7183efa3f095aaa30
  *   spec/tools/git.yaml sha256 ee508faf02e7d57079cd03406b0e8d5444a095e98f4a5a19c5ee4c5874e7c198
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 2f0a0a090e503b0434dabecf2c51b33be50b9cbfa341e181e19679c72663df22
- *   spec/tools/query.yaml sha256 0d41bc765eb01aa7dae2d051909f935d87fec478c049c504c7725e9e5fc04416
+ *   spec/tools/query.yaml sha256 6e8c4eace569cac562dbac454714b7aebe9cce797c3729a839fcb4cb77087076
  *   spec/tools/render.yaml sha256 3e675492f5f98f91ae6a32eef8d2acc9025333f1de71924be637993b20e93534
- *   spec/tools/schema.yaml sha256 b86b84a0fd7d36a04a7759dd184cc671f10c1baed8613c147abc5e8464eced5b
+ *   spec/tools/schema.yaml sha256 e576c45c289156c4adb9ffeb492c6f534bf2223b0d31bab6e7ab1af3b7132324
  *   spec/tools/workflows.yaml sha256 67cd24e9cb4f22b2ea827e8dc17a24268d01f81e9235c73a473ded9aa08572f9
  */
 /* clang-format off */
@@ -110,8 +110,8 @@ TYPE(list_models_args, "list_models", list_models_args_fields);
 static const char schema_list_models[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"search\":{\"type\":\"string\",\"description\":\"Words that must all occur in the name, label or group of an explore, or of the model. Example: \\\"order items\\\".\"},"
-    "\"include_hidden\":{\"type\":\"boolean\",\"description\":\"Also show hidden explores; they can be queried.\",\"default\":false},"
-    "\"include_explores\":{\"type\":\"boolean\",\"description\":\"false: models alone.\",\"default\":true},"
+    "\"include_hidden\":{\"type\":\"boolean\",\"default\":false},"
+    "\"include_explores\":{\"type\":\"boolean\",\"default\":true},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":100},"
     "\"offset\":{\"type\":\"integer\",\"default\":0}"
     "},\"additionalProperties\":false}";
@@ -133,8 +133,8 @@ TYPE(get_model_args, "get_model", get_model_args_fields);
 static const char schema_get_model[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"model_name\":{\"type\":\"string\",\"description\":\"Name of the model, such as \\\"thelook\\\".\"},"
-    "\"include_hidden\":{\"type\":\"boolean\",\"description\":\"Also show hidden explores.\",\"default\":false},"
-    "\"search\":{\"type\":\"string\",\"description\":\"Words that must all occur in an explore.\"},"
+    "\"include_hidden\":{\"type\":\"boolean\",\"default\":false},"
+    "\"search\":{\"type\":\"string\",\"description\":\"Words that must all occur.\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":2000,\"default\":200},"
     "\"offset\":{\"type\":\"integer\",\"default\":0}"
     "},\"required\":[\"model_name\"],\"additionalProperties\":false}";
@@ -156,14 +156,17 @@ static const char schema_get_explore[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"model_name\":{\"type\":\"string\"},"
     "\"explore_name\":{\"type\":\"string\"},"
-    "\"include_hidden\":{\"type\":\"boolean\",\"description\":\"Also show hidden fields.\",\"default\":false},"
-    "\"include_fields\":{\"type\":\"boolean\",\"description\":\"false: without its fields.\",\"default\":true}"
+    "\"include_hidden\":{\"type\":\"boolean\",\"default\":false},"
+    "\"include_fields\":{\"type\":\"boolean\",\"default\":true}"
     "},\"required\":[\"model_name\",\"explore_name\"],\"additionalProperties\":false}";
 
 /* ---- list_dimensions ---- */
 static const struct lk_rule rule_list_dimensions_args_explore_name = {.min_length = 1, .max_length = 255};
+static const char *const rule_list_dimensions_args_fields_aliases[] = {"include_sql", "properties", NULL};
+static const struct lk_rule rule_list_dimensions_args_fields = {.aliases = rule_list_dimensions_args_fields_aliases, .min_items = 1, .max_items = 40};
 static const struct lk_rule rule_list_dimensions_args_include_hidden = {.default_json = "false"};
-static const struct lk_rule rule_list_dimensions_args_include_sql = {.default_json = "false"};
+static const char *const rule_list_dimensions_args_kind_values[] = {"dimension", "filter", "parameter", NULL};
+static const struct lk_rule rule_list_dimensions_args_kind = {.values = rule_list_dimensions_args_kind_values, .default_json = "\"dimension\""};
 static const struct lk_rule rule_list_dimensions_args_limit = {.default_json = "200", .min = 1, .has_min = true, .max = 2000, .has_max = true};
 static const struct lk_rule rule_list_dimensions_args_model_name = {.min_length = 1, .max_length = 255};
 static const struct lk_rule rule_list_dimensions_args_offset = {.default_json = "0", .min = 0, .has_min = true};
@@ -171,8 +174,9 @@ static const struct lk_rule rule_list_dimensions_args_search = {.max_length = 20
 static const struct lk_rule rule_list_dimensions_args_view = {.max_length = 255};
 static const struct lk_field list_dimensions_args_fields[] = {
     F(list_dimensions_args, explore_name, "explore_name", STRING, Q, &rule_list_dimensions_args_explore_name),
+    F(list_dimensions_args, fields, "fields", STRING, L, &rule_list_dimensions_args_fields),
     F(list_dimensions_args, include_hidden, "include_hidden", BOOLEAN, 0, &rule_list_dimensions_args_include_hidden),
-    F(list_dimensions_args, include_sql, "include_sql", BOOLEAN, 0, &rule_list_dimensions_args_include_sql),
+    F(list_dimensions_args, kind, "kind", STRING, 0, &rule_list_dimensions_args_kind),
     F(list_dimensions_args, limit, "limit", INTEGER, 0, &rule_list_dimensions_args_limit),
     F(list_dimensions_args, model_name, "model_name", STRING, Q, &rule_list_dimensions_args_model_name),
     F(list_dimensions_args, offset, "offset", INTEGER, 0, &rule_list_dimensions_args_offset),
@@ -184,18 +188,20 @@ static const char schema_list_dimensions[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"model_name\":{\"type\":\"string\"},"
     "\"explore_name\":{\"type\":\"string\"},"
-    "\"include_hidden\":{\"type\":\"boolean\",\"description\":\"Also list hidden fields; they can be queried.\",\"default\":false},"
-    "\"search\":{\"type\":\"string\",\"description\":\"Words that must all occur in name, label, description, synonyms or tags, such as \\\"created date\\\".\"},"
+    "\"include_hidden\":{\"type\":\"boolean\",\"default\":false},"
+    "\"search\":{\"type\":\"string\",\"description\":\"Words that must all occur in name, label, description, synonyms or tags.\"},"
     "\"view\":{\"type\":\"string\",\"description\":\"Only fields of this view (the name before the dot).\"},"
-    "\"include_sql\":{\"type\":\"boolean\",\"description\":\"Add the SQL behind each field.\",\"default\":false},"
+    "\"fields\":{\"type\":\"array\",\"description\":\"Members of the items, such as [\\\"name\\\", \\\"sql\\\"].\",\"items\":{\"type\":\"string\"}},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":2000,\"default\":200},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"default\":0},"
+    "\"kind\":{\"type\":\"string\",\"enum\":[\"dimension\",\"filter\",\"parameter\"],\"default\":\"dimension\"}"
     "},\"required\":[\"model_name\",\"explore_name\"],\"additionalProperties\":false}";
 
 /* ---- list_measures ---- */
 static const struct lk_rule rule_list_measures_args_explore_name = {.min_length = 1, .max_length = 255};
+static const char *const rule_list_measures_args_fields_aliases[] = {"include_sql", "properties", NULL};
+static const struct lk_rule rule_list_measures_args_fields = {.aliases = rule_list_measures_args_fields_aliases, .min_items = 1, .max_items = 40};
 static const struct lk_rule rule_list_measures_args_include_hidden = {.default_json = "false"};
-static const struct lk_rule rule_list_measures_args_include_sql = {.default_json = "false"};
 static const struct lk_rule rule_list_measures_args_limit = {.default_json = "200", .min = 1, .has_min = true, .max = 2000, .has_max = true};
 static const struct lk_rule rule_list_measures_args_model_name = {.min_length = 1, .max_length = 255};
 static const struct lk_rule rule_list_measures_args_offset = {.default_json = "0", .min = 0, .has_min = true};
@@ -203,8 +209,8 @@ static const struct lk_rule rule_list_measures_args_search = {.max_length = 200}
 static const struct lk_rule rule_list_measures_args_view = {.max_length = 255};
 static const struct lk_field list_measures_args_fields[] = {
     F(list_measures_args, explore_name, "explore_name", STRING, Q, &rule_list_measures_args_explore_name),
+    F(list_measures_args, fields, "fields", STRING, L, &rule_list_measures_args_fields),
     F(list_measures_args, include_hidden, "include_hidden", BOOLEAN, 0, &rule_list_measures_args_include_hidden),
-    F(list_measures_args, include_sql, "include_sql", BOOLEAN, 0, &rule_list_measures_args_include_sql),
     F(list_measures_args, limit, "limit", INTEGER, 0, &rule_list_measures_args_limit),
     F(list_measures_args, model_name, "model_name", STRING, Q, &rule_list_measures_args_model_name),
     F(list_measures_args, offset, "offset", INTEGER, 0, &rule_list_measures_args_offset),
@@ -216,13 +222,45 @@ static const char schema_list_measures[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"model_name\":{\"type\":\"string\"},"
     "\"explore_name\":{\"type\":\"string\"},"
-    "\"include_hidden\":{\"type\":\"boolean\",\"description\":\"Also list hidden fields; they can be queried.\",\"default\":false},"
-    "\"search\":{\"type\":\"string\",\"description\":\"Words that must all occur in name, label, description, synonyms or tags, such as \\\"created date\\\".\"},"
+    "\"include_hidden\":{\"type\":\"boolean\",\"default\":false},"
+    "\"search\":{\"type\":\"string\",\"description\":\"Words that must all occur in name, label, description, synonyms or tags.\"},"
     "\"view\":{\"type\":\"string\",\"description\":\"Only fields of this view (the name before the dot).\"},"
-    "\"include_sql\":{\"type\":\"boolean\",\"description\":\"Add the SQL behind each field.\",\"default\":false},"
+    "\"fields\":{\"type\":\"array\",\"description\":\"Members of the items, such as [\\\"name\\\", \\\"sql\\\"].\",\"items\":{\"type\":\"string\"}},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":2000,\"default\":200},"
     "\"offset\":{\"type\":\"integer\",\"default\":0}"
     "},\"required\":[\"model_name\",\"explore_name\"],\"additionalProperties\":false}";
+
+/* ---- suggest_field_values ---- */
+static const char *const rule_suggest_field_values_args_explore_name_aliases[] = {"view_name", NULL};
+static const struct lk_rule rule_suggest_field_values_args_explore_name = {.aliases = rule_suggest_field_values_args_explore_name_aliases, .min_length = 1, .max_length = 255};
+static const char *const rule_suggest_field_values_args_field_name_aliases[] = {"field", "dimension", NULL};
+static const struct lk_rule rule_suggest_field_values_args_field_name = {.aliases = rule_suggest_field_values_args_field_name_aliases, .min_length = 1, .max_length = 255};
+static const struct lk_rule rule_suggest_field_values_args_filters = {.max_items = 50};
+static const struct lk_rule rule_suggest_field_values_args_limit = {.default_json = "100", .min = 1, .has_min = true, .max = 5000, .has_max = true};
+static const struct lk_rule rule_suggest_field_values_args_model_name = {.min_length = 1, .max_length = 255};
+static const struct lk_rule rule_suggest_field_values_args_offset = {.default_json = "0", .min = 0, .has_min = true};
+static const char *const rule_suggest_field_values_args_term_aliases[] = {"search", NULL};
+static const struct lk_rule rule_suggest_field_values_args_term = {.aliases = rule_suggest_field_values_args_term_aliases, .max_length = 1000};
+static const struct lk_field suggest_field_values_args_fields[] = {
+    F(suggest_field_values_args, explore_name, "explore_name", STRING, Q, &rule_suggest_field_values_args_explore_name),
+    F(suggest_field_values_args, field_name, "field_name", STRING, Q, &rule_suggest_field_values_args_field_name),
+    M(suggest_field_values_args, filters, "filters", STRING, 0, &rule_suggest_field_values_args_filters),
+    F(suggest_field_values_args, limit, "limit", INTEGER, 0, &rule_suggest_field_values_args_limit),
+    F(suggest_field_values_args, model_name, "model_name", STRING, Q, &rule_suggest_field_values_args_model_name),
+    F(suggest_field_values_args, offset, "offset", INTEGER, 0, &rule_suggest_field_values_args_offset),
+    F(suggest_field_values_args, term, "term", STRING, 0, &rule_suggest_field_values_args_term),
+};
+TYPE(suggest_field_values_args, "suggest_field_values", suggest_field_values_args_fields);
+static const char schema_suggest_field_values[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"model_name\":{\"type\":\"string\"},"
+    "\"explore_name\":{\"type\":\"string\"},"
+    "\"field_name\":{\"type\":\"string\",\"description\":\"Such as \\\"users.state\\\".\"},"
+    "\"term\":{\"type\":\"string\",\"description\":\"Text that the values contain.\"},"
+    "\"filters\":{\"type\":\"object\",\"description\":\"Only values that occur with these, as in query.\",\"additionalProperties\":{\"type\":\"string\"}},"
+    "\"limit\":{\"type\":\"integer\",\"maximum\":5000,\"default\":100},"
+    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "},\"required\":[\"model_name\",\"explore_name\",\"field_name\"],\"additionalProperties\":false}";
 
 /* ---- list_connections ---- */
 static const struct lk_rule rule_list_connections_args_limit = {.default_json = "200", .min = 1, .has_min = true, .max = 1000, .has_max = true};
@@ -339,8 +377,8 @@ static const char schema_query[] =
     "\"dynamic_fields\":{\"type\":\"string\",\"description\":\"JSON text of an array of table calculations, custom measures and dimensions; name them in `fields` too: \\\"[{\\\\\\\"table_calculation\\\\\\\":\\\\\\\"share\\\\\\\",\\\\\\\"label\\\\\\\":\\\\\\\"Share\\\\\\\",\\\\\\\"expression\\\\\\\":\\\\\\\"${orders.count}/sum(${orders.count})\\\\\\\"}]\\\".\"},"
     "\"result_format\":{\"type\":\"string\",\"description\":\"json_detail: with rendered values and totals (long). json_bi: with typed metadata. csv: shortest for many rows. sql: not run.\",\"enum\":[\"json\",\"json_detail\",\"json_bi\",\"csv\",\"txt\",\"md\",\"html\",\"sql\"],\"default\":\"json\"},"
     "\"apply_formatting\":{\"type\":\"boolean\",\"description\":\"\\\"$1,200\\\" instead of 1200.\",\"default\":false},"
-    "\"server_table_calcs\":{\"type\":\"boolean\",\"description\":\"Compute table calculations.\",\"default\":false},"
-    "\"cache\":{\"type\":\"boolean\",\"description\":\"false: not from the cache.\",\"default\":true},"
+    "\"server_table_calcs\":{\"type\":\"boolean\",\"default\":false},"
+    "\"cache\":{\"type\":\"boolean\",\"default\":true},"
     "\"share_url\":{\"type\":\"boolean\",\"description\":\"Also return a link to the query.\",\"default\":false},"
     "\"validate\":{\"type\":\"boolean\",\"description\":\"Check field names first; false: leave it to Looker.\",\"default\":true},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Use the LookML of the dev workspace.\",\"default\":false}"
@@ -448,10 +486,10 @@ static const char schema_run_query[] =
     "\"query_id\":{\"type\":\"string\",\"description\":\"Id or slug: \\\"1234\\\", \\\"Yq8hVpT4Lr\\\".\"},"
     "\"result_format\":{\"type\":\"string\",\"enum\":[\"json\",\"json_detail\",\"json_bi\",\"csv\",\"txt\",\"md\",\"html\",\"sql\"],\"default\":\"json\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most; left out: the saved limit.\"},"
-    "\"apply_formatting\":{\"type\":\"boolean\",\"description\":\"\\\"$1,200\\\" instead of 1200.\",\"default\":false},"
-    "\"apply_vis\":{\"type\":\"boolean\",\"description\":\"Apply the visualization's settings.\",\"default\":false},"
-    "\"server_table_calcs\":{\"type\":\"boolean\",\"description\":\"Compute table calculations.\",\"default\":false},"
-    "\"cache\":{\"type\":\"boolean\",\"description\":\"false: not from the cache.\",\"default\":true},"
+    "\"apply_formatting\":{\"type\":\"boolean\",\"default\":false},"
+    "\"apply_vis\":{\"type\":\"boolean\",\"default\":false},"
+    "\"server_table_calcs\":{\"type\":\"boolean\",\"default\":false},"
+    "\"cache\":{\"type\":\"boolean\",\"default\":true},"
     "\"dev_mode\":{\"type\":\"boolean\",\"default\":false}"
     "},\"required\":[\"query_id\"],\"additionalProperties\":false}";
 
@@ -487,9 +525,9 @@ static const char schema_run_look[] =
     "\"look_id\":{\"type\":\"string\",\"description\":\"Id of the Look, such as \\\"42\\\".\"},"
     "\"result_format\":{\"type\":\"string\",\"enum\":[\"json\",\"json_detail\",\"json_bi\",\"csv\",\"txt\",\"md\",\"html\",\"sql\"],\"default\":\"json\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most; left out: the saved limit.\"},"
-    "\"apply_formatting\":{\"type\":\"boolean\",\"description\":\"\\\"$1,200\\\" instead of 1200.\",\"default\":false},"
-    "\"apply_vis\":{\"type\":\"boolean\",\"description\":\"Apply the visualization's settings.\",\"default\":false},"
-    "\"cache\":{\"type\":\"boolean\",\"description\":\"false: not from the cache.\",\"default\":true},"
+    "\"apply_formatting\":{\"type\":\"boolean\",\"default\":false},"
+    "\"apply_vis\":{\"type\":\"boolean\",\"default\":false},"
+    "\"cache\":{\"type\":\"boolean\",\"default\":true},"
     "\"dev_mode\":{\"type\":\"boolean\",\"default\":false}"
     "},\"required\":[\"look_id\"],\"additionalProperties\":false}";
 
@@ -601,10 +639,10 @@ TYPE(search_content_args, "search_content", search_content_args_fields);
 static const char schema_search_content[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"query_string\":{\"type\":\"string\",\"description\":\"Words to search for.\"},"
-    "\"types\":{\"type\":\"array\",\"description\":\"Left out: all.\",\"items\":{\"type\":\"string\",\"enum\":[\"dashboard\",\"look\",\"lookml_dashboard\"]}},"
+    "\"types\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"enum\":[\"dashboard\",\"look\",\"lookml_dashboard\"]}},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":200,\"default\":20},"
     "\"offset\":{\"type\":\"integer\",\"default\":0},"
-    "\"include_hidden\":{\"type\":\"boolean\",\"description\":\"Also what Looker marks as hidden.\",\"default\":false}"
+    "\"include_hidden\":{\"type\":\"boolean\",\"default\":false}"
     "},\"required\":[\"query_string\"],\"additionalProperties\":false}";
 
 /* ---- list_databases ---- */
@@ -648,8 +686,8 @@ TYPE(list_schemas_args, "list_schemas", list_schemas_args_fields);
 static const char schema_list_schemas[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"connection_name\":{\"type\":\"string\",\"description\":\"As list_connections gives it.\"},"
-    "\"database\":{\"type\":\"string\",\"description\":\"Left out: the connection's own.\"},"
-    "\"cache\":{\"type\":\"boolean\",\"description\":\"false: ask the database anew.\"},"
+    "\"database\":{\"type\":\"string\"},"
+    "\"cache\":{\"type\":\"boolean\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":5000,\"default\":500},"
     "\"offset\":{\"type\":\"integer\",\"default\":0}"
     "},\"required\":[\"connection_name\"],\"additionalProperties\":false}";
@@ -692,11 +730,11 @@ TYPE(list_tables_args, "list_tables", list_tables_args_fields);
 static const char schema_list_tables[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"connection_name\":{\"type\":\"string\",\"description\":\"As list_connections gives it.\"},"
-    "\"database\":{\"type\":\"string\",\"description\":\"Left out: the connection's own.\"},"
-    "\"schema_name\":{\"type\":\"string\",\"description\":\"Schema (dataset) to look into.\"},"
+    "\"database\":{\"type\":\"string\"},"
+    "\"schema_name\":{\"type\":\"string\"},"
     "\"table_filter\":{\"type\":\"string\",\"description\":\"Text in the name.\"},"
-    "\"table_limit\":{\"type\":\"integer\",\"description\":\"Looker stops after so many.\",\"maximum\":100000},"
-    "\"cache\":{\"type\":\"boolean\",\"description\":\"false: ask the database anew.\"},"
+    "\"table_limit\":{\"type\":\"integer\",\"maximum\":100000},"
+    "\"cache\":{\"type\":\"boolean\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":5000,\"default\":500},"
     "\"offset\":{\"type\":\"integer\",\"default\":0}"
     "},\"required\":[\"connection_name\"],\"additionalProperties\":false}";
@@ -723,11 +761,11 @@ TYPE(list_columns_args, "list_columns", list_columns_args_fields);
 static const char schema_list_columns[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"connection_name\":{\"type\":\"string\",\"description\":\"As list_connections gives it.\"},"
-    "\"database\":{\"type\":\"string\",\"description\":\"Left out: the connection's own.\"},"
-    "\"schema_name\":{\"type\":\"string\",\"description\":\"Schema (dataset) of the table.\"},"
+    "\"database\":{\"type\":\"string\"},"
+    "\"schema_name\":{\"type\":\"string\"},"
     "\"table_name\":{\"type\":\"string\",\"description\":\"Name; several separated by commas.\"},"
-    "\"table_limit\":{\"type\":\"integer\",\"description\":\"Looker stops after so many.\",\"maximum\":100000},"
-    "\"cache\":{\"type\":\"boolean\",\"description\":\"false: ask the database anew.\"},"
+    "\"table_limit\":{\"type\":\"integer\",\"maximum\":100000},"
+    "\"cache\":{\"type\":\"boolean\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":50},"
     "\"offset\":{\"type\":\"integer\",\"default\":0}"
     "},\"required\":[\"connection_name\"],\"additionalProperties\":false}";
@@ -2807,7 +2845,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "list_dimensions",
         .title = "List dimensions",
-        .description = "Lists the dimensions of an explore: what to group by and filter on. `search` finds the right one among thousands. For counts, sums and other aggregates use list_measures.\n\nReturns {count, total, items: [{name, label, type, description, …}], next_offset?}. `name` (`view.field`) is what `query` takes. Where they exist: synonyms, tags, suggestions and enumerations (values to filter by), dimension_group (one column by day, week, month …), default_filter_value.",
+        .description = "Lists the dimensions of an explore: what to group by and filter on (or by `kind` its filter-only fields or parameters). `search` finds the right one among thousands. For counts, sums and other aggregates use list_measures.\n\nReturns {count, total, items: [{name, label, type, description, …}], next_offset?}. `name` (`view.field`) is what `query` takes. Where they exist: synonyms, tags, suggestions and enumerations (values), dimension_group (one column by day, week …), default_filter_value.",
         .group = &looker_groups[0],
         .input_schema = schema_list_dimensions,
         .args = &looker_list_dimensions_args_type,
@@ -2822,6 +2860,16 @@ const struct mcp_tool looker_tools[] = {
         .input_schema = schema_list_measures,
         .args = &looker_list_measures_args_type,
         .run = lk_handler_list_measures,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "suggest_field_values",
+        .title = "Suggest field values",
+        .description = "Lists values that a field has in the data, to write exact filter values instead of guessing them.\n\nReturns {count, total, items: [\"CA\", …], hit_limit, next_offset?}. hit_limit: Looker has more than it told; give term. Without any, `hint` says why.",
+        .group = &looker_groups[0],
+        .input_schema = schema_suggest_field_values,
+        .args = &looker_suggest_field_values_args_type,
+        .run = lk_handler_suggest_field_values,
         .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
     },
     {

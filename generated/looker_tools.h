@@ -4,13 +4,13 @@
  *   spec/overlay.yaml sha256 18136bf9f658ef364942dde72a43926fb6d838d4e498e5818758e335f01f3ffc
  *   spec/tools/api.yaml sha256 5c947691e2522feb73484eec9cf2b685ec840d9f31fc383d9109e21559783677
  *   spec/tools/audit.yaml sha256 06881738edd3da0809a12efced4c5ad0eaa38deb4dd67ee1b41b580ff95ef979
- *   spec/tools/explore.yaml sha256 d91f72a3cc6c776072d8ca28e213982d3b52e79049819c263b02c5ea9a6d2e72
+ *   spec/tools/explore.yaml sha256 ba0cafa145998949aa780ca029ce73ba9d3134468c3c69a7183efa3f095aaa30
  *   spec/tools/git.yaml sha256 ee508faf02e7d57079cd03406b0e8d5444a095e98f4a5a19c5ee4c5874e7c198
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 2f0a0a090e503b0434dabecf2c51b33be50b9cbfa341e181e19679c72663df22
- *   spec/tools/query.yaml sha256 0d41bc765eb01aa7dae2d051909f935d87fec478c049c504c7725e9e5fc04416
+ *   spec/tools/query.yaml sha256 6e8c4eace569cac562dbac454714b7aebe9cce797c3729a839fcb4cb77087076
  *   spec/tools/render.yaml sha256 3e675492f5f98f91ae6a32eef8d2acc9025333f1de71924be637993b20e93534
- *   spec/tools/schema.yaml sha256 b86b84a0fd7d36a04a7759dd184cc671f10c1baed8613c147abc5e8464eced5b
+ *   spec/tools/schema.yaml sha256 e576c45c289156c4adb9ffeb492c6f534bf2223b0d31bab6e7ab1af3b7132324
  *   spec/tools/workflows.yaml sha256 67cd24e9cb4f22b2ea827e8dc17a24268d01f81e9235c73a473ded9aa08572f9
  */
 /* clang-format off */
@@ -25,7 +25,7 @@
 
 enum {
     LOOKER_GROUP_COUNT = 10,
-    LOOKER_TOOL_COUNT = 87
+    LOOKER_TOOL_COUNT = 88
 };
 
 extern const struct mcp_group looker_groups[];
@@ -75,6 +75,7 @@ mcp_tool_fn lk_handler_search_content;
 mcp_tool_fn lk_handler_search_operations;
 mcp_tool_fn lk_handler_start_pdt_build;
 mcp_tool_fn lk_handler_stop_pdt_build;
+mcp_tool_fn lk_handler_suggest_field_values;
 mcp_tool_fn lk_handler_terminate_session;
 mcp_tool_fn lk_handler_touch_datagroup;
 mcp_tool_fn lk_handler_update_project;
@@ -117,9 +118,10 @@ struct looker_list_dimensions_args {
     struct lk_boolean include_hidden;
     struct lk_string search;
     struct lk_string view;
-    struct lk_boolean include_sql;
+    struct lk_string_list fields;
     struct lk_integer limit;
     struct lk_integer offset;
+    struct lk_string kind;
 };
 extern const struct lk_type looker_list_dimensions_args_type;
 
@@ -130,11 +132,23 @@ struct looker_list_measures_args {
     struct lk_boolean include_hidden;
     struct lk_string search;
     struct lk_string view;
-    struct lk_boolean include_sql;
+    struct lk_string_list fields;
     struct lk_integer limit;
     struct lk_integer offset;
 };
 extern const struct lk_type looker_list_measures_args_type;
+
+/* suggest_field_values */
+struct looker_suggest_field_values_args {
+    struct lk_string model_name;
+    struct lk_string explore_name;
+    struct lk_string field_name;
+    struct lk_string term;
+    struct lk_json filters;
+    struct lk_integer limit;
+    struct lk_integer offset;
+};
+extern const struct lk_type looker_suggest_field_values_args_type;
 
 /* list_connections */
 struct looker_list_connections_args {

@@ -276,6 +276,59 @@ static void all_lookml_models(struct sb_request *rq, struct sb_answer *out)
 
 /* ---- suggestions ---- */
 
+/* As Looker does: at most so many of a field with any number of values. */
+#define MAX_SUGGESTIONS 500
+
+static bool is_suggested(struct sb_request *rq, struct lk_str value, struct lk_str term)
+{
+    return term.len == 0 ||
+           sb_like(value, lk_arena_printf(rq->arena, "%%%.*s%%", LK_STR_ARG(term)));
+}
+
+/* The values of the field that have the term; true when there are more. */
+static bool write_suggestions(struct sb_request *rq, struct lk_json_writer *w,
+                              const struct sb_field *field, struct lk_str term)
+{
+    bool listed = (field->flags & (SB_MEASURE | SB_PARAMETER | SB_FILTER)) == 0;
+    bool many = listed && field->values == NULL && strcmp(field->type, "string") == 0;
+    size_t n = 0;
+
+    for (const char *const *v = field->values; listed && v != NULL && *v != NULL; v++)
+        if (is_suggested(rq, lk_str(*v), term))
+            lk_json_put_cstr(w, *v);
+    for (size_t i = 0; many && i < 10000; i++) {
+        struct lk_str value = lk_arena_printf(rq->arena, "%s %04zu", field->name, i);
+
+        if (!is_suggested(rq, value, term))
+            continue;
+        if (n++ == MAX_SUGGESTIONS)
+            return true;
+        lk_json_put_string(w, value);
+    }
+    return false;
+}
+
+/* `filters` is a JSON object of expressions for fields of the explore. */
+static bool check_filters(struct sb_request *rq, struct sb_answer *out,
+                          const struct sb_explore *explore)
+{
+    struct lk_str filters, key;
+    struct lk_json_iter it;
+    struct sb_field field;
+
+    if (!sb_query_arg(rq, "filters", &filters))
+        return true;
+    it = lk_json_iter(filters);
+    while (lk_json_next(&it, &key, NULL)) {
+        if (!sb_field_find(rq->arena, explore, lk_json_decode_key(rq->arena, key), &field)) {
+            sb_fail(rq, out, 400, "filters: \"%.*s\" is not a field of the explore",
+                    LK_STR_ARG(key));
+            return false;
+        }
+    }
+    return true;
+}
+
 static void suggestions(struct sb_request *rq, struct sb_answer *out)
 {
     const struct sb_model *model;
@@ -284,24 +337,24 @@ static void suggestions(struct sb_request *rq, struct sb_answer *out)
     struct lk_str term = {0}, name = sb_path_arg(rq, "field_name");
     struct lk_buf *buf = sb_buf(rq);
     struct lk_json_writer w = lk_json_writer(buf);
+    bool more;
 
     if (!sb_explore_find(rq->arena, sb_path_arg(rq, "model_name"), sb_path_arg(rq, "view_name"),
                          &model, &explore) ||
         !sb_field_find(rq->arena, &explore, name, &field))
         return sb_fail_not_found(rq, out);
+    if (!check_filters(rq, out, &explore))
+        return;
     sb_query_arg(rq, "term", &term);
     lk_json_begin_object(&w);
     lk_json_key(&w, "suggestions");
     lk_json_begin_array(&w);
-    for (const char *const *v = field.values; v != NULL && *v != NULL; v++)
-        if (term.len == 0 ||
-            sb_like(lk_str(*v), lk_arena_printf(rq->arena, "%%%.*s%%", LK_STR_ARG(term))))
-            lk_json_put_cstr(&w, *v);
+    more = write_suggestions(rq, &w, &field, term);
     lk_json_end_array(&w);
     lk_json_key(&w, "error");
     lk_json_put_null(&w);
     lk_json_member_boolean(&w, "from_cache", true);
-    lk_json_member_boolean(&w, "hit_limit", false);
+    lk_json_member_boolean(&w, "hit_limit", more);
     lk_json_member_boolean(&w, "used_calcite_materialization", false);
     lk_json_end_object(&w);
     sb_answer_json(out, 200, lk_buf_view(buf));

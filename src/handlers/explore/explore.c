@@ -11,8 +11,8 @@
 #include "looker_tools.h"
 #include "json/scan.h"
 
-static bool ask_explore(struct mcp_call *call, struct lk_string model, struct lk_string explore,
-                        struct lk_str fields, struct lk_str *ret_explore, struct lk_error *err)
+bool lk_ask_explore(struct mcp_call *call, struct lk_string model, struct lk_string explore,
+                    struct lk_str fields, struct lk_str *ret_explore, struct lk_error *err)
 {
     struct looker_lookml_model_explore_params params = {
         .lookml_model_name = model,
@@ -42,14 +42,15 @@ static struct lk_str find_fields(struct lk_str explore, const char *category)
 /* Their arguments are the same, but each has a struct of its own. */
 struct wanted {
     struct lk_string model, explore, search, view;
-    bool hidden, sql;
+    const struct lk_string_list *fields;
+    bool hidden;
     int64_t limit, offset;
 };
 #define WANTED(args)                                                                               \
     {                                                                                              \
         .model = (args)->model_name, .explore = (args)->explore_name, .search = (args)->search,    \
-        .view = (args)->view, .hidden = lk_is_true((args)->include_hidden),                        \
-        .sql = lk_is_true((args)->include_sql), .limit = (args)->limit.value,                      \
+        .view = (args)->view, .fields = &(args)->fields,                                           \
+        .hidden = lk_is_true((args)->include_hidden), .limit = (args)->limit.value,                \
         .offset = (args)->offset.value                                                             \
     }
 
@@ -63,7 +64,8 @@ static bool is_of_view(struct lk_arena *arena, struct lk_str field, struct lk_st
             name.ptr[view.value.len] == '.');
 }
 
-static void add_fields(struct lk_arena *arena, const struct wanted *wanted, struct lk_str list,
+static void add_fields(struct lk_arena *arena, const struct wanted *wanted,
+                       const struct lk_shown_fields *shown, struct lk_str list,
                        struct lk_items *items)
 {
     static const char *const searched[] = {
@@ -77,7 +79,7 @@ static void add_fields(struct lk_arena *arena, const struct wanted *wanted, stru
             !lk_search_object(arena, &search, field, searched) || !lk_items_next(items))
             continue;
         struct lk_json_writer w = lk_json_writer(&items->buf);
-        lk_write_field(&w, field, wanted->sql);
+        lk_write_field(&w, field, shown);
         lk_items_end(items);
     }
 }
@@ -102,16 +104,16 @@ static bool list_fields(struct mcp_call *call, const struct wanted *wanted, cons
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
     struct lk_items *items = lk_arena_new_object(arena, struct lk_items);
     struct lk_str explore;
-    struct lk_projection shown = lk_field_projection(wanted->sql);
-    struct lk_str names = lk_projection_fields(arena, &shown);
+    struct lk_shown_fields shown;
 
-    if (!ask_explore(call, wanted->model, wanted->explore,
-                     lk_arena_printf(arena, "fields(%s(%.*s))", category, LK_STR_ARG(names)),
-                     &explore, err))
+    if (!lk_choose_fields(arena, wanted->fields, &shown, err) ||
+        !lk_ask_explore(call, wanted->model, wanted->explore,
+                        lk_arena_printf(arena, "fields(%s(%.*s))", category, LK_STR_ARG(shown.ask)),
+                        &explore, err))
         return false;
     lk_items_init(items, arena, lk_tool_max_answer_bytes(lk_tool_context(call)), wanted->offset,
                   wanted->limit);
-    add_fields(arena, wanted, find_fields(explore, category), items);
+    add_fields(arena, wanted, &shown, find_fields(explore, category), items);
     if (!lk_items_check(items, err))
         return false;
     lk_json_begin_object(&w);
@@ -126,7 +128,10 @@ bool lk_handler_list_dimensions(struct mcp_call *call, const void *args_, struct
 {
     const struct looker_list_dimensions_args *args = args_;
     struct wanted wanted = WANTED(args);
-    return list_fields(call, &wanted, "dimensions", err);
+    /* The names of the kinds, and of the lists that hold them. */
+    return list_fields(
+        call, &wanted,
+        lk_arena_printf(mcp_call_arena(call), "%.*ss", LK_STR_ARG(args->kind.value)).ptr, err);
 }
 
 bool lk_handler_list_measures(struct mcp_call *call, const void *args_, struct lk_error *err)
@@ -219,8 +224,8 @@ bool lk_handler_get_explore(struct mcp_call *call, const void *args_, struct lk_
         .max_bytes = lk_tool_max_answer_bytes(lk_tool_context(call)),
     };
 
-    if (!ask_explore(call, args->model_name, args->explore_name,
-                     explore_fields_parameter(arena, with_fields), &overview.explore, err))
+    if (!lk_ask_explore(call, args->model_name, args->explore_name,
+                        explore_fields_parameter(arena, with_fields), &overview.explore, err))
         return false;
     lk_json_begin_object(&w);
     lk_write_short_members(&w, overview.explore, &lk_explore_projection);

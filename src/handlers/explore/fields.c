@@ -9,7 +9,8 @@
 
 #define FIELDS(table) .fields = (table), .n_fields = sizeof(table) / sizeof((table)[0])
 
-/* The optional ones stand at the ends, so that one table serves with and without them. */
+/* suggest_… first, since they are left out where they say nothing; the ones that are shown only to
+ * those who ask last. */
 static const struct lk_projection field[] = {
     {.name = "suggest_dimension"},
     {.name = "suggest_explore"},
@@ -31,22 +32,77 @@ static const struct lk_projection field[] = {
     {.name = "type"},
     {.name = "value_format_name"},
     {.name = "view_label"},
+    {.name = "can_filter"},
+    {.name = "drill_fields"},
+    {.name = "fill_style"},
+    {.name = "label_short"},
+    {.name = "period_over_period_params"},
+    {.name = "source_file"},
     {.name = "sql"},
+    {.name = "suggestable"},
+    {.name = "times_used"},
+    {.name = "value_format"},
+    {.name = "view"},
 };
 #define N_FIELD (sizeof(field) / sizeof(field[0]))
+#define N_ON_REQUEST 11
 #define N_SUGGEST 2
 
-struct lk_projection lk_field_projection(bool sql)
+const struct lk_projection lk_field_projection = {FIELDS(field)};
+
+/* What is needed to choose among fields, though it may not be shown. */
+static const char *const needed[] = {"name",        "hidden",   "label", "field_group_label",
+                                     "description", "synonyms", "tags"};
+
+static const struct lk_projection *find_node(const struct lk_projection *projection,
+                                             struct lk_str key);
+
+static bool fail_unknown(struct lk_str name, struct lk_error *err)
 {
-    return (struct lk_projection){.fields = field, .n_fields = sql ? N_FIELD : N_FIELD - 1};
+    struct lk_buf known;
+
+    lk_buf_init(&known, 500);
+    for (size_t i = 0; i < N_FIELD; i++)
+        lk_buf_printf(&known, "%s%s", i > 0 ? ", " : "", field[i].name);
+    lk_fail(err, LK_ERROR_ARGUMENT, "fields: items have no \"%.*s\"; they have %.*s",
+            LK_STR_ARG(name), LK_STR_ARG(lk_buf_view(&known)));
+    lk_buf_free(&known);
+    return false;
 }
 
-void lk_write_field(struct lk_json_writer *w, struct lk_str object, bool sql)
+bool lk_choose_fields(struct lk_arena *arena, const struct lk_string_list *chosen,
+                      struct lk_shown_fields *ret_shown, struct lk_error *err)
 {
-    struct lk_projection projection = lk_field_projection(sql);
+    struct lk_projection *show = lk_arena_array(arena, N_FIELD, sizeof(*show));
+    struct lk_projection *ask = lk_arena_array(arena, 2 * N_FIELD, sizeof(*ask));
+    struct lk_projection shown = {.fields = show}, asked = {.fields = ask};
+
+    if (chosen->is != LK_PRESENT)
+        shown = (struct lk_projection){.fields = field, .n_fields = N_FIELD - N_ON_REQUEST};
+    for (size_t i = 0; i < chosen->len; i++) {
+        const struct lk_projection *node = find_node(&lk_field_projection, chosen->items[i]);
+        if (node == NULL)
+            return fail_unknown(chosen->items[i], err);
+        if (find_node(&shown, chosen->items[i]) == NULL)
+            show[shown.n_fields++] = *node;
+    }
+    for (size_t i = 0; i < shown.n_fields; i++)
+        ask[asked.n_fields++] = shown.fields[i];
+    for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+        if (find_node(&asked, lk_str(needed[i])) == NULL)
+            ask[asked.n_fields++] = (struct lk_projection){.name = needed[i]};
+    }
+    *ret_shown = (struct lk_shown_fields){shown, lk_projection_fields(arena, &asked)};
+    return true;
+}
+
+void lk_write_field(struct lk_json_writer *w, struct lk_str object,
+                    const struct lk_shown_fields *shown)
+{
+    struct lk_projection projection = shown->projection;
     struct lk_str name, suggest;
 
-    if (lk_json_get(object, LK_STR("name"), &name) &&
+    if (projection.fields == field && lk_json_get(object, LK_STR("name"), &name) &&
         lk_json_get(object, LK_STR("suggest_dimension"), &suggest) && lk_str_eq(name, suggest)) {
         projection.fields += N_SUGGEST;
         projection.n_fields = (uint16_t)(projection.n_fields - N_SUGGEST);

@@ -6,7 +6,9 @@
 #define LK_HANDLERS_EXPLORE_FIELDS_H
 
 #include "base/arena.h"
+#include "mcp/tool.h"
 #include "json/project.h"
+#include "json/type.h"
 #include "json/write.h"
 
 /* "name,explores(name,label)": what to send as the `fields` parameter for that projection. */
@@ -25,13 +27,30 @@ void lk_write_short_members(struct lk_json_writer *w, struct lk_str object,
 /* Whether Looker marks the object (a field, an explore, a piece of content) as hidden. */
 bool lk_is_hidden(struct lk_str object);
 
-/* What list_dimensions and list_measures show of a field; the SQL only for those who ask for it. */
-struct lk_projection lk_field_projection(bool sql);
-/* Writes that, without suggest_explore and suggest_dimension where they name the field itself. */
-void lk_write_field(struct lk_json_writer *w, struct lk_str object, bool sql);
+/* What list_dimensions and list_measures can show of a field, and what one call of them does. */
+extern const struct lk_projection lk_field_projection;
+struct lk_shown_fields {
+    struct lk_projection projection;
+    struct lk_str ask; /* for the `fields` parameter: these, and what searching needs */
+};
+
+/* chosen: names out of lk_field_projection; absent: the usual ones. Errors: LK_ERROR_ARGUMENT for
+ * another name. */
+bool lk_choose_fields(struct lk_arena *arena, const struct lk_string_list *chosen,
+                      struct lk_shown_fields *ret_shown, struct lk_error *err);
+
+/* Writes that; unless fields were chosen without suggest_explore and suggest_dimension where they
+ * name the field itself. */
+void lk_write_field(struct lk_json_writer *w, struct lk_str object,
+                    const struct lk_shown_fields *shown);
 
 /* What get_explore shows of a field, and of the explore. */
 extern const struct lk_projection lk_field_short_projection;
 extern const struct lk_projection lk_explore_projection;
+
+/* Awaits. The explore (an object) with these `fields`. Errors: those of lk_ask; a 404 says which
+ * tool finds the right name. */
+bool lk_ask_explore(struct mcp_call *call, struct lk_string model, struct lk_string explore,
+                    struct lk_str fields, struct lk_str *ret_explore, struct lk_error *err);
 
 #endif

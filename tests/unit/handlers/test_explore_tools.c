@@ -115,9 +115,6 @@ static void test_dimensions(void **state)
     assert_str(
         at(run_tool("list_dimensions", OF_EXPLORE ",\"include_hidden\":true}"), "items/2/hidden"),
         "true");
-    assert_str(at(run_tool("list_dimensions", OF_EXPLORE ",\"include_sql\":true}"), "items/0/sql"),
-               "\"${TABLE}.day\"");
-    assert_contains(fake_requests[2], "sql");
     assert_str(at(run_tool("list_dimensions", OF_EXPLORE ",\"search\":\"datum\"}"), "count"), "1");
     struct lk_str of_view = run_tool("list_dimensions", OF_EXPLORE ",\"view\":\"users\"}");
     assert_str(at(of_view, "items/0/name"), "\"users.st\"");
@@ -126,6 +123,47 @@ static void test_dimensions(void **state)
     struct lk_str page = run_tool("list_dimensions", OF_EXPLORE ",\"limit\":1,\"offset\":1}");
     assert_str(at(page, "items/0/name"), "\"users.st\"");
     assert_str(at(page, "next_offset"), "(absent)");
+}
+
+static void test_fields_are_chosen(void **state)
+{
+    (void)state;
+    fake_answers(ROUTE, explore);
+    assert_str(at(run_tool("list_dimensions", OF_EXPLORE ",\"fields\":[\"sql\",\"name\",\"sql\"]}"),
+                  "items/0"),
+               "{\"name\":\"o.day\",\"sql\":\"${TABLE}.day\"}");
+    /* What finding takes is asked for, and not shown. */
+    assert_contains(fake_requests[0], "fields=fields%28dimensions%28sql%2Cname%2Chidden%2Clabel%2C"
+                                      "field_group_label%2Cdescription%2Csynonyms%2Ctags%29%29");
+    assert_str(
+        at(run_tool("list_dimensions", OF_EXPLORE ",\"search\":\"datum\",\"fields\":[\"type\"]}"),
+           "items"),
+        "[{\"type\":\"date\"}]");
+    /* What was chosen is shown, also where it says nothing. */
+    assert_str(at(run_tool("list_dimensions",
+                           OF_EXPLORE ",\"limit\":1,\"fields\":[\"suggest_dimension\"]}"),
+                  "items"),
+               "[{\"suggest_dimension\":\"o.day\"}]");
+    fake_n_requests = 0;
+    const struct lk_error *err =
+        refuse_tool("list_measures", OF_EXPLORE ",\"fields\":[\"name\",\"colour\"]}");
+    assert_contains(err->message, "fields: items have no \"colour\"; they have ");
+    assert_contains(err->message, "value_format_name");
+    assert_int_equal(fake_n_requests, 0);
+}
+
+static void test_filters_and_parameters(void **state)
+{
+    (void)state;
+    fake_answers(ROUTE, "{\"fields\":{\"filters\":[{\"name\":\"o.range\"}],\"parameters\":[{"
+                        "\"name\":\"o.frame\",\"enumerations\":[{\"value\":\"day\"}]}]}}");
+    assert_str(at(run_tool("list_dimensions", OF_EXPLORE ",\"kind\":\"filter\"}"), "items"),
+               "[{\"name\":\"o.range\"}]");
+    assert_contains(fake_requests[0], "fields=fields%28filters%28");
+    assert_str(at(run_tool("list_dimensions", OF_EXPLORE ",\"kind\":\"parameter\"}"), "items/0"),
+               "{\"name\":\"o.frame\",\"enumerations\":[{\"value\":\"day\"}]}");
+    assert_contains(refuse_tool("list_dimensions", OF_EXPLORE ",\"kind\":\"measure\"}")->message,
+                    "kind");
 }
 
 static void test_measures(void **state)
@@ -247,8 +285,7 @@ static void test_a_field_that_is_too_large(void **state)
 static void test_names_are_the_apis(void **state)
 {
     (void)state;
-    struct lk_projection field = lk_field_projection(true);
-    check_names(&field, &looker_lookml_model_explore_field_type);
+    check_names(&lk_field_projection, &looker_lookml_model_explore_field_type);
     check_names(&lk_field_short_projection, &looker_lookml_model_explore_field_type);
     check_names(&lk_explore_projection, &looker_lookml_model_explore_type);
 }
@@ -368,6 +405,8 @@ int main(void)
         TEST(test_models_are_searched),
         TEST(test_model),
         TEST(test_dimensions),
+        TEST(test_fields_are_chosen),
+        TEST(test_filters_and_parameters),
         TEST(test_measures),
         TEST(test_explore),
         TEST(test_huge_explore_is_cut_and_says_so),
