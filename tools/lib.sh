@@ -64,17 +64,22 @@ build() {
         cmake --build "$folder" -j "$JOBS" ${1:+--target "$@"}
 }
 
-# The npm packages of tests/clients, as its lock file names them; again only when that changed.
-install_clients() {
-    local folder=tests/clients
+# install_npm FOLDER WHAT: the npm packages of FOLDER, as its lock file names them; again only when
+# that changed.
+install_npm() {
+    local folder=$1 what=$2
     local stamp=$folder/node_modules/.installed
     if [ ! -f "$stamp" ] || [ "$folder/package-lock.json" -nt "$stamp" ]; then
-        say "installing the MCP client packages (npm)"
+        say "installing $what (npm)"
         run_quietly build/npm.log "npm ci in $folder (is the npm registry reachable?)" \
             npm --prefix "$folder" ci --no-audit --no-fund
         touch "$stamp"
     fi
 }
+
+install_clients() { install_npm tests/clients "the MCP client packages"; }
+
+install_prism() { install_npm tests/prism "Stoplight Prism, which judges the requests to Looker"; }
 
 # A Python environment that sees the distribution's packages and adds tests/e2e/requirements.txt.
 install_venv() {

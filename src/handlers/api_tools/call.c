@@ -136,16 +136,22 @@ static bool read_body(struct calling *c, const void **ret_body, struct lk_error 
            lk_decode_body(c->arena, body, tree, &rules, ret_body, err);
 }
 
+/* The document calls the rows of a query a string. */
+static bool answers_rows(const struct lk_operation *op)
+{
+    return op->activity == LK_ACTIVITY_DB_QUERY && op->answer.kind == LK_KIND_STRING;
+}
+
 /* Whether the answer, or its items, may have fields, and of which type they are, if it is known. */
 static bool read_fields(struct calling *c, struct lk_error *err)
 {
     const struct lk_field *answer = &c->op->answer;
     bool json = (c->op->answer_media & LK_MEDIA_JSON) != 0;
-    bool rows = answer->kind == LK_KIND_STRING && c->op->activity == LK_ACTIVITY_DB_QUERY;
 
     if (c->args->fields.is != LK_PRESENT)
         return true;
-    if (!json || (!rows && (answer->kind == LK_KIND_NONE || answer->kind == LK_KIND_STRING)))
+    if (!json ||
+        (!answers_rows(c->op) && (answer->kind == LK_KIND_NONE || answer->kind == LK_KIND_STRING)))
         return lk_fail(err, LK_ERROR_ARGUMENT,
                        "fields: what %s answers has none to choose from; remove it", c->op->id);
     return lk_fields_parse(c->arena, c->args->fields.value, answer->type, &c->projection, err);
@@ -285,7 +291,7 @@ static bool check_rows(const struct calling *c, struct lk_error *err)
         params != NULL ? lk_type_field(params, LK_STR("result_format")) : NULL;
     struct lk_string format = {0};
 
-    if (c->op->activity != LK_ACTIVITY_DB_QUERY || field == NULL || field->kind != LK_KIND_STRING)
+    if (!answers_rows(c->op) || field == NULL || field->kind != LK_KIND_STRING)
         return true;
     memcpy(&format, (const char *)c->params + field->offset, sizeof(format));
     return lk_rows_check(c->arena, &c->answer, format.value, err);
