@@ -6,6 +6,7 @@
  *   spec/tools/audit.yaml sha256 06881738edd3da0809a12efced4c5ad0eaa38deb4dd67ee1b41b580ff95ef979
  *   spec/tools/explore.yaml sha256 ba0cafa145998949aa780ca029ce73ba9d3134468c3c69a7183efa3f095aaa30
  *   spec/tools/git.yaml sha256 ee508faf02e7d57079cd03406b0e8d5444a095e98f4a5a19c5ee4c5874e7c198
+ *   spec/tools/health.yaml sha256 65d9e660ab7e24d1d6280223764bdd67fac05bca7854d8f6fc91b4ad073bff88
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 2f0a0a090e503b0434dabecf2c51b33be50b9cbfa341e181e19679c72663df22
  *   spec/tools/query.yaml sha256 6e8c4eace569cac562dbac454714b7aebe9cce797c3729a839fcb4cb77087076
@@ -24,8 +25,8 @@
 #include "looker_ops.h"
 
 enum {
-    LOOKER_GROUP_COUNT = 10,
-    LOOKER_TOOL_COUNT = 88
+    LOOKER_GROUP_COUNT = 11,
+    LOOKER_TOOL_COUNT = 91
 };
 
 extern const struct mcp_group looker_groups[];
@@ -49,6 +50,9 @@ mcp_tool_fn lk_handler_get_schedule_history;
 mcp_tool_fn lk_handler_get_session;
 mcp_tool_fn lk_handler_get_user_activity_log;
 mcp_tool_fn lk_handler_grant_access;
+mcp_tool_fn lk_handler_health_analyze;
+mcp_tool_fn lk_handler_health_pulse;
+mcp_tool_fn lk_handler_health_vacuum;
 mcp_tool_fn lk_handler_list_active_sessions;
 mcp_tool_fn lk_handler_list_dimensions;
 mcp_tool_fn lk_handler_list_directories;
@@ -330,6 +334,34 @@ struct looker_list_columns_args {
     struct lk_integer offset;
 };
 extern const struct lk_type looker_list_columns_args_type;
+
+/* health_pulse */
+struct looker_health_pulse_args {
+    struct lk_string_list checks;
+    struct lk_string date_range;
+};
+extern const struct lk_type looker_health_pulse_args_type;
+
+/* health_analyze */
+struct looker_health_analyze_args {
+    struct lk_string analysis_type;
+    struct lk_string model;
+    struct lk_integer days;
+    struct lk_integer limit;
+    struct lk_integer offset;
+};
+extern const struct lk_type looker_health_analyze_args_type;
+
+/* health_vacuum */
+struct looker_health_vacuum_args {
+    struct lk_string scope;
+    struct lk_string model;
+    struct lk_string explore;
+    struct lk_integer days;
+    struct lk_integer limit;
+    struct lk_integer offset;
+};
+extern const struct lk_type looker_health_vacuum_args_type;
 
 /* list_projects */
 struct looker_list_projects_args {

@@ -8,6 +8,8 @@
 #include "handlers/rows.h"
 #include "looker_ops.h"
 
+#include <stdlib.h>
+
 #define FILTERS_BYTES_MAX ((size_t)64 * 1024)
 
 void lk_activity_filter(struct lk_activity_query *query, const char *field,
@@ -114,6 +116,32 @@ bool lk_activity_write(struct mcp_call *call, struct lk_json_writer *w,
         return false;
     lk_rows_write_list(w, rows, lk_json_count(rows), &limit, lk_tool_max_answer_bytes(context));
     return true;
+}
+
+/* ---- rows ---- */
+
+struct lk_str lk_row_text(struct lk_arena *arena, struct lk_str row, const char *name)
+{
+    struct lk_str value;
+
+    if (!lk_json_get(row, lk_str(name), &value))
+        return (struct lk_str){0};
+    if (lk_json_type(value) == LK_JSON_STRING)
+        return lk_json_decode_string(arena, value);
+    return lk_json_type(value) == LK_JSON_NUMBER ? value : (struct lk_str){0};
+}
+
+double lk_row_number(struct lk_str row, const char *name)
+{
+    struct lk_str value;
+    char text[64];
+
+    if (!lk_json_get(row, lk_str(name), &value) || value.len >= sizeof(text) ||
+        lk_json_type(value) != LK_JSON_NUMBER)
+        return 0;
+    memcpy(text, value.ptr, value.len);
+    text[value.len] = '\0';
+    return strtod(text, NULL);
 }
 
 /* ---- filter expressions ---- */

@@ -47,6 +47,11 @@ bool lk_activity_ask(const struct lk_tool_context *context, struct lk_arena *are
 bool lk_activity_write(struct mcp_call *call, struct lk_json_writer *w,
                        struct lk_activity_query *query, struct lk_error *err);
 
+/* A member of a row: a number (0 when it has none), or a string's or number's text (empty when it
+ * is null). */
+double lk_row_number(struct lk_str row, const char *name);
+struct lk_str lk_row_text(struct lk_arena *arena, struct lk_str row, const char *name);
+
 /* ---- filter expressions ---- */
 
 /* That text and no other: what has a meaning in Looker's filters (comma, quote, %, _, ^, a leading

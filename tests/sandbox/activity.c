@@ -305,7 +305,44 @@ static void kill_query(struct sb_request *rq, struct sb_answer *out)
     sb_answer_empty(out, 204);
 }
 
+/* ---- what is broken ---- */
+
+static void test_connection(struct sb_request *rq, struct sb_answer *out)
+{
+    struct lk_str name = sb_path_arg(rq, "connection_name");
+    struct sb_entity *connection =
+        sb_entity(sb_collection(rq->sb->store, LK_STR("/connections")), name);
+
+    if (connection == NULL || connection->json == NULL)
+        return sb_fail_not_found(rq, out);
+    if (lk_str_eq(name, LK_STR("reporting_db")))
+        return sb_answer_json(out, 200,
+                              LK_STR("[{\"name\":\"connect\",\"status\":\"error\","
+                                     "\"message\":\"no route to reporting.example.com\"}]"));
+    sb_answer_json(
+        out, 200,
+        LK_STR("[{\"name\":\"connect\",\"status\":\"success\",\"message\":\"Can connect\"},"
+               "{\"name\":\"query\",\"status\":\"success\",\"message\":\"Can run a query\"}]"));
+}
+
+static void content_validation(struct sb_request *rq, struct sb_answer *out)
+{
+    (void)rq;
+    sb_answer_json(
+        out, 200,
+        LK_STR("{\"content_with_errors\":[{\"id\":\"1\",\"look\":{\"id\":\"4\","
+               "\"title\":\"Broken Look\"},\"dashboard\":null,\"errors\":[{\"message\":"
+               "\"Unknown field \\\"orders.broken\\\"\",\"field_name\":\"orders.broken\","
+               "\"model_name\":\"thelook\",\"explore_name\":\"orders\",\"removable\":true}]}],"
+               "\"computation_time\":0.4,\"total_looks_validated\":4,"
+               "\"total_dashboard_elements_validated\":7,\"total_dashboard_filters_validated\":1,"
+               "\"total_scheduled_plans_validated\":2,\"total_alerts_validated\":0,"
+               "\"total_explores_validated\":9}"));
+}
+
 const struct sb_handler sb_activity_handlers[] = {
+    {"test_connection", test_connection},
+    {"content_validation", content_validation},
     {"all_running_queries", all_running_queries},
     {"kill_query", kill_query},
     {0},
