@@ -43,7 +43,7 @@ _SHARED_KEYS = ("title", "description", "args", "annotations", "query_like")
 _HANDLER_KEYS = ("handler", "operations")
 _OPERATION_KEYS = (
     *("operation", "bind", "answer", "items", "text_name", "project", "send_fields"),
-    *("drop_if_true", "keep_arg", "page", "dev_if"),
+    *("drop_if_true", "keep_arg", "page", "dev_if", "not_found"),
 )
 _ARGUMENT_KEYS = (
     *("type", "description", "required", "default", "enum", "minimum", "maximum"),
@@ -105,6 +105,7 @@ class Tool:
     keep_arg: str | None = None
     page: Page | None = None
     dev_if: str | None = None
+    not_found: str | None = None
 
 
 @dataclass
@@ -368,6 +369,7 @@ def _operation_tool(tool: Tool, at: Where) -> None:
     tool.keep_arg = at.text("keep_arg") if "keep_arg" in row else None
     tool.page = _page(at.below("page")) if "page" in row else None
     tool.dev_if = at.text("dev_if") if "dev_if" in row else None
+    tool.not_found = at.text("not_found", 300) if "not_found" in row else None
     _operation_keys_together(tool, at)
 
 

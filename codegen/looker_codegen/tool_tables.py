@@ -158,6 +158,8 @@ def binding_lines(tool: Tool, binding: Binding, owner: str) -> list[str]:
         lines.append(f".items = items_{owner}")
     if tool.text_name:
         lines.append(f".text_name = {string(tool.text_name)}")
+    if tool.not_found:
+        lines.append(f".not_found = {string(tool.not_found)}")
     if binding.projection:
         lines.append(f".projection = &projection_{owner}")
     lines.append(f".keep_arg = {argument_index(tool, tool.keep_arg)}")

@@ -46,6 +46,7 @@ struct lk_binding {
     const char *const *items; /* LIST: member names that lead from the answer to the list,
                                  NULL-terminated; NULL: the answer is the list */
     const char *text_name;    /* LK_ANSWER_TEXT */
+    const char *not_found;    /* cause and remedy when Looker answers 404, or NULL */
     const struct lk_projection *projection; /* of the object, or of each item; NULL: whole */
     /* Arguments that the generic handler itself obeys, as indices into tool->args->fields, or -1:
      */

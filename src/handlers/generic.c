@@ -183,6 +183,8 @@ bool lk_handler_generic(struct mcp_call *call, const void *args, struct lk_error
     if (!lk_api_call(run.context->api, mcp_call_arena(call), request, &run.answer, err)) {
         if (request.op->remedy != NULL)
             return lk_explain_status(err, 404, "%s", request.op->remedy);
+        if (run.binding->not_found != NULL)
+            return lk_explain_status(err, 404, "%s", run.binding->not_found);
         return lk_names_explain(run.type, args, err);
     }
     return write[run.binding->form](&run, err);

@@ -27,6 +27,15 @@ static const struct {
     {{"table_name", "table", "list_tables"}, false},
     {{"table_filter", NULL, NULL}, false},
     {{"query_task_id", "running query", "list_running_queries"}, true},
+    {{"user_id", "user", "list_users"}, true},
+    {{"group_id", "group", "list_groups"}, true},
+    {{"parent_group_id", "parent group", "list_groups"}, true},
+    {{"role_id", "role", "list_roles"}, true},
+    {{"permission_set_id", "permission set", "list_permission_sets"}, true},
+    {{"model_set_id", "model set", "list_model_sets"}, true},
+    {{"schedule_id", "schedule", "list_schedules"}, true},
+    {{"user_attribute_id", "user attribute", "list_user_attributes"}, true},
+    {{"credentials_api3_id", "API key", "list_credentials_api3"}, true},
 };
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
 

@@ -3,7 +3,7 @@
  *   spec/facts.json sha256 dade85149596565a2f1e486184b080662019f1ec3653d94054bb6bc7868d3781
  *   spec/overlay.yaml sha256 0c4174c106a8def6ac16bb8fa36a02df5c3e0ab2b3fc4308cc4aacbb01548265
  *   spec/tools/first.yaml sha256 b4c4fe0aaa8521b2f48212a905378b72c507ab835712584ecdd6792d695a1b92
- *   spec/tools/widgets.yaml sha256 4bbc91a99929b8070c2fbea9e398a5d7626ece4c2dfab3fbd4643cd559531734
+ *   spec/tools/widgets.yaml sha256 854cef1020c443c10978256df49aca7a4b0e6412dde7c79dd4aebf9cb6bb7489
  */
 /* clang-format off */
 #include "looker_tools.h"
@@ -154,8 +154,9 @@ static const struct lk_bind binds_get_widget[] = {
 };
 static const struct lk_binding binding_get_widget = {
     .op = &looker_ops[LOOKER_OP_WIDGET], .binds = binds_get_widget, .n_binds = 1,
-    .form = LK_ANSWER_OBJECT, .keep_arg = -1, .dev_arg = -1, .limit_arg = -1,
-    .offset_arg = -1,
+    .form = LK_ANSWER_OBJECT,
+    .not_found = "no \"widget\" has that number: list_widgets shows them", .keep_arg = -1,
+    .dev_arg = -1, .limit_arg = -1, .offset_arg = -1,
 };
 
 /* ---- create_widget ---- */
