@@ -5,6 +5,7 @@
 #include "handlers/ask.h"
 #include "handlers/bind.h"
 #include "handlers/query/filters.h"
+#include "handlers/query/validate.h"
 #include "handlers/render/task.h"
 #include "handlers/rows.h"
 #include "looker_tools.h"
@@ -22,18 +23,17 @@ static bool save_query(struct mcp_call *call, const struct looker_render_query_a
     const struct lk_tool_context *context = lk_tool_context(call);
     int64_t limit = lk_rows_limit(lk_tool_max_rows(context), args->limit.value, 0).applied;
     struct looker_create_query_params params = {.fields = lk_string(LK_STR("id"))};
-    struct looker_query query = {0};
+    bool dev = lk_is_true(args->dev_mode);
+    struct looker_query query;
     struct lk_str saved, id;
 
-    lk_bind_same_names(arena, &looker_render_query_args_type, args, &looker_query_type, &query);
+    if (!lk_query_from_args(call, args, &query, err) ||
+        (lk_is_true(args->validate) && !lk_query_validate(call, &query, dev, err)))
+        return false;
     query.limit = lk_string(lk_arena_printf(arena, "%lld", (long long)limit));
-    if (!lk_ask(context->api, arena,
-                lk_in_dev(looker_create_query(&params, &query), lk_is_true(args->dev_mode)),
+    if (!lk_ask(context->api, arena, lk_in_dev(looker_create_query(&params, &query), dev),
                 LK_JSON_OBJECT, &saved, err))
-        return lk_explain_status(err, 404,
-                                 "there is no explore \"%.*s\" in model \"%.*s\", or no access to "
-                                 "it: list_models shows what there is",
-                                 LK_STR_ARG(args->view.value), LK_STR_ARG(args->model.value));
+        return lk_query_explain(call, &query, dev, err);
     id = lk_json_get_string(arena, saved, LK_STR("id"));
     if (id.len == 0)
         return lk_fail(err, LK_ERROR_PARSE, "Looker answered with a query that has no id");
@@ -51,7 +51,7 @@ bool lk_handler_render_query(struct mcp_call *call, const void *args_, struct lk
         .fields = lk_string(LK_STR(LK_RENDER_FIELDS)),
     };
 
-    /* 1. The query, which Looker renders by its id. */
+    /* 1. The query, with names that the explore has; Looker renders it by its id. */
     if (!save_query(call, args, &params.query_id, err))
         return false;
 

@@ -96,7 +96,8 @@ def rendered_the_query(got: Got) -> None:
     body = got.body("create_query")
     assert (body["model"], body["view"], body["fields"]) == tuple(QUERY.values())
     assert body["limit"] == "500" and "vis_config" not in body
-    looked_until_done(Got(got.result, got.answer, got.requests[1:]), "create_query_render_task")
+    after = got.requests[got.operations.index("create_query") + 1 :]
+    looked_until_done(Got(got.result, got.answer, after), "create_query_render_task")
     assert got.sent("create_query_render_task")["workspace"] == "production"
 
 
@@ -160,6 +161,11 @@ def says(*words: str) -> Any:
     return check
 
 
+def was_judged_before(got: Got) -> None:
+    says("orders.cuont", "orders.count")(got)
+    assert "create_query" not in got.operations
+
+
 LOOK = {"look_id": "1", **SIZE}
 BEGUN = [("render_look", {**LOOK, "max_wait_seconds": 0})]
 
@@ -169,6 +175,18 @@ CASES = [
         "render_query",
         {**FULL_QUERY, **SIZE, "result_format": "jpg", "max_wait_seconds": 30, "dev_mode": True},
         sent_the_whole_query,
+    ),
+    Case(
+        "render_query",
+        {**QUERY, **SIZE, "fields": ["orders.status", "orders.cuont"]},
+        was_judged_before,
+        fails=True,
+    ),
+    Case(
+        "render_query",
+        {**QUERY, **SIZE, "fields": ["orders.cuont"], "validate": False},
+        lambda got: got.sent("create_query"),
+        fails=True,
     ),
     Case("render_query", {**QUERY, "width": 999, "height": 10, "max_wait_seconds": 0.6}, outlasted),
     Case(

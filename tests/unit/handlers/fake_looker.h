@@ -292,7 +292,9 @@ static bool fake_call(const struct mcp_tool *tool, const char *arguments, uint64
         struct lk_timer timer = lk_timer((void (*)(void *))(uintptr_t)lk_co_cancel, co);
         if (cancel_after_ms > 0)
             lk_timer_start(fake_loop, &timer, cancel_after_ms);
-        lk_loop_run(fake_loop);
+        while (lk_co_count(fake_loop) >
+               0) /* a call before may have stopped the loop for this one */
+            lk_loop_run(fake_loop);
         lk_timer_stop(fake_loop, &timer);
     }
     assert_int_equal(lk_co_count(fake_loop), 0);
