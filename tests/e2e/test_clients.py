@@ -83,6 +83,26 @@ def test_the_sdk_of_the_stateless_revision(
     check_findings(run_client(tmp_path, looker, "check_modern.mjs", transport, where, node=NODE_20))
 
 
+@pytest.mark.parametrize("transport", ["stdio", "http", "modern"])
+def test_progress_reaches_the_sdk(
+    http: Any, looker: Sandbox, tmp_path: Path, transport: str
+) -> None:
+    if transport == "modern" and NODE_20 is None:
+        pytest.skip("needs Node.js 20; tests/conformance/run.py brings one")
+    # Altogether longer than the SDK waits for a word.
+    looker.rules({"operation": "render_task", "delay_ms": 800})
+    where = str(SERVER) if transport == "stdio" else http().url
+    words = run_client(tmp_path, looker, "check_progress.mjs", transport, where, node=NODE_20 or "node")
+    findings = json.loads(words)
+    assert [p["message"].split(",")[0] for p in findings["progress"]] == [
+        "enqueued_for_query",
+        "querying",
+        "rendering",
+    ]
+    assert findings["signature"] == "\x89PNG\r\n\x1a\n"
+    assert findings["bytes"] == findings["answer"]["bytes"]
+
+
 @pytest.mark.parametrize("transport", ["stdio", "http"])
 def test_the_demonstration(http: Any, looker: Sandbox, tmp_path: Path, transport: str) -> None:
     where = str(SERVER) if transport == "stdio" else http().url

@@ -245,7 +245,8 @@ static void results_that_are_something_else(void **state)
 #define DASHBOARD "{\"dashboard_id\":\"1\",\"width\":10,\"height\":20"
 #define FILTERS                                                                                    \
     "{\"id\":\"1\",\"dashboard_filters\":[{\"name\":\"State\",\"title\":\"Where\","                \
-    "\"default_value\":\"CA\"},{\"name\":\"Order Date\",\"default_value\":\"7 days\"}]}"
+    "\"default_value\":\"CA\"},{\"name\":\"Kind\",\"default_value\":\"not sent\"},"                \
+    "{\"name\":\"Order Date\",\"default_value\":\"7 days\"}]}"
 
 static void filters_of_a_dashboard(void **state)
 {
@@ -262,7 +263,7 @@ static void filters_of_a_dashboard(void **state)
     const struct lk_error *err =
         refuse_tool("render_dashboard", DASHBOARD ",\"dashboard_filters\":{\"Stat\":\"x\"}}");
     assert_int_equal(err->kind, LK_ERROR_ARGUMENT);
-    assert_contains(err->message, "no filter \"Stat\"; its filters: State, Order Date");
+    assert_contains(err->message, "no filter \"Stat\"; its filters: State, Kind, Order Date");
     assert_int_equal(fake_n_requests, 1);
 
     fake_n_scripts = 0;

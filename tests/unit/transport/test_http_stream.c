@@ -58,6 +58,18 @@ static char *take_stream(struct client *client)
     return body;
 }
 
+/* That the body is whole events and comments, nothing else. */
+static void check_events(const char *body)
+{
+    while (*body != '\0') {
+        if (strncmp(body, ": ", 2) != 0) {
+            assert_memory_equal(body, "event: message\ndata: {", 22);
+            assert_memory_equal(strchr(body + 22, '\n') - 1, "}\n\n", 3);
+        }
+        body = strstr(body, "\n\n") + 2;
+    }
+}
+
 /* ---- what a stream is ---- */
 
 #define EVENT(json) "event: message\ndata: " json "\n\n"
@@ -208,6 +220,7 @@ static void a_silent_stream_has_comments(void **state)
     post_with(world, &client, STREAM, WORK("\"steps\":1,\"ms\":300"));
     await_text(world, &client, "\r\n0\r\n\r\n");
     body = take_stream(&client);
+    check_events(body);
     for (char *at = body; (at = strstr(at, "\n\n: keep-alive\n\n")) != NULL; at++)
         n++;
     assert_in_range(n, 3, 10);
@@ -311,6 +324,7 @@ static void a_client_that_falls_behind(void **state)
     assert_contains(ask(world, HOST JSON, PING, 200), PONG);
     await_text(world, &client, "\r\n0\r\n\r\n");
     body = take_stream(&client);
+    check_events(body);
     for (at = body; (at = strstr(at, "\"progress\":")) != NULL; at++, n++) {
         int progress = atoi(at + 11);
 
@@ -338,6 +352,7 @@ static void what_waits_is_bounded(void **state)
     await_text(world, &client, "\r\n0\r\n\r\n");
     body = take_stream(&client);
     len = strlen(body);
+    check_events(body);
     assert_contains(body, "\"progress\":50,");
     assert_lacks(body, "\"progress\":70,");
     assert_contains(body, "\"result\"");
