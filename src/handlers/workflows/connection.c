@@ -154,9 +154,10 @@ static void test(struct provisioning *p)
     else
         lk_fail(&failure, LK_ERROR_UPSTREAM, "the connection exists, but %zu of %zu tests failed",
                 p->n_tests - p->n_passed, p->n_tests);
-    lk_error_detail(&failure, "%.*s: %.*s",
-                    LK_STR_ARG(lk_json_get_string(p->arena, first, LK_STR("name"))),
-                    LK_STR_ARG(lk_json_get_string(p->arena, first, LK_STR("message"))));
+    if (first.len > 0)
+        lk_error_detail(&failure, "%.*s: %.*s",
+                        LK_STR_ARG(lk_json_get_string(p->arena, first, LK_STR("name"))),
+                        LK_STR_ARG(lk_json_get_string(p->arena, first, LK_STR("message"))));
     lk_steps_failed(&p->steps, step, true, &failure);
     lk_steps_left(&p->steps,
                   "mend what the tests say with update_connection, then test_connection; "

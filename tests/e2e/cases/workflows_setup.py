@@ -253,4 +253,234 @@ PEOPLE = [
     ),
 ]
 
-CASES = PEOPLE
+# ---- connections ----
+
+POSTGRES = {"name": "shop_db", "dialect_name": "postgres"}
+POSTGRES_IN_FULL = {
+    **POSTGRES,
+    "host": "db.example.com",
+    "port": 5432,
+    "database": "shop",
+    "username": "looker",
+    "password": "pa55word",
+    "schema": "public",
+    "tmp_db_name": "looker_scratch",
+    "ssl": True,
+    "verify_ssl": True,
+    "pdts_enabled": True,
+    "certificate": "eyJ0eXBlIjoi",
+    "file_type": ".json",
+    "jdbc_additional_params": "connectTimeout=5",
+    "service_name": "XE",
+    "max_connections": 20,
+    "db_timezone": "UTC",
+    "query_timezone": "Europe/Berlin",
+}
+
+
+def is_healthy(got: Got) -> None:
+    did(got, create_connection="done", test_connection="done")
+    assert got.answer["healthy"] is True
+    assert [test["status"] for test in got.answer["tests"]] == ["success", "success"]
+
+
+def was_created_in_full(got: Got) -> None:
+    is_healthy(got)
+    sent = {k: v for k, v in POSTGRES_IN_FULL.items() if k != "pdts_enabled"}
+    assert got.body("create_connection") == {**sent, "port": "5432"}
+    assert "pa55word" not in str(got.answer)
+
+
+def is_tested_again(got: Got) -> None:
+    did(got, find_connection="done", create_connection="skipped", test_connection="done")
+    assert "create_connection" not in got.operations and got.answer["changed"] == []
+
+
+def is_not_overwritten(got: Got) -> None:
+    assert 'host is "db.example.com" there, not "elsewhere.example.com"' in got.answer["error"]
+    changed_nothing(got)
+
+
+def does_not_work(got: Got) -> None:
+    did(got, "failed", test_connection="failed")
+    assert got.answer["healthy"] is False and "no route" in got.answer["detail"]
+
+
+CONNECTIONS = [
+    Case("provision_connection", POSTGRES, is_healthy, missing=("connection",)),
+    Case("provision_connection", POSTGRES_IN_FULL, was_created_in_full, missing=("connection",)),
+    Case(
+        "provision_connection",
+        {**POSTGRES, "dry_run": True},
+        preview_of("create_connection"),
+        missing=("connection",),
+    ),
+    Case(
+        "provision_connection",
+        POSTGRES_IN_FULL,
+        is_tested_again,
+        before=[("provision_connection", POSTGRES_IN_FULL)],
+    ),
+    Case(
+        "provision_connection",
+        {"name": "warehouse", "dialect_name": "postgres", "host": "elsewhere.example.com"},
+        is_not_overwritten,
+        fails=True,
+    ),
+    Case(
+        "provision_connection",
+        {"name": "reporting_db", "dialect_name": "mssql"},
+        does_not_work,
+        fails=True,
+    ),
+]
+
+# ---- projects ----
+
+SSH = {"name": "shop", "git_remote_url": "git@git.example.com:acme/shop.git"}
+HTTPS = {
+    "name": "shop",
+    "git_remote_url": "https://git.example.com/acme/shop.git",
+    "git_service_name": "gitlab",
+    "git_production_branch_name": "trunk",
+    "pull_request_mode": "required",
+    "git_username": "looker",
+    "git_password": "t0ken",
+    "validation_required": True,
+    "allow_warnings": False,
+}
+
+
+def has_key_and_repository(got: Got) -> None:
+    did(got, create_project="done", create_git_deploy_key="done", update_project="done")
+    assert got.answer["project_id"] == "shop" and got.answer["git_connected"] is True
+    assert got.answer["deploy_key"].startswith("ssh-rsa ")
+    assert got.body("update_project") == {
+        "git_remote_url": SSH["git_remote_url"],
+        "git_service_name": "github",
+        "pull_request_mode": "links",
+    }
+    assert {r["workspace"] for r in got.requests} == {"dev"}
+
+
+def has_password_and_no_key(got: Got) -> None:
+    did(got, create_git_deploy_key="skipped", update_project="done")
+    assert got.body("update_project") == {k: v for k, v in HTTPS.items() if k != "name"}
+    assert "deploy_key" not in got.answer and "t0ken" not in str(got.answer)
+
+
+def is_complete(got: Got) -> None:
+    did(got, create_project="skipped", create_git_deploy_key="skipped", update_project="skipped")
+    assert got.answer["deploy_key"] == got.before[0]["deploy_key"]
+    changed_nothing(got)
+
+
+def waits_for_the_key(got: Got) -> None:
+    did(got, "partial", create_git_deploy_key="done", update_project="failed")
+    assert got.answer["git_connected"] is False
+    assert "deploy_key" in got.answer["left_to_do"][0]
+
+
+VIEW = "views/orders.view.lkml"
+NEW_VIEW = {"views/refunds.view.lkml": "view: refunds {}\n"}
+TWO_FILES = {**NEW_VIEW, VIEW: "view: orders {\n  # changed\n}\n"}
+
+
+def is_in_production(got: Got) -> None:
+    did(got, write_file="done", validate="done", deploy_to_production="done", verify_production="done")
+    assert got.answer["deployed"] is True
+    # Seen by a session that is not in the dev workspace.
+    last = got.requests[-1]
+    assert (last["operation"], last["workspace"]) == ("get_project_file_content", "production")
+
+
+def was_made_and_changed(got: Got) -> None:
+    is_in_production(got)
+    assert {f["path"]: f["action"] for f in got.answer["files"]} == {
+        "views/refunds.view.lkml": "created",
+        VIEW: "updated",
+    }
+    assert got.body("create_project_file")["path"] == "views/refunds.view.lkml"
+
+
+def is_there_already(got: Got) -> None:
+    did(got, write_file="skipped", verify_production="done")
+    assert not {"create_project_file", "update_project_file"} & set(got.operations)
+
+
+def has_errors(got: Got) -> None:
+    did(got, "failed", write_file="done", validate="failed", deploy_to_production="not_done")
+    assert got.answer["deployed"] is False
+    assert got.answer["validation"]["items"][0]["file_path"] == VIEW
+    assert "deploy_to_production" not in got.operations
+
+
+def one_file_failed(got: Got) -> None:
+    did(got, "failed", validate="not_done", deploy_to_production="not_done")
+    actions = {f["path"]: f["action"] for f in got.answer["files"]}
+    assert actions == {"views/refunds.view.lkml": "failed", VIEW: "updated"}
+    assert "views/refunds.view.lkml" in got.answer["error"]
+
+
+def would_lose_the_view(got: Got) -> None:
+    did(got, "preview", reset_to_production="planned")
+    assert got.answer["uncommitted_files"] == [VIEW]
+    changed_nothing(got)
+
+
+def lost_the_view(got: Got) -> None:
+    did(got, reset_to_production="done", verify="done")
+    assert got.answer["uncommitted_files"] == [VIEW]
+    assert got.operations.count("all_project_files") == 2
+
+
+BROKEN = {VIEW: "view: orders {\n  syntax_error\n}\n"}
+SAVED = ("update_file", {"project_id": "thelook", "file_id": VIEW, "content": "view: orders {}"})
+
+PROJECTS = [
+    Case("bootstrap_lookml_project", SSH, has_key_and_repository, missing=("project", "git_deploy_key")),
+    Case("bootstrap_lookml_project", HTTPS, has_password_and_no_key, missing=("project",)),
+    Case(
+        "bootstrap_lookml_project",
+        {**SSH, "dry_run": True},
+        preview_of("create_project"),
+        missing=("project",),
+    ),
+    Case(
+        "bootstrap_lookml_project",
+        SSH,
+        waits_for_the_key,
+        missing=("project", "git_deploy_key"),
+        rules=[{"operation": "update_project", "status": 400, "body": {"message": "cannot connect"}}],
+    ),
+    Case("bootstrap_lookml_project", SSH, is_complete, before=[("bootstrap_lookml_project", SSH)]),
+    Case("deploy_lookml_changes", {"project_id": "thelook", "files": NEW_VIEW}, is_in_production),
+    Case(
+        "deploy_lookml_changes",
+        {"project_id": "thelook", "files": TWO_FILES, "validate": True, "dry_run": True},
+        preview_of("deploy_to_production"),
+    ),
+    Case(
+        "deploy_lookml_changes",
+        {"project_id": "thelook", "files": TWO_FILES, "validate": True},
+        was_made_and_changed,
+    ),
+    Case(
+        "deploy_lookml_changes",
+        {"project_id": "thelook", "files": TWO_FILES, "validate": False},
+        is_there_already,
+        before=[("deploy_lookml_changes", {"project_id": "thelook", "files": TWO_FILES})],
+    ),
+    Case("deploy_lookml_changes", {"project_id": "thelook", "files": BROKEN}, has_errors, fails=True),
+    Case(
+        "deploy_lookml_changes",
+        {"project_id": "thelook", "files": TWO_FILES},
+        one_file_failed,
+        rules=[{"operation": "create_project_file", "status": 500, "body": {"message": "disk full"}}],
+        fails=True,
+    ),
+    Case("rollback_to_production", {"project_id": "thelook"}, would_lose_the_view, before=[SAVED]),
+    Case("rollback_to_production", {"project_id": "thelook", "confirm": True}, lost_the_view, before=[SAVED]),
+]
+
+CASES = PEOPLE + CONNECTIONS + PROJECTS
