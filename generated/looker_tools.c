@@ -7,7 +7,7 @@
  *   spec/tools/audit.yaml sha256 06881738edd3da0809a12efced4c5ad0eaa38deb4dd67ee1b41b580ff95ef979
  *   spec/tools/connection.yaml sha256 09bbee6f5919fa2a5042066c0b351d0b46fb3670e5c0a4a35785038db277dcd7
  *   spec/tools/credentials.yaml sha256 a024b6ec5be024dd21ac7b1a702d51db2bec7cd9a041bfd9b65983b5d206d41d
- *   spec/tools/explore.yaml sha256 ba0cafa145998949aa780ca029ce73ba9d3134468c3c69a7183efa3f095aaa30
+ *   spec/tools/explore.yaml sha256 ecc29bec10718ff5c95d6301705485ed50123f97ee5a615733df18e98d43a7b2
  *   spec/tools/git.yaml sha256 ee508faf02e7d57079cd03406b0e8d5444a095e98f4a5a19c5ee4c5874e7c198
  *   spec/tools/health.yaml sha256 65d9e660ab7e24d1d6280223764bdd67fac05bca7854d8f6fc91b4ad073bff88
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad

@@ -7,6 +7,7 @@
 #include "handlers/context.h"
 #include "handlers/explore/fields.h"
 #include "handlers/items.h"
+#include "handlers/query/validate.h"
 #include "handlers/search.h"
 #include "looker_tools.h"
 #include "json/scan.h"
@@ -22,10 +23,7 @@ bool lk_ask_explore(struct mcp_call *call, struct lk_string model, struct lk_str
 
     return lk_ask(lk_tool_context(call)->api, mcp_call_arena(call),
                   looker_lookml_model_explore(&params), LK_JSON_OBJECT, ret_explore, err) ||
-           lk_explain_status(err, 404,
-                             "there is no explore \"%.*s\" in model \"%.*s\", or no access to it: "
-                             "list_models shows what there is",
-                             LK_STR_ARG(explore.value), LK_STR_ARG(model.value));
+           lk_explain_explore(call, model, explore, err);
 }
 
 /* explore.fields.<category>, or an empty list. */

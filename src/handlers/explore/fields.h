@@ -49,7 +49,7 @@ extern const struct lk_projection lk_field_short_projection;
 extern const struct lk_projection lk_explore_projection;
 
 /* Awaits. The explore (an object) with these `fields`. Errors: those of lk_ask; a 404 says which
- * tool finds the right name. */
+ * names there are. */
 bool lk_ask_explore(struct mcp_call *call, struct lk_string model, struct lk_string explore,
                     struct lk_str fields, struct lk_str *ret_explore, struct lk_error *err);
 

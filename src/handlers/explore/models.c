@@ -6,6 +6,7 @@
 #include "handlers/context.h"
 #include "handlers/explore/fields.h"
 #include "handlers/items.h"
+#include "handlers/query/validate.h"
 #include "handlers/search.h"
 #include "looker_tools.h"
 #include "json/scan.h"
@@ -164,10 +165,7 @@ bool lk_handler_get_model(struct mcp_call *call, const void *args_, struct lk_er
                                    "explores(name,label,description,group_label,hidden)")),
     };
     if (!lk_ask(context->api, arena, looker_lookml_model(&params), LK_JSON_OBJECT, &found, err))
-        return lk_explain_status(err, 404,
-                                 "there is no model \"%.*s\", or no access to it: list_models "
-                                 "shows what there is",
-                                 LK_STR_ARG(args->model_name.value));
+        return lk_explain_explore(call, args->model_name, (struct lk_string){0}, err);
 
     lk_items_init(items, arena, lk_tool_max_answer_bytes(context), args->offset.value,
                   args->limit.value);

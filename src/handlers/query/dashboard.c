@@ -77,6 +77,17 @@ static bool collect_tiles(struct dashboard *dashboard, const struct lk_string_li
     return check_names(dashboard, names, err);
 }
 
+/* The dashboard's time zone, where it names one: "query_saved_timezone" and the like mean that
+ * queries keep theirs or take the reader's. */
+static struct lk_str timezone_of(struct lk_arena *arena, struct lk_str dashboard)
+{
+    struct lk_str zone = lk_json_get_string(arena, dashboard, LK_STR("query_timezone"));
+    bool named = memchr(zone.ptr != NULL ? zone.ptr : "", '/', zone.len) != NULL ||
+                 lk_str_eq(zone, LK_STR("UTC"));
+
+    return named ? zone : (struct lk_str){0};
+}
+
 /* ---- running ---- */
 
 static void run_tile(void *arg, size_t i)
@@ -167,7 +178,8 @@ static bool ask_dashboard(struct dashboard *dashboard, struct lk_str id, struct 
 {
     struct looker_dashboard_params params = {
         .dashboard_id = lk_string(id),
-        .fields = lk_string(LK_STR("id,title,description,dashboard_filters,dashboard_elements")),
+        .fields = lk_string(LK_STR("id,title,description,query_timezone,dashboard_filters,"
+                                   "dashboard_elements")),
     };
 
     return lk_ask(dashboard->run.context->api, dashboard->run.arena, looker_dashboard(&params),
@@ -246,6 +258,8 @@ bool lk_handler_run_dashboard(struct mcp_call *call, const void *args_, struct l
                                  err) ||
         !collect_tiles(dashboard, &args->tiles, err))
         return false;
+
+    dashboard->run.timezone = timezone_of(arena, dashboard->json);
 
     /* 2. The tiles, several at a time: each failure is recorded with its tile. */
     if (!lk_parallel(context->loop,

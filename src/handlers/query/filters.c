@@ -42,6 +42,20 @@ static bool fail_unknown(const struct lk_filters *filters, struct lk_str name, s
     return false;
 }
 
+/* Looker does not run a dashboard before such filters have a value, and neither do we. */
+static bool check_required(const struct looker_dashboard_filter_list *filters,
+                           const struct lk_filters *resolved, struct lk_error *err)
+{
+    for (size_t i = 0; i < filters->len; i++) {
+        if (lk_is_true(filters->items[i].required) && resolved->items[i].value.len == 0)
+            return lk_fail(err, LK_ERROR_ARGUMENT,
+                           "filters: the dashboard needs a value for \"%.*s\" and has no default "
+                           "for it; suggest_field_values shows values of a field",
+                           LK_STR_ARG(resolved->items[i].name));
+    }
+    return true;
+}
+
 bool lk_filters_resolve(struct lk_arena *arena, const struct looker_dashboard_filter_list *filters,
                         struct lk_str given, struct lk_filters *ret_filters, struct lk_error *err)
 {
@@ -70,6 +84,8 @@ bool lk_filters_resolve(struct lk_arena *arena, const struct looker_dashboard_fi
         filter->value = lk_json_decode_string(arena, value);
         filter->applies = filter->given = true;
     }
+    if (!check_required(filters, &resolved, err))
+        return false;
     *ret_filters = resolved;
     return true;
 }

@@ -26,7 +26,7 @@ struct lk_filters {
 /*
  * given: JSON text of the caller's {"name or title": "expression"}, or empty. Names are compared
  * without ASCII case. Errors: LK_ERROR_ARGUMENT for a name that the dashboard does not have, with
- * those that it has.
+ * those that it has, and for a filter that must have a value and has none.
  */
 bool lk_filters_resolve(struct lk_arena *arena, const struct looker_dashboard_filter_list *filters,
                         struct lk_str given, struct lk_filters *ret_filters, struct lk_error *err);

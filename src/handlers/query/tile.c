@@ -134,6 +134,8 @@ static void run_query(const struct lk_tile_env *run, const struct looker_query *
     if (listener != NULL && !lk_filters_apply(run->arena, run->filters, listener, query.filters,
                                               &query.filters, &result->error))
         return;
+    if (run->timezone.len > 0)
+        query.query_timezone = lk_string(run->timezone);
     lk_json_integer(saved->limit.value, &saved_limit);
     result->limit = lk_rows_limit(
         run->limit, saved_limit > 0 && saved_limit < run->limit ? saved_limit : run->limit, 0);

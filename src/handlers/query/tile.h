@@ -42,7 +42,8 @@ struct lk_tile_env {
     const struct lk_tool_context *context;
     struct lk_arena *arena;
     const struct lk_filters *filters;
-    int64_t limit; /* rows a tile */
+    int64_t limit;          /* rows a tile */
+    struct lk_str timezone; /* of the dashboard, for all its queries; empty: each has its own */
 };
 
 /* From the element's JSON. One that cannot be decoded has its error. */

@@ -324,19 +324,22 @@ static bool explain_names(struct mcp_call *call, const struct looker_query *quer
     struct lk_error failure = {0}, ignored = {0};
     struct explore there_are;
 
-    if (ask_list(call, lk_in_dev(looker_lookml_model(&model), dev), "explores", &there_are,
-                 &failure)) {
-        if (has(&there_are, query->view.value))
+    if (query->view.is == LK_PRESENT) {
+        if (ask_list(call, lk_in_dev(looker_lookml_model(&model), dev), "explores", &there_are,
+                     &failure)) {
+            if (has(&there_are, query->view.value))
+                return false;
+            explain_missing(arena, err,
+                            lk_arena_printf(arena, "explore \"%.*s\" in model \"%.*s\"",
+                                            LK_STR_ARG(query->view.value),
+                                            LK_STR_ARG(query->model.value)),
+                            query->view.value, &there_are);
+            return true;
+        }
+        if (!lk_failed_with(&failure, 404))
             return false;
-        explain_missing(arena, err,
-                        lk_arena_printf(arena, "explore \"%.*s\" in model \"%.*s\"",
-                                        LK_STR_ARG(query->view.value),
-                                        LK_STR_ARG(query->model.value)),
-                        query->view.value, &there_are);
-        return true;
     }
-    if (!lk_failed_with(&failure, 404) ||
-        !ask_list(call, lk_in_dev(looker_all_lookml_models(&all), dev), NULL, &there_are,
+    if (!ask_list(call, lk_in_dev(looker_all_lookml_models(&all), dev), NULL, &there_are,
                   &ignored) ||
         has(&there_are, query->model.value))
         return false;
@@ -344,6 +347,14 @@ static bool explain_names(struct mcp_call *call, const struct looker_query *quer
                     lk_arena_printf(arena, "model \"%.*s\"", LK_STR_ARG(query->model.value)),
                     query->model.value, &there_are);
     return true;
+}
+
+static bool explain_no_explore(struct lk_error *err, const struct looker_query *query)
+{
+    return lk_explain_status(err, 404,
+                             "there is no explore \"%.*s\" in model \"%.*s\", or no access to it: "
+                             "list_models shows what there is",
+                             LK_STR_ARG(query->view.value), LK_STR_ARG(query->model.value));
 }
 
 bool lk_query_explain(struct mcp_call *call, const struct looker_query *query, bool dev,
@@ -356,12 +367,24 @@ bool lk_query_explain(struct mcp_call *call, const struct looker_query *query, b
 
     if (!refused || (!seen && explain_names(call, query, dev, err)))
         return false;
-    lk_explain_status(err, 404,
-                      "there is no explore \"%.*s\" in model \"%.*s\", or no access to it: "
-                      "list_models shows what there is",
-                      LK_STR_ARG(query->view.value), LK_STR_ARG(query->model.value));
+    explain_no_explore(err, query);
     return lk_explain_status(
         err, 422,
         "Looker refused the query as invalid, and detail says why; list_models "
         "names models and explores, list_dimensions and list_measures their fields");
+}
+
+bool lk_explain_explore(struct mcp_call *call, struct lk_string model, struct lk_string explore,
+                        struct lk_error *err)
+{
+    struct looker_query query = {.model = model, .view = explore};
+
+    if (!lk_failed_with(err, 404) || explain_names(call, &query, false, err))
+        return false;
+    if (explore.is != LK_PRESENT)
+        return lk_explain_status(err, 404,
+                                 "there is no model \"%.*s\", or no access to it: list_models "
+                                 "shows what there is",
+                                 LK_STR_ARG(model.value));
+    return explain_no_explore(err, &query);
 }

@@ -39,4 +39,9 @@ bool lk_query_validate(struct mcp_call *call, const struct looker_query *query, 
 bool lk_query_explain(struct mcp_call *call, const struct looker_query *query, bool dev,
                       struct lk_error *err);
 
+/* Awaits. The same of a 404 to a request for an explore in production; explore absent: for a
+ * model. Returns false. */
+bool lk_explain_explore(struct mcp_call *call, struct lk_string model, struct lk_string explore,
+                        struct lk_error *err);
+
 #endif

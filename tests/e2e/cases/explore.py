@@ -19,13 +19,59 @@ def has(*wanted: str):
     return check
 
 
+def all_models(got: Got) -> None:
+    models = {model["name"]: [e["name"] for e in model["explores"]] for model in got.items}
+    assert "orders" in models["thelook"] and "audit" not in models["thelook"] and "explore_662" in models["big"]
+
+
+def models_alone(got: Got) -> None:
+    assert got.items == [{"name": "thelook", "label": "The Look", "project_name": "thelook"}]
+    assert "exclude_hidden=false" in got.sent("all_lookml_models")["query"]
+
+
 def one_model(got: Got) -> None:
-    assert got.answer["name"] == "thelook"
+    assert got.answer["allowed_db_connection_names"] == ["warehouse"]
+    names = [e["name"] for e in got.answer["explores"]["items"]]
+    assert "orders" in names and "audit" not in names
+
+
+def second_match(got: Got) -> None:
+    explores = got.answer["explores"]
+    assert (explores["count"], explores["total"]) == (1, 2)
+    assert explores["items"][0]["description"].startswith("What was sold")
 
 
 def whole_explore(got: Got) -> None:
-    found = {f["name"] for f in got.answer["fields"]["dimensions"]["items"]}
-    assert "orders.status" in found and "orders.internal_note" not in found
+    fields = {kind: part["items"] for kind, part in got.answer["fields"].items()}
+    found = {f["name"]: f for f in fields["dimensions"]}
+    assert found["orders.status"]["type"] == "string" and "orders.internal_note" not in found
+    assert found["orders.status"]["description"] == "Where the order stands"
+    assert "orders.count" in [f["name"] for f in fields["measures"]]
+    assert [j["name"] for j in got.answer["joins"]] == ["users"]
+
+
+def explore_without_fields(got: Got) -> None:
+    assert got.answer["connection_name"] == "warehouse" and "fields" not in got.answer
+    assert "dimensions" not in got.sent("lookml_model_explore")["query"]
+
+
+def nearest(name: str):
+    def check(got: Got) -> None:
+        assert got.answer["status"] == 404 and f'did you mean "{name}"' in got.answer["error"]
+
+    return check
+
+
+def turnover(got: Got) -> None:
+    """Found by a synonym."""
+    (measure,) = got.items
+    assert measure["name"] == "order_items.total_sale_price" and measure["type"] == "sum"
+    assert measure["value_format_name"] == "usd" and measure["tags"] == ["kpi"]
+
+
+def second_connection(got: Got) -> None:
+    assert [(c["name"], c["dialect_name"]) for c in got.items] == [("lake", "bigquery_standard_sql")]
+    assert got.answer["total"] == 3 and "password" not in json.dumps(got.answer)
 
 
 FIELD_ARGS = {
@@ -86,20 +132,23 @@ def filtered_values(got: Got) -> None:
     assert (got.items, got.answer["total"], got.answer["next_offset"]) == (["shipped"], 3, 2)
 
 CASES = [
-    Case("list_models", {}, has("thelook")),
+    Case("list_models", {}, all_models),
     Case(
         "list_models",
         {"search": "orders", "include_hidden": True, "include_explores": False, "limit": 3, "offset": 0},
-        has("thelook"),
+        models_alone,
     ),
     Case("get_model", {"model_name": "thelook"}, one_model),
     Case(
         "get_model",
-        {"model_name": "thelook", "include_hidden": True, "search": "order", "limit": 3, "offset": 0},
-        one_model,
+        {"model_name": "thelook", "include_hidden": True, "search": "order", "limit": 3, "offset": 1},
+        second_match,
     ),
+    Case("get_model", {"model_name": "thelok"}, nearest("thelook"), fails=True),
     Case("get_explore", ORDERS, whole_explore),
-    Case("get_explore", {**ORDERS, "include_hidden": True, "include_fields": False}),
+    Case("get_explore", {**ORDERS, "include_hidden": True, "include_fields": False}, explore_without_fields),
+    Case("get_explore", {**ORDERS, "explore_name": "oder_items"}, nearest("order_items"), fails=True),
+    Case("get_explore", {**ORDERS, "model_name": "thelok"}, nearest("thelook"), fails=True),
     Case("list_dimensions", ORDERS, has("orders.status")),
     Case(
         "list_dimensions", {**ORDERS, **FIELD_ARGS, "search": "stands order", "kind": "dimension"}, one_field
@@ -114,7 +163,12 @@ CASES = [
     Case("list_dimensions", {**WIDE, "limit": 2000}, whole_page),
     Case("list_dimensions", {**ORDERS, "fields": ["colour"]}, lambda got: got.answer["error"].index("colour"), fails=True),
     Case("list_measures", ORDERS, has("orders.count")),
-    Case("list_measures", {**ORDERS, **FIELD_ARGS, "search": "count"}, has("orders.count")),
+    Case(
+        "list_measures",
+        {**ORDERS, **FIELD_ARGS, "search": "not everyone"},
+        lambda got: got.items.index({"name": "orders.internal_cost", "type": "sum", "sql": "${TABLE}.internal_cost"}),
+    ),
+    Case("list_measures", {"model_name": "thelook", "explore_name": "order_items", "search": "turnover"}, turnover),
     Case("get_explore", {"model_name": "thelook", "explore_name": "products"}, filters_of_products),
     Case("get_explore", {"model_name": "thelook", "explore_name": "order_items"}, filters_of_items),
     Case(
@@ -138,5 +192,5 @@ CASES = [
         fails=True,
     ),
     Case("list_connections", {}, has("warehouse")),
-    Case("list_connections", {"limit": 1, "offset": 1}, lambda got: got.items[0]),
+    Case("list_connections", {"limit": 1, "offset": 1}, second_connection),
 ]

@@ -24,7 +24,69 @@ EVERYTHING = {
 
 
 def rows(got: Got) -> None:
-    assert got.items and set(got.items[0]) == set(QUERY["fields"])
+    assert len(got.items) == 500 and got.answer["limit_reached"]
+    assert all(set(row) == set(QUERY["fields"]) for row in got.items)
+    assert isinstance(got.items[0]["orders.count"], int)
+
+
+def only(*values: str):
+    """The filter's values, and no others, are in the rows."""
+
+    def check(got: Got) -> None:
+        assert {row["products.brand"] for row in got.items} == set(values)
+
+    return check
+
+
+def sql_of(got: Got) -> None:
+    sql = got.answer["sql"]
+    assert "FROM public.orders" in sql and "orders.status" in sql and "LIMIT 500" in sql
+
+
+def saved_query(got: Got) -> None:
+    assert got.answer["query"]["fields"] == QUERY["fields"] and got.answer["query"]["view"] == "orders"
+    assert len(got.items) == 10 and set(got.items[0]) == set(QUERY["fields"])
+
+
+def by_slug(before: list) -> dict:
+    return {"query_id": before[0]["slug"]}
+
+
+def the_linked_one(got: Got) -> None:
+    assert got.answer["query"]["id"] == got.before[0]["query_id"] and len(got.items) == 4
+
+
+def look(got: Got) -> None:
+    look = got.answer["look"]
+    assert (look["id"], look["title"], look["folder"]["name"]) == ("1", "Orders by Status", "Sales")
+    assert len(got.items) == 10
+
+
+def every_kind(got: Got) -> None:
+    tiles = {tile["title"]: tile for tile in got.items}
+    assert got.answer["filters"] == [{"name": "State", "value": "California", "source": "default"}]
+    assert {tile["kind"] for tile in got.items} == {"query", "look", "text", "merged", "sql"}
+    assert {row["users.state"] for row in tiles["Users by State"]["items"]} == {"California"}
+    assert [member["count"] for member in tiles["Merged"]["members"]] == [10, 20]
+    assert tiles["About"]["text"] == "Numbers are made up."
+    assert tiles["From SQL Runner"]["items"][0]["products.id"]
+    assert got.answer["failed"] == 1 and tiles["Fails"]["detail"]
+
+
+def one_tile(got: Got) -> None:
+    (tile,) = got.items
+    assert {row["users.state"] for row in tile["items"]} == {"Texas"} and len(tile["items"]) == 3
+    assert got.body("run_inline_query")["filters"]["users.state"] == "Texas"
+    assert got.answer["filters"][0]["source"] == "argument"
+
+
+def lookml_dashboard(got: Got) -> None:
+    assert got.answer["dashboard"]["title"] == "Overview (LookML)" and got.items[0]["count"] == 10
+
+
+def found_look(got: Got) -> None:
+    assert [(c["type"], c["content_id"]) for c in got.items] == [("look", "1")]
+    assert "types=look" in got.sent("search_content")["query"]
 
 
 def sent_everything(got: Got) -> None:
@@ -102,13 +164,26 @@ CASES = [
         },
         lambda got: got.items[0],
     ),
-    Case("query_sql", QUERY, lambda got: got.answer["sql"].upper().index("SELECT")),
+    # A comma and quotes in a value, meant as they stand.
+    Case(
+        "query",
+        {
+            "model": "thelook",
+            "view": "products",
+            "fields": ["products.brand", "products.count"],
+            "filters": {"products.brand": '"Comma, Inc.",Levi\'s', "products.department": "Women"},
+            "limit": 50,
+        },
+        only("Comma, Inc.", "Levi's"),
+    ),
+    Case("query_sql", QUERY, sql_of),
     Case("query_sql", {**EVERYTHING, "validate": True, "dev_mode": True}, sent_everything),
     Case("query_sql", {**QUERY, "pivots": ["orders.statuss"]}, fails=True),
     Case("query_url", QUERY, lambda got: got.answer["share_url"].index("http")),
     Case("query_url", {**EVERYTHING, "validate": True, "dev_mode": True}, linked_everything),
     Case("query_url", {**QUERY, "filters": {"orders.statuss": "x"}}, fails=True),
-    Case("run_query", {"query_id": "1"}, lambda got: got.items[0]["orders.status"]),
+    Case("run_query", {"query_id": "1"}, saved_query),
+    Case("run_query", by_slug, the_linked_one, before=[("query_url", {**QUERY, "limit": 4})]),
     Case(
         "run_query",
         {
@@ -123,7 +198,7 @@ CASES = [
         },
         in_dev("run_query", limit="3", cache="false", apply_vis="true", apply_formatting="true"),
     ),
-    Case("run_look", {"look_id": "1"}, lambda got: got.answer["look"]["title"].index("Orders")),
+    Case("run_look", {"look_id": "1"}, look),
     Case(
         "run_look",
         {
@@ -137,16 +212,17 @@ CASES = [
         },
         in_dev("run_look", limit="3", cache="false", apply_vis="true", apply_formatting="true"),
     ),
-    Case("run_dashboard", {"dashboard_id": "2"}, lambda got: got.items[1]["items"][0]),
+    Case("run_dashboard", {"dashboard_id": "1"}, every_kind),
     Case(
         "run_dashboard",
         {"dashboard_id": "1", "filters": {"State": "Texas"}, "tiles": ["Users by State"], "limit": 3},
-        lambda got: got.body("run_inline_query")["filters"]["users.state"].index("Texas"),
+        one_tile,
     ),
+    Case("run_dashboard", {"dashboard_id": "thelook::overview"}, lookml_dashboard),
     Case("search_content", {"query_string": "orders"}, lambda got: got.items[0]["content_id"]),
     Case(
         "search_content",
         {"query_string": "orders", "types": ["look"], "limit": 5, "offset": 0, "include_hidden": True},
-        lambda got: got.items[0]["type"].index("look"),
+        found_look,
     ),
 ]

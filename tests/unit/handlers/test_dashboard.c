@@ -49,6 +49,52 @@ static void test_query_tile_with_filters(void **state)
                     "\"limit\":\"5\"");
 }
 
+static void test_required_filters(void **state)
+{
+    (void)state;
+    fake_answers("GET /dashboards/7",
+                 "{\"id\":\"7\",\"dashboard_filters\":[{\"name\":\"Day\",\"required\":true,"
+                 "\"default_value\":\"\"},{\"name\":\"State\",\"required\":true,\"default_value\":"
+                 "\"CA\"}],\"dashboard_elements\":[{\"id\":\"1\",\"title\":\"T\"," QUERY("") "}]}");
+    fake_answers(INLINE, "[]");
+    const struct lk_error *err = refuse_tool("run_dashboard", "{\"dashboard_id\":\"7\"}");
+    assert_int_equal(err->kind, LK_ERROR_ARGUMENT);
+    assert_contains(err->message, "needs a value for \"Day\"");
+    assert_int_equal(fake_n_requests, 1);
+    run_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"filters\":{\"Day\":\"7 days\"}}");
+    assert_int_equal(fake_n_requests, 3);
+    /* Nor may it be lifted. */
+    err = refuse_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"filters\":{\"Day\":\"7 days\","
+                                       "\"State\":\"\"}}");
+    assert_contains(err->message, "needs a value for \"State\"");
+}
+
+static void test_time_zone(void **state)
+{
+    static const struct {
+        const char *dashboard, *sent;
+    } cases[] = {
+        {"Europe/Berlin", "\"query_timezone\":\"Europe/Berlin\""},
+        {"UTC", "\"query_timezone\":\"UTC\""},
+        {"query_saved_timezone", "\"query_timezone\":\"Asia/Tokyo\""},
+        {"", "\"query_timezone\":\"Asia/Tokyo\""},
+    };
+
+    (void)state;
+    fake_answers(INLINE, "[]");
+    for (size_t i = 0; i < 4; i++) {
+        fake_answers("GET /dashboards/7",
+                     lk_arena_printf(fake_arena,
+                                     "{\"id\":\"7\",\"query_timezone\":\"%s\","
+                                     "\"dashboard_elements\":[{\"id\":\"1\"," QUERY(
+                                         ",\"query_timezone\":\"Asia/Tokyo\"") "}]}",
+                                     cases[i].dashboard)
+                         .ptr);
+        run_tool("run_dashboard", "{\"dashboard_id\":\"7\"}");
+        assert_contains(fake_requests[fake_n_requests - 1], cases[i].sent);
+    }
+}
+
 /* What has no name is not the filter that has no title. */
 static void test_filters_without_a_name(void **state)
 {
@@ -316,6 +362,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_query_tile_with_filters),
+        TEST(test_required_filters),
+        TEST(test_time_zone),
         TEST(test_filters_without_a_name),
         TEST(test_too_large_filters_are_not_sent),
         TEST(test_by_slug),

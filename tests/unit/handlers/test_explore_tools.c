@@ -282,6 +282,25 @@ static void test_a_field_that_is_too_large(void **state)
     assert_contains(err->message, "one item of the list");
 }
 
+static void test_nearest_names(void **state)
+{
+    (void)state;
+    fake_answers("GET /lookml_models", "[{\"name\":\"thelook\"}]");
+    fake_answers("GET /lookml_models/m", "{\"explores\":[{\"name\":\"orders\"}]}");
+    assert_contains(
+        refuse_tool("get_explore", "{\"model_name\":\"m\",\"explore_name\":\"order\"}")->message,
+        "no explore \"order\" in model \"m\", or no access to it; did you mean \"orders\"?");
+    assert_int_equal(fake_n_requests, 2);
+    assert_contains(
+        refuse_tool("list_measures", "{\"model_name\":\"the_look\",\"explore_name\":\"orders\"}")
+            ->message,
+        "no model \"the_look\", or no access to it; did you mean \"thelook\"?");
+    fake_n_requests = 0;
+    assert_contains(refuse_tool("get_model", "{\"model_name\":\"theloo\"}")->message,
+                    "did you mean \"thelook\"?");
+    assert_int_equal(fake_n_requests, 2);
+}
+
 static void test_names_are_the_apis(void **state)
 {
     (void)state;
@@ -412,6 +431,7 @@ int main(void)
         TEST(test_huge_explore_is_cut_and_says_so),
         TEST(test_escaped_names_are_names),
         TEST(test_a_field_that_is_too_large),
+        TEST(test_nearest_names),
         TEST(test_names_are_the_apis),
         TEST(test_tables_are_flat),
         TEST(test_where_names_come_from),
