@@ -9,14 +9,14 @@
  *   spec/tools/credentials.yaml sha256 a024b6ec5be024dd21ac7b1a702d51db2bec7cd9a041bfd9b65983b5d206d41d
  *   spec/tools/explore.yaml sha256 ecc29bec10718ff5c95d6301705485ed50123f97ee5a615733df18e98d43a7b2
  *   spec/tools/git.yaml sha256 ee508faf02e7d57079cd03406b0e8d5444a095e98f4a5a19c5ee4c5874e7c198
- *   spec/tools/health.yaml sha256 65d9e660ab7e24d1d6280223764bdd67fac05bca7854d8f6fc91b4ad073bff88
+ *   spec/tools/health.yaml sha256 cf373543ef7b35bf70b17bca063f7fe8cbefbe1f4ffb1e7c86c73a862bf4b344
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 2f0a0a090e503b0434dabecf2c51b33be50b9cbfa341e181e19679c72663df22
  *   spec/tools/query.yaml sha256 6e8c4eace569cac562dbac454714b7aebe9cce797c3729a839fcb4cb77087076
  *   spec/tools/render.yaml sha256 3b5ed96d9d4b91d247e052d359fa358b89ff01c5fe115b6f740d5f6bc1e3061b
  *   spec/tools/schema.yaml sha256 e576c45c289156c4adb9ffeb492c6f534bf2223b0d31bab6e7ab1af3b7132324
  *   spec/tools/user_attributes.yaml sha256 bdf29eba5a3671fa5608a21ee57325e8aefae33ba057811732dc2489c0944d11
- *   spec/tools/workflows.yaml sha256 4061fed9679e12b030ad432de63ea884fd9c6f0f3cd4c8c5ca538b3e81e7b35a
+ *   spec/tools/workflows.yaml sha256 f28af36442df3cb0846d84748ca809fb0dda66f7f00e2cb592161500c8d3d6ad
  */
 /* clang-format off */
 #include "looker_tools.h"
@@ -838,7 +838,7 @@ TYPE(health_pulse_args, "health_pulse", health_pulse_args_fields);
 static const char schema_health_pulse[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"checks\":{\"type\":\"array\",\"description\":\"Only these; left out: all.\",\"items\":{\"type\":\"string\",\"enum\":[\"connections\",\"datagroups\",\"running_queries\",\"slow_dashboards\",\"failing_queries\",\"slow_explores\",\"schedules\",\"pdt_builds\",\"legacy_features\"]}},"
-    "\"date_range\":{\"type\":\"string\",\"description\":\"Looker date filter for what looks back.\",\"default\":\"7 days\"}"
+    "\"date_range\":{\"type\":\"string\",\"description\":\"Looker date filter of what looks back.\",\"default\":\"7 days\"}"
     "},\"additionalProperties\":false}";
 
 /* ---- health_analyze ---- */
@@ -860,7 +860,7 @@ static const char schema_health_analyze[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"analysis_type\":{\"type\":\"string\",\"description\":\"What to count by.\",\"enum\":[\"models\",\"explores\",\"projects\",\"content\"],\"default\":\"models\"},"
     "\"model\":{\"type\":\"string\",\"description\":\"Only this model.\"},"
-    "\"days\":{\"type\":\"integer\",\"description\":\"Look back so many days.\",\"maximum\":3650,\"default\":90},"
+    "\"days\":{\"type\":\"integer\",\"description\":\"How far to look back.\",\"maximum\":3650,\"default\":90},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"At most.\",\"maximum\":1000,\"default\":100},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"To skip.\",\"default\":0}"
     "},\"additionalProperties\":false}";
@@ -5840,6 +5840,101 @@ static const char schema_rotate_api_credentials[] =
     "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\",\"default\":false}"
     "},\"required\":[\"user_id\"],\"additionalProperties\":false}";
 
+/* ---- audit_query_activity ---- */
+static const struct lk_rule rule_audit_query_activity_args_dashboard_id = {.max_length = 255};
+static const struct lk_rule rule_audit_query_activity_args_date_range = {.default_json = "\"7 days\"", .min_length = 1, .max_length = 200};
+static const struct lk_rule rule_audit_query_activity_args_limit = {.default_json = "100", .min = 1, .has_min = true, .max = 5000, .has_max = true};
+static const struct lk_rule rule_audit_query_activity_args_look_id = {.max_length = 255};
+static const char *const rule_audit_query_activity_args_scope_values[] = {"all", "slow", "errors", "frequent", "by_user", "by_content", NULL};
+static const struct lk_rule rule_audit_query_activity_args_scope = {.values = rule_audit_query_activity_args_scope_values};
+static const struct lk_rule rule_audit_query_activity_args_user_email = {.max_length = 255};
+static const struct lk_field audit_query_activity_args_fields[] = {
+    F(audit_query_activity_args, dashboard_id, "dashboard_id", STRING, 0, &rule_audit_query_activity_args_dashboard_id),
+    F(audit_query_activity_args, date_range, "date_range", STRING, 0, &rule_audit_query_activity_args_date_range),
+    F(audit_query_activity_args, limit, "limit", INTEGER, 0, &rule_audit_query_activity_args_limit),
+    F(audit_query_activity_args, look_id, "look_id", STRING, 0, &rule_audit_query_activity_args_look_id),
+    F(audit_query_activity_args, scope, "scope", STRING, Q, &rule_audit_query_activity_args_scope),
+    F(audit_query_activity_args, user_email, "user_email", STRING, 0, &rule_audit_query_activity_args_user_email),
+};
+TYPE(audit_query_activity_args, "audit_query_activity", audit_query_activity_args_fields);
+static const char schema_audit_query_activity[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"scope\":{\"type\":\"string\",\"description\":\"Which queries to list.\",\"enum\":[\"all\",\"slow\",\"errors\",\"frequent\",\"by_user\",\"by_content\"]},"
+    "\"date_range\":{\"type\":\"string\",\"description\":\"When, as a Looker date filter: \\\"24 hours\\\", \\\"30 days\\\".\",\"default\":\"7 days\"},"
+    "\"user_email\":{\"type\":\"string\",\"description\":\"Only of the user with exactly this address.\"},"
+    "\"dashboard_id\":{\"type\":\"string\",\"description\":\"Only from this dashboard.\"},"
+    "\"look_id\":{\"type\":\"string\",\"description\":\"Only from this Look.\"},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"Queries to list at most.\",\"maximum\":5000,\"default\":100}"
+    "},\"required\":[\"scope\"],\"additionalProperties\":false}";
+
+/* ---- audit_instance_health ---- */
+static const struct lk_rule rule_audit_instance_health_args_date_range = {.default_json = "\"24 hours\"", .min_length = 1, .max_length = 200};
+static const struct lk_rule rule_audit_instance_health_args_limit = {.default_json = "10", .min = 1, .has_min = true, .max = 500, .has_max = true};
+static const struct lk_field audit_instance_health_args_fields[] = {
+    F(audit_instance_health_args, date_range, "date_range", STRING, 0, &rule_audit_instance_health_args_date_range),
+    F(audit_instance_health_args, limit, "limit", INTEGER, 0, &rule_audit_instance_health_args_limit),
+};
+TYPE(audit_instance_health_args, "audit_instance_health", audit_instance_health_args_fields);
+static const char schema_audit_instance_health[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"date_range\":{\"type\":\"string\",\"description\":\"When, as a Looker date filter: \\\"24 hours\\\", \\\"7 days\\\".\",\"default\":\"24 hours\"},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"Items to list in each section.\",\"maximum\":500,\"default\":10}"
+    "},\"additionalProperties\":false}";
+
+/* ---- investigate_runaway_queries ---- */
+static const char *const rule_investigate_runaway_queries_args_action_values[] = {"report", "kill", NULL};
+static const struct lk_rule rule_investigate_runaway_queries_args_action = {.values = rule_investigate_runaway_queries_args_action_values, .default_json = "\"report\""};
+static const struct lk_rule rule_investigate_runaway_queries_args_threshold_seconds = {.default_json = "300", .min = 1, .has_min = true};
+static const struct lk_field investigate_runaway_queries_args_fields[] = {
+    F(investigate_runaway_queries_args, action, "action", STRING, 0, &rule_investigate_runaway_queries_args_action),
+    F(investigate_runaway_queries_args, threshold_seconds, "threshold_seconds", NUMBER, 0, &rule_investigate_runaway_queries_args_threshold_seconds),
+};
+TYPE(investigate_runaway_queries_args, "investigate_runaway_queries", investigate_runaway_queries_args_fields);
+static const char schema_investigate_runaway_queries[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"threshold_seconds\":{\"type\":\"number\",\"description\":\"Run time from which a query counts.\",\"default\":300},"
+    "\"action\":{\"type\":\"string\",\"description\":\"\\\"kill\\\" stops them.\",\"enum\":[\"report\",\"kill\"],\"default\":\"report\"}"
+    "},\"additionalProperties\":false}";
+
+/* ---- find_stale_content ---- */
+static const char *const rule_find_stale_content_args_content_type_values[] = {"all", "dashboard", "look", NULL};
+static const struct lk_rule rule_find_stale_content_args_content_type = {.values = rule_find_stale_content_args_content_type_values, .default_json = "\"all\""};
+static const struct lk_rule rule_find_stale_content_args_limit = {.default_json = "100", .min = 1, .has_min = true, .max = 5000, .has_max = true};
+static const struct lk_rule rule_find_stale_content_args_min_days_unused = {.default_json = "90", .min = 1, .has_min = true, .max = 36500, .has_max = true};
+static const struct lk_rule rule_find_stale_content_args_never_opened = {.default_json = "true"};
+static const struct lk_field find_stale_content_args_fields[] = {
+    F(find_stale_content_args, content_type, "content_type", STRING, 0, &rule_find_stale_content_args_content_type),
+    F(find_stale_content_args, limit, "limit", INTEGER, 0, &rule_find_stale_content_args_limit),
+    F(find_stale_content_args, min_days_unused, "min_days_unused", INTEGER, 0, &rule_find_stale_content_args_min_days_unused),
+    F(find_stale_content_args, never_opened, "never_opened", BOOLEAN, 0, &rule_find_stale_content_args_never_opened),
+};
+TYPE(find_stale_content_args, "find_stale_content", find_stale_content_args_fields);
+static const char schema_find_stale_content[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"min_days_unused\":{\"type\":\"integer\",\"description\":\"Days without being opened.\",\"maximum\":36500,\"default\":90},"
+    "\"content_type\":{\"type\":\"string\",\"description\":\"Kind of content.\",\"enum\":[\"all\",\"dashboard\",\"look\"],\"default\":\"all\"},"
+    "\"never_opened\":{\"type\":\"boolean\",\"description\":\"Also look for content that was never opened; goes through all content.\",\"default\":true},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"Items of either list.\",\"maximum\":5000,\"default\":100}"
+    "},\"additionalProperties\":false}";
+
+/* ---- disable_stale_sessions ---- */
+static const char *const rule_disable_stale_sessions_args_action_values[] = {"report", "terminate", NULL};
+static const struct lk_rule rule_disable_stale_sessions_args_action = {.values = rule_disable_stale_sessions_args_action_values, .default_json = "\"report\""};
+static const struct lk_rule rule_disable_stale_sessions_args_limit = {.default_json = "200", .min = 1, .has_min = true, .max = 1000, .has_max = true};
+static const struct lk_rule rule_disable_stale_sessions_args_max_age_days = {.default_json = "90", .min = 1, .has_min = true, .max = 36500, .has_max = true};
+static const struct lk_field disable_stale_sessions_args_fields[] = {
+    F(disable_stale_sessions_args, action, "action", STRING, 0, &rule_disable_stale_sessions_args_action),
+    F(disable_stale_sessions_args, limit, "limit", INTEGER, 0, &rule_disable_stale_sessions_args_limit),
+    F(disable_stale_sessions_args, max_age_days, "max_age_days", INTEGER, 0, &rule_disable_stale_sessions_args_max_age_days),
+};
+TYPE(disable_stale_sessions_args, "disable_stale_sessions", disable_stale_sessions_args_fields);
+static const char schema_disable_stale_sessions[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"max_age_days\":{\"type\":\"integer\",\"description\":\"Days without use from which a session is stale.\",\"maximum\":36500,\"default\":90},"
+    "\"action\":{\"type\":\"string\",\"description\":\"\\\"terminate\\\" ends them.\",\"enum\":[\"report\",\"terminate\"],\"default\":\"report\"},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"Sessions at most.\",\"maximum\":1000,\"default\":200}"
+    "},\"additionalProperties\":false}";
+
 /* ---- search_operations ---- */
 static const struct lk_rule rule_search_operations_args_limit = {.default_json = "15", .min = 1, .has_min = true, .max = 500, .has_max = true};
 static const char *const rule_search_operations_args_method_values[] = {"GET", "POST", "PUT", "PATCH", "DELETE", NULL};
@@ -6102,7 +6197,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "health_pulse",
         .title = "Health check",
-        .description = "Checks the instance now: tests connections, looks for failing datagroups, long queries, slow dashboards and explores, failed queries, schedules and PDT builds. Healthy only if every check was made and found nothing; one that could not be made is `unknown`. Needs admin rights for most.\n\nReturns {healthy, status, checks: [{check, status, detail, items}]}.",
+        .description = "Checks the instance now: tests connections, looks for failing datagroups, long queries, slow dashboards and explores, failed queries, schedules and PDT builds. Healthy only if every check was made and found nothing; one that could not be made is `unknown`. Most need admin rights.\n\nReturns {healthy, status, checks: [{check, status, detail, items}]}.",
         .group = &looker_groups[3],
         .input_schema = schema_health_pulse,
         .args = &looker_health_pulse_args_type,
@@ -7711,6 +7806,56 @@ const struct mcp_tool looker_tools[] = {
         .args = &looker_rotate_api_credentials_args_type,
         .run = lk_handler_rotate_api_credentials,
         .hints = MCP_DESTRUCTIVE | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "audit_query_activity",
+        .title = "Audit query activity",
+        .description = "Sums up what was queried within date_range and lists the queries of a scope: all, slow (longest first), errors, frequent (by user and query), by_user (give user_email) or by_content (dashboard_id or look_id). user_email, dashboard_id and look_id narrow any scope. For raw history use get_query_history.\n\nReturns {summary: {queries, errors, average_runtime, max_runtime}, by_status, top_explores, top_errors, count, items, steps}; what could not be read has its error there.",
+        .group = &looker_groups[13],
+        .input_schema = schema_audit_query_activity,
+        .args = &looker_audit_query_activity_args_type,
+        .run = lk_handler_audit_query_activity,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "audit_instance_health",
+        .title = "Audit instance health",
+        .description = "Reports what failed within date_range: queries, slow queries (60 s), schedules, PDT builds; and content that refers to fields or explores that do not exist (validated now, may take minutes). Healthy only if every section was read and is empty. For a quicker look at the present use health_pulse.\n\nReturns {healthy, sections: {failed_queries, slow_queries, failed_schedules, failed_pdt_builds, content_errors}, steps}, each section {count, items, more} or its error.",
+        .group = &looker_groups[13],
+        .input_schema = schema_audit_instance_health,
+        .args = &looker_audit_instance_health_args_type,
+        .run = lk_handler_audit_instance_health,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "investigate_runaway_queries",
+        .title = "Find or stop runaway queries",
+        .description = "Lists running queries that have run threshold_seconds or longer, with user and explore; action \"kill\" also stops each of them. Report first. One whose run time is unknown is never stopped.\n\nReturns {running, count, items: [{query_task_id, runtime, user, …}], outcome, steps, changed, left_to_do}.",
+        .group = &looker_groups[13],
+        .input_schema = schema_investigate_runaway_queries,
+        .args = &looker_investigate_runaway_queries_args_type,
+        .run = lk_handler_investigate_runaway_queries,
+        .hints = MCP_DESTRUCTIVE | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "find_stale_content",
+        .title = "Find stale content",
+        .description = "Lists dashboards and Looks that nobody opened for min_days_unused days, longest first, and apart from them those never opened at all. Opening a tile's Look on a dashboard does not count as opening the Look. Changes nothing; the ids work with delete_dashboard and delete_look.\n\nReturns {count, items: [{\"content_usage.content_id\", \"content_usage.days_since_last_accessed\", …}], never_opened: {looked_at, count, items}, steps, left_to_do}.",
+        .group = &looker_groups[13],
+        .input_schema = schema_find_stale_content,
+        .args = &looker_find_stale_content_args_type,
+        .run = lk_handler_find_stale_content,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "disable_stale_sessions",
+        .title = "Find or end stale sessions",
+        .description = "Lists login sessions of all users that were neither begun nor extended for max_age_days; action \"terminate\" also ends each of them. Report first. The sessions of the account that this server runs as stay, and those whose age is unknown.\n\nReturns {users_looked_at, sessions_looked_at, count, items: [{days_unused, session}], outcome, steps, changed, left_to_do}.",
+        .group = &looker_groups[13],
+        .input_schema = schema_disable_stale_sessions,
+        .args = &looker_disable_stale_sessions_args_type,
+        .run = lk_handler_disable_stale_sessions,
+        .hints = MCP_DESTRUCTIVE | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
     },
     {
         .name = "search_operations",

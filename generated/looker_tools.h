@@ -9,14 +9,14 @@
  *   spec/tools/credentials.yaml sha256 a024b6ec5be024dd21ac7b1a702d51db2bec7cd9a041bfd9b65983b5d206d41d
  *   spec/tools/explore.yaml sha256 ecc29bec10718ff5c95d6301705485ed50123f97ee5a615733df18e98d43a7b2
  *   spec/tools/git.yaml sha256 ee508faf02e7d57079cd03406b0e8d5444a095e98f4a5a19c5ee4c5874e7c198
- *   spec/tools/health.yaml sha256 65d9e660ab7e24d1d6280223764bdd67fac05bca7854d8f6fc91b4ad073bff88
+ *   spec/tools/health.yaml sha256 cf373543ef7b35bf70b17bca063f7fe8cbefbe1f4ffb1e7c86c73a862bf4b344
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 2f0a0a090e503b0434dabecf2c51b33be50b9cbfa341e181e19679c72663df22
  *   spec/tools/query.yaml sha256 6e8c4eace569cac562dbac454714b7aebe9cce797c3729a839fcb4cb77087076
  *   spec/tools/render.yaml sha256 3b5ed96d9d4b91d247e052d359fa358b89ff01c5fe115b6f740d5f6bc1e3061b
  *   spec/tools/schema.yaml sha256 e576c45c289156c4adb9ffeb492c6f534bf2223b0d31bab6e7ab1af3b7132324
  *   spec/tools/user_attributes.yaml sha256 bdf29eba5a3671fa5608a21ee57325e8aefae33ba057811732dc2489c0944d11
- *   spec/tools/workflows.yaml sha256 4061fed9679e12b030ad432de63ea884fd9c6f0f3cd4c8c5ca538b3e81e7b35a
+ *   spec/tools/workflows.yaml sha256 f28af36442df3cb0846d84748ca809fb0dda66f7f00e2cb592161500c8d3d6ad
  */
 /* clang-format off */
 /*
@@ -30,13 +30,15 @@
 
 enum {
     LOOKER_GROUP_COUNT = 15,
-    LOOKER_TOOL_COUNT = 173
+    LOOKER_TOOL_COUNT = 178
 };
 
 extern const struct mcp_group looker_groups[];
 extern const struct mcp_tool looker_tools[];
 
 /* Handlers, for tools that take more than one call. */
+mcp_tool_fn lk_handler_audit_instance_health;
+mcp_tool_fn lk_handler_audit_query_activity;
 mcp_tool_fn lk_handler_bootstrap_lookml_project;
 mcp_tool_fn lk_handler_call_operation;
 mcp_tool_fn lk_handler_check_pdt_build;
@@ -48,6 +50,8 @@ mcp_tool_fn lk_handler_deploy_key;
 mcp_tool_fn lk_handler_deploy_lookml_changes;
 mcp_tool_fn lk_handler_deploy_to_production;
 mcp_tool_fn lk_handler_describe_operation;
+mcp_tool_fn lk_handler_disable_stale_sessions;
+mcp_tool_fn lk_handler_find_stale_content;
 mcp_tool_fn lk_handler_get_content_usage;
 mcp_tool_fn lk_handler_get_explore;
 mcp_tool_fn lk_handler_get_file;
@@ -62,6 +66,7 @@ mcp_tool_fn lk_handler_grant_access;
 mcp_tool_fn lk_handler_health_analyze;
 mcp_tool_fn lk_handler_health_pulse;
 mcp_tool_fn lk_handler_health_vacuum;
+mcp_tool_fn lk_handler_investigate_runaway_queries;
 mcp_tool_fn lk_handler_list_active_sessions;
 mcp_tool_fn lk_handler_list_dimensions;
 mcp_tool_fn lk_handler_list_directories;
@@ -1777,6 +1782,48 @@ struct looker_rotate_api_credentials_args {
     struct lk_boolean dry_run;
 };
 extern const struct lk_type looker_rotate_api_credentials_args_type;
+
+/* audit_query_activity */
+struct looker_audit_query_activity_args {
+    struct lk_string scope;
+    struct lk_string date_range;
+    struct lk_string user_email;
+    struct lk_string dashboard_id;
+    struct lk_string look_id;
+    struct lk_integer limit;
+};
+extern const struct lk_type looker_audit_query_activity_args_type;
+
+/* audit_instance_health */
+struct looker_audit_instance_health_args {
+    struct lk_string date_range;
+    struct lk_integer limit;
+};
+extern const struct lk_type looker_audit_instance_health_args_type;
+
+/* investigate_runaway_queries */
+struct looker_investigate_runaway_queries_args {
+    struct lk_number threshold_seconds;
+    struct lk_string action;
+};
+extern const struct lk_type looker_investigate_runaway_queries_args_type;
+
+/* find_stale_content */
+struct looker_find_stale_content_args {
+    struct lk_integer min_days_unused;
+    struct lk_string content_type;
+    struct lk_boolean never_opened;
+    struct lk_integer limit;
+};
+extern const struct lk_type looker_find_stale_content_args_type;
+
+/* disable_stale_sessions */
+struct looker_disable_stale_sessions_args {
+    struct lk_integer max_age_days;
+    struct lk_string action;
+    struct lk_integer limit;
+};
+extern const struct lk_type looker_disable_stale_sessions_args_type;
 
 /* search_operations */
 struct looker_search_operations_args {

@@ -6,6 +6,7 @@
 #include "people.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #define NOW "2026-01-15T09:30:00.000+00:00"
 
@@ -318,11 +319,18 @@ static void give_external(struct sb_entity *user, const char *const (*kinds)[3],
     }
 }
 
-static void add_session(struct sb_entity *user, const char *id)
+/* Begun so many days ago. */
+static void add_session(struct sb_entity *user, const char *id, int days)
 {
     cJSON *session = blank("user_session");
+    time_t begun = time(NULL) - (time_t)days * 86400;
+    char text[40];
+    struct tm tm;
 
+    gmtime_r(&begun, &tm);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S.000+00:00", &tm);
     sb_set_text(session, "id", id);
+    sb_set_text(session, "created_at", text);
     sb_set_text(session, "browser", "Firefox");
     sb_set_text(session, "operating_system", "Linux");
     sb_set_text(session, "ip_address", "192.0.2.7");
@@ -362,10 +370,10 @@ void sb_seed_credentials(struct sb *sb)
     add_keys(sb, service, "1", "the sandbox's own");
     add_keys(sb, ada, "21", "nightly export");
     add_keys(sb, ada, "22", NULL);
-    add_session(service, "1");
-    add_session(ada, "201");
-    add_session(ada, "202");
-    add_session(grace, "301");
+    add_session(service, "1", 400);
+    add_session(ada, "201", 2);
+    add_session(ada, "202", 120);
+    add_session(grace, "301", 200);
 }
 
 const struct sb_handler sb_credentials_handlers[] = {
