@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from harness.manifest import GROUPS
+from harness.manifest import GROUPS, TOOLS
 from harness.mcp import settings_for
 from harness.process import SERVER, run
 from harness.sandbox import Sandbox
@@ -102,7 +102,7 @@ def test_serving_on_stdio_says_so(tmp_path: Path, looker: Sandbox) -> None:
     served = run([], tmp_path, settings_for(looker))
     assert served.returncode == 0 and served.stdout == ""
     lines = [json.loads(line) for line in served.stderr.splitlines() if line.startswith("{")]
-    assert [line["tools"] for line in lines if line["event"] == "stdio.serving"] == [18]
+    assert [line["tools"] for line in lines if line["event"] == "stdio.serving"] == [len(TOOLS)]
 
 
 def test_check_without_looker(tmp_path: Path) -> None:
