@@ -249,6 +249,8 @@ static void say_what_is_left(struct task *task, bool login_done, bool roles_done
     struct lk_steps *steps = &task->steps;
     const struct looker_create_user_args *args = task->args;
     struct lk_string_list groups = missing_groups(task);
+    struct lk_string_list roles =
+        without(task->arena, &args->role_ids, &(struct lk_string_list){0});
     bool retry = args->email.is == LK_PRESENT && (login_done || task->user_id.len == 0);
 
     if (task->user_id.len == 0) {
@@ -259,10 +261,14 @@ static void say_what_is_left(struct task *task, bool login_done, bool roles_done
         lk_steps_left(steps,
                       "give user %.*s the address %.*s with create_credentials_email; until then "
                       "another create_user would create a second user",
-                      LK_STR_ARG(task->user_id), LK_STR_ARG(args->email.value));
-    if (!roles_done && args->role_ids.len > 0)
+                      LK_STR_ARG(task->user_id), LK_STR_ARG(lk_str_trim(args->email.value)));
+    if (!roles_done && roles.len > 0 && task->user.len > 0)
+        /* Not with set_user_roles: that would take away what the user had before. */
+        lk_steps_left(steps, "add the roles %.*s to those of user %.*s",
+                      LK_STR_ARG(joined(task->arena, &roles)), LK_STR_ARG(task->user_id));
+    else if (!roles_done && roles.len > 0)
         lk_steps_left(steps, "give user %.*s the roles %.*s with set_user_roles",
-                      LK_STR_ARG(task->user_id), LK_STR_ARG(joined(task->arena, &args->role_ids)));
+                      LK_STR_ARG(task->user_id), LK_STR_ARG(joined(task->arena, &roles)));
     for (size_t i = groups_done; i < groups.len; i++)
         lk_steps_left(steps, "put user %.*s into group %.*s with add_group_user",
                       LK_STR_ARG(task->user_id), LK_STR_ARG(groups.items[i]));
