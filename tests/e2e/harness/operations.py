@@ -163,8 +163,8 @@ _FORMATS = {"date-time": "2026-01-15T09:30:00.000Z", "date": "2026-01-15", "uri-
 
 
 class Calls:
-    """Arguments of call_operation, made from the facts alone. In an operation's `special` cases stand
-    values that its form does not tell."""
+    """Arguments of call_operation, made from the facts. `special` has, by operation, values of
+    parameters that their form does not tell (None: left out), and under `body` a whole body."""
 
     def __init__(self, api: Facts, special: dict[str, dict[str, Any]] | None = None) -> None:
         self.api = api
@@ -177,8 +177,9 @@ class Calls:
         arguments = {
             p.name: special.get(p.name, self.value(p, op, full, 0))
             for p in op.parameters
-            if (full and p.name != "fields") or p.required
+            if (full and p.name != "fields") or p.required or p.name in special
         }
+        arguments = {name: value for name, value in arguments.items() if value is not None}
         call: dict[str, Any] = {"operation": op.id}
         if full and op.answer and op.answer.type.kind == "object":
             call["fields"] = min(self.api.schemas[op.answer.type.schema].fields)
