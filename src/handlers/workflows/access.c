@@ -122,8 +122,13 @@ static void verify(struct access *a, const struct lk_string_list *wanted)
 {
     struct lk_error failure = {0};
 
-    if (!read_members(a, "read_members_again", &a->after))
+    if (!read_members(a, "read_members_again", &a->after)) {
+        lk_steps_left(&a->steps,
+                      "see with %s that nobody lost %.*s: it was changed, and could not "
+                      "be read again",
+                      a->user ? "get_role_users" : "get_role_groups", LK_STR_ARG(a->role));
         return;
+    }
     struct lk_string_list lost = lk_ids_missing(a->arena, wanted, &a->after);
     if (lost.len > 0)
         lk_fail(&failure, LK_ERROR_UPSTREAM,
@@ -199,8 +204,10 @@ static bool run(struct access *a, struct lk_str principal_id, struct lk_str role
     /* 4. What revoking cannot take away: recorded. */
     if (!lk_steps_have_failed(&a->steps) && a->user && !a->grant)
         look_for_groups(a);
-    lk_json_member_string(&a->steps.w, "role", a->role);
-    lk_json_member_string(&a->steps.w, "principal", a->who);
+    if (a->role.len > 0)
+        lk_json_member_string(&a->steps.w, "role", a->role);
+    if (a->who.len > 0)
+        lk_json_member_string(&a->steps.w, "principal", a->who);
     return lk_steps_end(&a->steps, err);
 }
 
