@@ -175,10 +175,12 @@ static void test_a_connection_that_works(void **state)
 
 static void test_healthy_only_when_all_tests_passed(void **state)
 {
+    static const char one_failed[] = "[{\"name\":\"connect\",\"status\":\"success\"},"
+                                     "{\"name\":\"query\",\"status\":\"error\","
+                                     "\"message\":\"no such user\"}]";
     static const char *const results[] = {
         "[]",
-        "[{\"name\":\"connect\",\"status\":\"success\"},"
-        "{\"name\":\"query\",\"status\":\"error\",\"message\":\"no such user\"}]",
+        one_failed,
         "[{\"name\":\"connect\"}]",
     };
 
