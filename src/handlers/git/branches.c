@@ -166,7 +166,8 @@ static void look_at_files(struct lk_steps *steps, struct lk_string project_id)
     }
     lk_json_end_array(&steps->w);
     lk_json_member_integer(&steps->w, "uncommitted_changes", n);
-    lk_steps_done(steps, "count_uncommitted_changes", "%lld files", (long long)n);
+    lk_steps_done(steps, "count_uncommitted_changes",
+                  "%lld files of the branch that is checked out", (long long)n);
 }
 
 /* The branch that is to be reset. */
