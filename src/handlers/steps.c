@@ -153,6 +153,18 @@ void lk_steps_refuse(struct lk_steps *steps, const char *step, const char *forma
     lk_steps_failed(steps, step, true, &failure);
 }
 
+/* A request that was sent and not answered may have been obeyed. */
+static void tell_doubt(struct lk_steps *steps, const char *step, const struct lk_operation *op,
+                       const struct lk_error *failure)
+{
+    bool changes = op->method != LK_GET || op->acts;
+
+    if (changes && (failure->kind == LK_ERROR_TIMEOUT || failure->kind == LK_ERROR_NETWORK ||
+                    failure->kind == LK_ERROR_CANCELLED))
+        lk_steps_left(steps, "look whether %s has happened all the same: its answer did not come",
+                      step);
+}
+
 static bool call_step(struct lk_steps *steps, const char *step, bool needed,
                       struct lk_api_request request, struct lk_api_answer *ret_answer)
 {
@@ -162,6 +174,7 @@ static bool call_step(struct lk_steps *steps, const char *step, bool needed,
                     ret_answer, &failure))
         return true;
     lk_steps_failed(steps, step, needed, &failure);
+    tell_doubt(steps, step, request.op, &failure);
     return false;
 }
 
@@ -186,6 +199,7 @@ bool lk_steps_ask(struct lk_steps *steps, const char *step, struct lk_api_reques
                ret_text, &failure))
         return true;
     lk_steps_failed(steps, step, true, &failure);
+    tell_doubt(steps, step, request.op, &failure);
     return false;
 }
 

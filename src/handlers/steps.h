@@ -64,7 +64,8 @@ void lk_steps_refuse(struct lk_steps *steps, const char *step, const char *forma
 
 /*
  * Awaits. lk_api_call; when it fails, writes the step as failed and needed, and returns false.
- * When it succeeds nothing is written yet: say what was done with lk_steps_done.
+ * When it succeeds nothing is written yet: say what was done with lk_steps_done. Of a call that
+ * changes something and was not answered, left_to_do says to look whether it has.
  */
 bool lk_steps_call(struct lk_steps *steps, const char *step, struct lk_api_request request,
                    struct lk_api_answer *ret_answer);

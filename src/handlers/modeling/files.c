@@ -203,6 +203,8 @@ static bool send_change(struct mcp_call *call, const struct write *write, struct
 
     if (lk_api_call(lk_tool_context(call)->api, mcp_call_arena(call), request, &answer, err))
         return true;
+    if (err->kind == LK_ERROR_TIMEOUT || err->kind == LK_ERROR_NETWORK)
+        lk_error_advise(err, "look with get_file whether the file was changed all the same");
     return lk_explain_status(
         err, 404,
         "this Looker does not change files through its API (the route is not "

@@ -4,6 +4,7 @@
 #include "handlers/ask.h"
 #include "handlers/bind.h"
 #include "handlers/context.h"
+#include "handlers/heartbeat.h"
 #include "handlers/items.h"
 #include "handlers/names.h"
 #include "looker_tools.h"
@@ -137,12 +138,16 @@ bool lk_handler_validate_project(struct mcp_call *call, const void *args_, struc
     struct tally *severities = lk_arena_new_object(arena, struct tally);
     struct looker_validate_project_params params = {.project_id = args->project_id};
     struct lk_str answer, errors, skipped;
+    struct lk_heartbeat heartbeat;
     int64_t n_serious;
 
-    /* 1. Looker's findings. */
-    if (!lk_ask(context->api, arena,
-                lk_in_dev(looker_validate_project(&params), args->dev_mode.value), LK_JSON_OBJECT,
-                &answer, err))
+    /* 1. Looker's findings, which may take long. */
+    lk_heartbeat_start(&heartbeat, call, LK_HEARTBEAT_MS, LK_STR("validating"));
+    bool asked = lk_ask(context->api, arena,
+                        lk_in_dev(looker_validate_project(&params), args->dev_mode.value),
+                        LK_JSON_OBJECT, &answer, err);
+    lk_heartbeat_stop(&heartbeat);
+    if (!asked)
         return lk_names_explain(&looker_validate_project_args_type, args, err);
     bool known = is_list(answer, "errors", &errors);
     if (!is_list(answer, "models_not_validated", &skipped))
@@ -270,11 +275,15 @@ bool lk_handler_run_lookml_tests(struct mcp_call *call, const void *args_, struc
     struct lk_api_request request =
         lk_in_dev(looker_run_lookml_test(&params), args->dev_mode.value);
     struct lk_api_answer answer;
+    struct lk_heartbeat heartbeat;
     struct sums sums = {0};
 
     /* 1. The tests, which may take long. */
-    if (!lk_api_call_within(context->api, arena, request, (uint64_t)(args->timeout.value * 1000),
-                            &answer, err)) {
+    lk_heartbeat_start(&heartbeat, call, LK_HEARTBEAT_MS, LK_STR("running tests"));
+    bool asked = lk_api_call_within(context->api, arena, request,
+                                    (uint64_t)(args->timeout.value * 1000), &answer, err);
+    lk_heartbeat_stop(&heartbeat);
+    if (!asked) {
         if (err->kind == LK_ERROR_TIMEOUT)
             lk_error_advise(err,
                             "raise timeout (%.0f seconds), or run fewer tests at once by model, "

@@ -25,6 +25,7 @@
 #include <string.h>
 
 #define FAKE_MAX 64
+#define FAKE_SILENT (-1)
 
 struct mcp_call {
     const struct mcp_tool *tool;
@@ -96,6 +97,12 @@ __attribute__((unused)) static void fake_refuses(const char *route, int status)
     fake_script(route, -status, LK_MEDIA_JSON, "Not found");
 }
 
+/* The answer does not come in time. */
+__attribute__((unused)) static void fake_keeps_silent(const char *route)
+{
+    fake_script(route, FAKE_SILENT, LK_MEDIA_JSON, "");
+}
+
 /* The first script of the route that was not used, or its last one. */
 static struct fake_script *fake_find(const char *route)
 {
@@ -143,6 +150,8 @@ bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_reque
     struct fake_script *script = fake_find(route);
     if (script == NULL || script->status >= 400 || script->status < 0) {
         int status = script != NULL ? abs(script->status) : 404;
+        if (script != NULL && script->status == FAKE_SILENT)
+            return lk_fail(err, LK_ERROR_TIMEOUT, "Looker did not answer in time");
         if (script != NULL && script->status < 0)
             lk_fail(err, LK_ERROR_AUTH, "Looker refused the credentials");
         lk_fail(err, LK_ERROR_UPSTREAM, "Looker answered %d to %s", status, request.op->id);

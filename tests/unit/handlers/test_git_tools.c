@@ -65,6 +65,14 @@ static void test_a_deploy_that_fails(void **state)
     assert_str(at(answer, "steps/1/detail"), "\"merge first\"");
     assert_str(at(answer, "changed"), "[]");
     assert_int_equal(fake_n_requests, 2);
+
+    /* Without an answer nobody knows whether it was done. */
+    fake_n_scripts = 0;
+    fake_answers(CURRENT, BRANCH("main", "aaa"));
+    fake_keeps_silent("POST /projects/p/deploy_to_production");
+    answer = run_tool("deploy_to_production", P "}");
+    assert_true(fake_failed);
+    assert_contains(text_at(answer, "left_to_do/0"), "look whether deploy has happened");
 }
 
 static void test_a_first_deploy_has_no_production_before(void **state)

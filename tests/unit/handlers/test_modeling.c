@@ -121,6 +121,11 @@ static void test_a_looker_that_writes_no_files(void **state)
     fake_fails("PUT /projects/p/files", 403, "read-only");
     err = refuse_tool("update_file", "{" FILE_OF "\"17\",\"content\":\"x\"}");
     assert_string_equal(err->detail, "read-only");
+    fake_n_scripts = 0;
+    fake_answers(FILES, SOME_FILES);
+    fake_keeps_silent("PUT /projects/p/files");
+    err = refuse_tool("update_file", "{" FILE_OF "\"17\",\"content\":\"x\"}");
+    assert_contains(err->message, "look with get_file");
     /* No list, no write. */
     fake_n_scripts = fake_n_requests = 0;
     refuse_tool("create_file", "{" FILE_OF "\"n\",\"content\":\"x\"}");
@@ -287,6 +292,12 @@ static void test_tests_passed_only_when_all_did(void **state)
         assert_str(at(answer, "failed"), verdicts[i].failed);
     }
     assert_int_equal(fake_timeout_ms, 1800 * 1000);
+    fake_n_scripts = 0;
+    fake_keeps_silent("GET /projects/p/lookml_tests/run");
+    const struct lk_error *err =
+        refuse_tool("run_lookml_tests", "{\"project_id\":\"p\",\"timeout\":30}");
+    assert_int_equal(err->kind, LK_ERROR_TIMEOUT);
+    assert_contains(err->message, "raise timeout (30 seconds)");
 }
 
 static void test_failures_come_first(void **state)
