@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the tool manifests against the API's facts and emits generated/looker_{types,ops,tools}.{c,h}.
+"""Checks the tool manifests against the API's facts and emits generated/looker_{types,ops,tools}.{c,h}
+and generated/TOOLS.md.
 
     generate.py [--check] [--facts FILE] [--overlay FILE | --no-overlay] [--tools DIR] [--output DIR]
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import jinja2
 
-from . import check, facts, manifest, overlay, tool_tables
+from . import check, facts, manifest, overlay, tool_tables, tools_page
 from .errors import InputError
 from .facts import Facts
 from .tables import Tables
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 API_FILES = ("looker_types.h", "looker_types.c", "looker_ops.h", "looker_ops.c")
-TOOL_FILES = ("looker_tools.h", "looker_tools.c")
+TOOL_FILES = ("looker_tools.h", "looker_tools.c", "TOOLS.md")
 
 
 class ManyErrors(Exception):
@@ -45,7 +45,9 @@ def manifest_files(folder: Path, output: Path) -> list[tuple[Path, str]]:
     return [(path, shown(path, output)) for path in sorted(folder.glob("*.yaml"))]
 
 
-def tool_rows(files: list[tuple[Path, str]], api: Facts, tables: Tables) -> tool_tables.ToolTables:
+def tool_rows(
+    files: list[tuple[Path, str]], api: Facts, tables: Tables
+) -> tuple[tool_tables.ToolTables, tools_page.Page]:
     groups, errors = manifest.load(files)
     bindings: dict[str, check.Binding | None] = {}
     for tool in (t for g in groups for t in g.tools):
@@ -54,7 +56,7 @@ def tool_rows(files: list[tuple[Path, str]], api: Facts, tables: Tables) -> tool
             errors.append(error)
     if errors:
         raise ManyErrors(errors)
-    return tool_tables.build(groups, bindings, tables)
+    return tool_tables.build(groups, bindings, tables), tools_page.build(groups, api)
 
 
 def generate(facts_path: Path, overlay_path: Path | None, tools: Path, output: Path) -> dict[str, str]:
@@ -64,7 +66,7 @@ def generate(facts_path: Path, overlay_path: Path | None, tools: Path, output: P
     api = overlay.apply(facts.load(facts_path, facts_shown), overlay_path, overlay_shown, facts_shown)
     tables = Tables(api, facts_shown)
     files = manifest_files(tools, output)
-    rows = tool_rows(files, api, tables)
+    rows, page = tool_rows(files, api, tables)
 
     inputs = [(facts_shown, digest(facts_path))]
     if overlay_path:
@@ -80,5 +82,7 @@ def generate(facts_path: Path, overlay_path: Path | None, tools: Path, output: P
     texts = {}
     for name in API_FILES + TOOL_FILES:
         listed = inputs + (manifests if name in TOOL_FILES else [])
-        texts[name] = environment.get_template(f"{name}.j2").render(tables=tables, tools=rows, inputs=listed)
+        texts[name] = environment.get_template(f"{name}.j2").render(
+            tables=tables, tools=rows, page=page, inputs=listed
+        )
     return texts

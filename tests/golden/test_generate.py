@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from support import FLAGS, HERE, ROOT, Project, compare, compile_c, compilers, run
 
-NAMES = [f"looker_{part}.{end}" for part in ("types", "ops", "tools") for end in ("c", "h")]
+NAMES = [*(f"looker_{part}.{end}" for part in ("types", "ops", "tools") for end in ("c", "h")), "TOOLS.md"]
 CASES = sorted(p.name for p in (HERE / "generate").iterdir())
 
 
