@@ -17,6 +17,15 @@ bool lk_people_find(struct lk_steps *steps, const char *step, struct lk_str id_o
 /* Awaits. The id of the user whom the server itself runs as, as a step that the task needs. */
 bool lk_people_find_me(struct lk_steps *steps, struct lk_str *ret_id);
 
+/*
+ * Awaits. A user of exactly that name, enabled, without address or any login: what is left of an
+ * attempt to make one that failed half-way. JSON with id, email and `fields`; an empty text when
+ * there is none. LK_ERROR_ARGUMENT when there are several: people must choose.
+ */
+bool lk_people_find_left_over(struct lk_api *api, struct lk_arena *arena, struct lk_str first_name,
+                              struct lk_str last_name, const char *fields, struct lk_str *ret_user,
+                              struct lk_error *err);
+
 /* "user 2 (Ada Lovelace, ada@example.com)", "…, disabled)" */
 struct lk_str lk_people_title(struct lk_arena *arena, struct lk_str user);
 

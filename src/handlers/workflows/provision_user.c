@@ -13,11 +13,6 @@
 #define USER_FIELDS                                                                                \
     LK_PEOPLE_FIELDS ",first_name,last_name,group_ids,credentials_email(email,logged_in_at,"       \
                      "password_reset_url,password_reset_url_expired)"
-#define OTHER_LOGINS                                                                               \
-    "credentials_api3,credentials_embed,credentials_google,credentials_ldap,"                      \
-    "credentials_looker_openid,credentials_oidc,credentials_saml,credentials_workforce,"           \
-    "is_service_account"
-
 struct attribute {
     struct lk_str id, name, value;
 };
@@ -35,54 +30,6 @@ struct provision {
 };
 
 /* ---- who it is ---- */
-
-/* Whether somebody could log in as this user, or it is more than a left-over. */
-static bool has_login(struct lk_str user)
-{
-    struct lk_str rest = LK_STR("credentials_email," OTHER_LOGINS), value;
-
-    while (rest.len > 0) {
-        if (!lk_json_get(user, lk_str_take(&rest, ','), &value))
-            continue;
-        if (lk_json_is_true(value) || lk_json_count(value) > 0)
-            return true;
-    }
-    return false;
-}
-
-/* A user of that name without any login, left by a call that failed half-way; at most one. */
-static bool find_left_over(struct provision *p, struct lk_str *ret_user, struct lk_error *err)
-{
-    struct looker_search_users_params params = {
-        .first_name = p->args->first_name,
-        .last_name = p->args->last_name,
-        .fields = lk_string(LK_STR("id,email," USER_FIELDS "," OTHER_LOGINS)),
-        .limit = lk_integer(100),
-    };
-    struct lk_str list, user;
-
-    if (!lk_ask(lk_tool_context(p->steps.call)->api, p->arena, looker_search_users(&params),
-                LK_JSON_ARRAY, &list, err))
-        return false;
-    struct lk_json_iter it = lk_json_iter(list);
-    while (lk_json_next(&it, NULL, &user)) {
-        struct lk_str first = lk_json_get_string(p->arena, user, LK_STR("first_name"));
-        struct lk_str last = lk_json_get_string(p->arena, user, LK_STR("last_name"));
-        if (!lk_str_eq(first, p->args->first_name.value) ||
-            !lk_str_eq(last, p->args->last_name.value) || has_login(user) ||
-            lk_json_get_string(p->arena, user, LK_STR("email")).len > 0 ||
-            lk_member_is_true(user, "is_disabled"))
-            continue;
-        if (ret_user->len > 0)
-            return lk_fail(err, LK_ERROR_ARGUMENT,
-                           "the users %.*s and %.*s have this name and no login, probably left by "
-                           "earlier calls: delete what is not wanted, then call again",
-                           LK_STR_ARG(lk_id(p->arena, *ret_user, "id")),
-                           LK_STR_ARG(lk_id(p->arena, user, "id")));
-        *ret_user = user;
-    }
-    return true;
-}
 
 static void mention_other_name(struct provision *p)
 {
@@ -104,7 +51,9 @@ static bool find_user(struct provision *p)
     bool by_email = true;
 
     if (!lk_user_by_email(api, p->arena, p->email, USER_FIELDS, &user, &failure) ||
-        (user.len == 0 && !find_left_over(p, &user, &failure))) {
+        (user.len == 0 &&
+         !lk_people_find_left_over(api, p->arena, p->args->first_name.value,
+                                   p->args->last_name.value, USER_FIELDS, &user, &failure))) {
         lk_steps_failed(&p->steps, "find_user", true, &failure);
         return false;
     }
@@ -246,6 +195,16 @@ static bool create_user(struct provision *p)
     return true;
 }
 
+/* Somebody with the address, but without a password of Looker's: single sign-on. They are not
+ * given a second way in. */
+static bool logs_in_otherwise(struct provision *p)
+{
+    struct lk_str login;
+
+    return lk_json_get_string(p->arena, p->user, LK_STR("email")).len > 0 &&
+           !(lk_json_get(p->user, LK_STR("credentials_email"), &login) && lk_json_count(login) > 0);
+}
+
 static bool give_login(struct provision *p)
 {
     static const char step[] = "create_user_credentials_email";
@@ -259,6 +218,10 @@ static bool give_login(struct provision *p)
 
     if (lk_json_get(p->user, LK_STR("credentials_email"), &login) && lk_json_count(login) > 0) {
         lk_steps_skipped(&p->steps, step, "the user has an e-mail login");
+        return true;
+    }
+    if (logs_in_otherwise(p)) {
+        lk_steps_skipped(&p->steps, step, "the user has the address from another way to log in");
         return true;
     }
     if (!lk_steps_call(&p->steps, step, looker_create_user_credentials_email(&params, &body),
@@ -393,6 +356,8 @@ static const char *no_invitation(struct provision *p)
 
     if (!p->args->send_invite.value)
         return "not asked for";
+    if (logs_in_otherwise(p))
+        return "the user has no password of Looker's";
     if (!lk_json_get(p->user, LK_STR("credentials_email"), &login))
         return NULL;
     if (lk_json_get_string(p->arena, login, LK_STR("logged_in_at")).len > 0)

@@ -118,6 +118,22 @@ static void test_a_disabled_user_is_refused(void **state)
     assert_int_equal(count_writes(), 0);
 }
 
+/* Who comes through single sign-on gets no password beside it. */
+static void test_no_second_way_in(void **state)
+{
+    (void)state;
+    fake_answers("GET /users/search",
+                 "[{\"id\":\"12\",\"email\":\"new@example.com\",\"first_name\":\"N\","
+                 "\"last_name\":\"P\",\"credentials_email\":null}]");
+    struct lk_str answer =
+        run_tool("provision_user",
+                 "{\"email\":\"new@example.com\",\"first_name\":\"N\",\"last_name\":\"P\"}");
+    assert_json(answer, "outcome", "\"done\"");
+    assert_step(answer, "create_user_credentials_email", "skipped");
+    assert_step(answer, "send_invite", "skipped");
+    assert_int_equal(count_writes(), 0);
+}
+
 /* After a first call whose second step failed, there is a user without an address. */
 static void test_a_second_call_does_not_make_a_second_user(void **state)
 {
@@ -322,6 +338,7 @@ int main(void)
         TEST(test_an_address_that_exists_is_completed),
         TEST(test_two_with_the_address_are_refused),
         TEST(test_a_disabled_user_is_refused),
+        TEST(test_no_second_way_in),
         TEST(test_a_second_call_does_not_make_a_second_user),
         TEST(test_two_left_overs_are_for_people_to_judge),
         TEST(test_what_is_to_be_given_must_exist),
