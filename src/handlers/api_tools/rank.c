@@ -153,6 +153,16 @@ static bool passes(const struct lk_rank_filter *filter, const struct lk_operatio
            (filter->tag.len == 0 || (op->tag != NULL && lk_str_ieq(filter->tag, lk_str(op->tag))));
 }
 
+/* Takes off what is much worse than the best. Scores below 0 are those of half a match. */
+static void cut(struct lk_ranking *ranking)
+{
+    int best = ranking->n > 0 ? ranking->rows[0].score : 0;
+    int least = best > 60 ? best / 3 : best - 40;
+
+    while (ranking->n > 0 && ranking->rows[ranking->n - 1].score < least)
+        ranking->n--;
+}
+
 struct lk_ranking lk_rank_operations(struct lk_arena *arena, struct lk_str text,
                                      const struct lk_rank_filter *filter)
 {
@@ -172,8 +182,7 @@ struct lk_ranking lk_rank_operations(struct lk_arena *arena, struct lk_str text,
             ranking.n++;
     }
     qsort(ranking.rows, ranking.n, sizeof(*ranking.rows), by_score);
-    int least = ranking.n > 0 && query->n_terms > 0 ? ranking.rows[0].score / 3 : -1;
-    while (query->n_terms > 0 && ranking.n > 0 && ranking.rows[ranking.n - 1].score < least)
-        ranking.n--;
+    if (query->n_terms > 0)
+        cut(&ranking);
     return ranking;
 }

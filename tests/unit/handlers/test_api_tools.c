@@ -89,6 +89,11 @@ static void test_search(void **state)
     assert_str(at(answer, "items/0/body"), "\"Query\"");
     answer = run_tool("search_operations", "{\"text\":\"start pdt build\",\"method\":\"GET\"}");
     assert_str(at(answer, "items/0/access"), "\"write\"");
+    /* All words count, also the one that is in no id; and half a match is better than none. */
+    answer = run_tool("search_operations", "{\"text\":\"user title\"}");
+    assert_string_not_equal(lk_arena_cstr(fake_arena, at(answer, "items/0/operation")), "\"user\"");
+    answer = run_tool("search_operations", "{\"text\":\"schedule owner\"}");
+    assert_str(at(answer, "items/0/operation"), "\"scheduled_plan\"");
     answer = run_tool("search_operations", "{\"text\":\"xyzzy\"}");
     assert_str(at(answer, "total"), "0");
     assert_contains(lk_arena_cstr(fake_arena, at(answer, "hint")), "fewer");
