@@ -16,7 +16,7 @@ from .facts import Facts, Field, Operation, Type
 from .manifest import Argument, Tool, fits_type
 from .schema import compact, input_schema, refused
 
-CONVERSIONS = ("join_comma", "to_string", "to_strings", "contains")
+CONVERSIONS = ("join_comma", "to_string", "to_strings", "contains", "filled")
 _TEXT_MEDIA = ("text/plain", "text")
 
 
@@ -258,7 +258,8 @@ class Checker:
         both_maps = sent.kind == target.kind == "map" and sent.is_list == target.is_list
         if sent == target or (both_maps and target.values == "any"):
             return
-        fitting = [c for c in CONVERSIONS if converted(arg.type, c) == target]
+        # What keeps the value; `filled` says something about it.
+        fitting = [c for c in CONVERSIONS if c != "filled" and converted(arg.type, c) == target]
         if target.kind == "object":
             remedy = "an object with a schema of its own takes a handler"
         elif fitting:
@@ -455,6 +456,8 @@ def converted(source: Type, convert: str) -> Type | None:
         return texts if source == Type("integer", is_list=True) else None
     if convert == "contains":
         return text if source == text else None
+    if convert == "filled":
+        return Type("boolean") if source == text else None
     return source
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, did_you_mean, quoted
-from .facts import Facts, Field, Operation, Reader, Schema
+from .facts import Content, Facts, Field, Operation, Reader, Schema
 from .yaml_file import Map, load_map
 
 _REMEDY = "mend the entry in the overlay"
@@ -97,7 +97,7 @@ class Overlay:
             raise self.fail(
                 place, f"the API has no such operation{hint}", "correct the id or remove the entry"
             )
-        keys = ("drop_parameters", "add_parameters", "body", "workspace")
+        keys = ("drop_parameters", "add_parameters", "body", "answers", "workspace")
         marks = ("acts", "reads", "of_session", "sends_read_only")
         got = self.reader.keys(row, place, ("source",), keys + marks)
         self.source(got, place)
@@ -115,12 +115,17 @@ class Overlay:
             op,
             parameters=tuple(sorted([*kept, *added], key=lambda p: (p.place, p.name))),
             body=self.reader.content(got["body"], f"{place}.body") if "body" in got else op.body,
+            answers=self.answers(got["answers"], f"{place}.answers") if "answers" in got else op.answers,
             acts=got.get("acts") is True,
             reads=self.reads(got, op.method, place),
             of_session=got.get("of_session") is True,
             sends_read_only=got.get("sends_read_only") is True,
             needs_dev=self.needs_dev(got, place),
         )
+
+    def answers(self, row: Any, place: str) -> dict[int, Content | None]:
+        by_status = self.reader.by_status(row, place)
+        return {s: self.reader.content(c, f"{place}.{s}") for s, c in by_status.items()}
 
     def mark_reference(self, entry: str) -> None:
         place = f"read_only_references.{entry}"

@@ -105,6 +105,9 @@ static void convert(struct lk_arena *arena, enum lk_bind_convert how, const stru
     case LK_CONVERT_TO_STRINGS:
         *(struct lk_string_list *)target = to_strings(arena, value);
         break;
+    case LK_CONVERT_FILLED:
+        *(struct lk_boolean *)target = lk_boolean(((const struct lk_string *)value)->value.len > 0);
+        break;
     case LK_CONVERT_CONTAINS:
         *(struct lk_string *)target = lk_contains(arena, *(const struct lk_string *)value);
         break;

@@ -21,6 +21,7 @@ enum lk_bind_convert {
     LK_CONVERT_TO_STRING,  /* an integer, number or boolean into its text */
     LK_CONVERT_TO_STRINGS, /* a list of integers into a list of strings */
     LK_CONVERT_CONTAINS,   /* a text into the LIKE pattern of what contains it */
+    LK_CONVERT_FILLED,     /* a text into whether it has anything in it */
 };
 
 struct lk_bind {

@@ -36,6 +36,16 @@ static const struct {
     {{"schedule_id", "schedule", "list_schedules"}, true},
     {{"user_attribute_id", "user attribute", "list_user_attributes"}, true},
     {{"credentials_api3_id", "API key", "list_credentials_api3"}, true},
+    {{"look_id", "Look", "list_looks"}, true},
+    {{"dashboard_id", "dashboard", "list_dashboards"}, true},
+    {{"lookml_dashboard_id", "LookML dashboard", "list_lookml_dashboards"}, true},
+    {{"dashboard_element_id", "tile", "get_dashboard"}, true},
+    {{"dashboard_filter_id", "dashboard filter", "get_dashboard"}, true},
+    {{"folder_id", "folder", "list_folders"}, true},
+    {{"parent_id", "folder", "list_folders"}, true},
+    {{"board_id", "board", "list_boards"}, true},
+    {{"board_section_id", "board section", "get_board"}, true},
+    {{"board_item_id", "board item", "get_board"}, true},
 };
 #define N_SOURCES (sizeof(sources) / sizeof(sources[0]))
 

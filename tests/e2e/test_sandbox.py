@@ -718,13 +718,88 @@ def test_things_are_created_changed_and_deleted(box: Box) -> None:
 
 
 def test_a_resource_without_fixtures_is_stateful_too(box: Box) -> None:
-    made = box.api("POST", "/boards", {"title": "Mine"})[1]
-    assert box.get(f"/boards/{made['id']}")["title"] == "Mine"
-    assert box.api("PATCH", f"/boards/{made['id']}", {"title": "Ours"})[1]["title"] == "Ours"
-    assert made["id"] in [b["id"] for b in box.get("/boards")]
-    assert box.api("DELETE", f"/boards/{made['id']}")[0] == 204
-    assert box.api("GET", f"/boards/{made['id']}")[0] == 404
-    assert box.get("/boards/77")["id"] == "77"
+    made = box.api("POST", "/themes", {"name": "Mine"})[1]
+    assert box.get(f"/themes/{made['id']}")["name"] == "Mine"
+    assert box.api("PATCH", f"/themes/{made['id']}", {"name": "Ours"})[1]["name"] == "Ours"
+    assert made["id"] in [b["id"] for b in box.get("/themes")]
+    assert box.api("DELETE", f"/themes/{made['id']}")[0] == 204
+    assert box.api("GET", f"/themes/{made['id']}")[0] == 404
+    assert box.get("/themes/77")["id"] == "77"
+
+
+# ---- content
+
+
+def test_a_tile_gets_a_place_and_loses_what_it_listens_to_with_its_query(box: Box) -> None:
+    tile = box.api("POST", "/dashboard_elements", {"dashboard_id": "2", "query_id": "3"})[1]
+    (entry,) = tile["result_maker"]["filterables"]
+    assert (entry["model"], entry["view"], entry["listen"]) == ("thelook", "users", [])
+    entry["listen"] = [{"dashboard_filter_name": "Date", "field": "users.created_date"}]
+    change = {"result_maker": {"filterables": [entry]}}
+    changed = box.api("PATCH", f"/dashboard_elements/{tile['id']}", change)[1]
+    assert changed["result_maker"]["filterables"] == [entry]
+    assert changed["result_maker"]["query_id"] == "3", "the rest of it stays"
+    changed = box.api("PATCH", f"/dashboard_elements/{tile['id']}", {"query_id": "1"})[1]
+    assert changed["result_maker"]["filterables"][0] == {
+        "model": "thelook",
+        "view": "orders",
+        "name": None,
+        "listen": [],
+    }
+    (layout,) = box.get("/dashboards/2")["dashboard_layouts"]
+    places = {c["dashboard_element_id"]: c["row"] for c in layout["dashboard_layout_components"]}
+    assert places[tile["id"]] == max(places.values()) and len(places) == 3
+    assert box.api("DELETE", f"/dashboard_elements/{tile['id']}")[0] == 204
+    listed = box.get(f"/dashboard_layouts/{layout['id']}/dashboard_layout_components")
+    assert tile["id"] not in [c["dashboard_element_id"] for c in listed]
+
+
+def test_content_needs_a_query_a_folder_and_a_title_of_its_own(box: Box) -> None:
+    look = {"title": "Mine", "folder_id": "2", "query_id": "1"}
+    assert box.api("POST", "/looks", look)[0] == 200
+    assert box.api("POST", "/looks", look)[0] == 422
+    for wrong in ({"folder_id": "99"}, {"query_id": "9999"}):
+        assert box.api("POST", "/looks", {**look, "title": "Other", **wrong})[0] == 422
+    assert box.api("POST", "/dashboards", {"title": "Business Pulse", "folder_id": "2"})[0] == 422
+    assert box.api("PATCH", "/dashboards/1", {"title": "Business Pulse"})[0] == 200
+
+
+def test_the_trash_is_not_found_unless_asked_for(box: Box) -> None:
+    box.api("PATCH", "/looks/3", {"deleted": True})
+    assert ids(box.get("/looks/search")) == {"1", "2", "4"}
+    assert ids(box.get("/looks/search?deleted=true")) == {"3"}
+    assert ids(box.get("/folders/1/looks")) == {"4"}
+    assert "thelook::overview" not in ids(box.get("/dashboards/search"))
+    assert [d["dashboard_id"] for d in box.get("/dashboards/lookml/search")] == ["thelook::overview"]
+
+
+def test_folders_form_a_tree(box: Box) -> None:
+    made = box.api("POST", "/folders", {"name": "Deep", "parent_id": "2"})[1]
+    assert box.api("POST", "/folders", {"name": "deep", "parent_id": "2"})[0] == 422
+    assert box.get("/folders/2")["child_count"] == 1
+    assert ids(box.get("/folders/2/children")) == {made["id"]}
+    assert ids(box.get(f"/folders/{made['id']}/ancestors")) == {"1", "2"}
+    assert box.api("PATCH", "/folders/2", {"parent_id": made["id"]})[0] == 422
+    assert box.api("PATCH", "/folders/1", {"name": "Root"})[0] == 403
+    assert box.api("DELETE", "/folders/2")[0] == 204
+    for path in ("/folders/2", f"/folders/{made['id']}", "/looks/1", "/dashboards/1"):
+        assert box.api("GET", path)[0] == 404
+    assert box.api("GET", "/looks/3")[0] == 200
+
+
+def test_boards_show_sections_and_items_in_order(box: Box) -> None:
+    board = box.get("/boards/1")
+    assert [s["title"] for s in board["board_sections"]] == ["Sales", "Elsewhere"]
+    items = board["board_sections"][0]["board_items"]
+    assert [(i["title"], i["url"]) for i in items] == [
+        ("Business Pulse", "/dashboards/1"),
+        ("Statuses", "/looks/1"),
+    ]
+    box.api("PATCH", "/boards/1", {"section_order": ["2", "1"]})
+    assert [s["id"] for s in box.get("/boards/1")["board_sections"]] == ["2", "1"]
+    assert box.api("POST", "/board_items", {"board_section_id": "1"})[0] == 422
+    assert box.api("DELETE", "/board_sections/1")[0] == 204
+    assert box.api("GET", "/board_items/1")[0] == 404
 
 
 # ---- rules
@@ -883,6 +958,8 @@ def facts() -> tuple[dict[str, Any], dict[str, Any]]:
     operations, schemas = spec["operations"], spec["schemas"]
     for name, operation in overlay.get("operations", {}).items():
         operations[name] = operation
+    for name, change in overlay.get("changes", {}).items():
+        operations[name].update({key: change[key] for key in ("answers",) if key in change})
     schemas.update(overlay.get("schemas", {}))
     return operations, schemas
 
@@ -928,6 +1005,9 @@ KNOWN_BY: dict[str, dict[str, str]] = {
     "delete_group": {"group_id": "2"},
     "delete_group_from_group": {"group_id": "2", "deleting_group_id": "3"},
     "delete_user_attribute_group_value": {"group_id": "2", "user_attribute_id": "2"},
+    "update_folder": {"folder_id": "2"},
+    "delete_folder": {"folder_id": "2"},
+    "import_lookml_dashboard": {"lookml_dashboard_id": "thelook::overview", "space_id": "2"},
 }
 PLAN = {
     "name": "Nightly",
@@ -953,6 +1033,26 @@ BODIES: dict[str, Any] = {
     "UserEmailOnly": {"email": "new@example.com"},
     "UserAttributeGroupValue": {"group_id": "2", "value": "APAC"},
     "ScheduledPlan": PLAN,
+    "LookWithQuery": {"title": "Another", "folder_id": "2", "query_id": "1"},
+    "Dashboard": {"title": "Another", "folder_id": "2"},
+    "DashboardElement": {"dashboard_id": "1", "query_id": "1", "title": "Another"},
+    "CreateDashboardFilter": {
+        "dashboard_id": "1",
+        "name": "City",
+        "title": "City",
+        "type": "field_filter",
+        "dimension": "users.city",
+    },
+    "CreateFolder": {"name": "Another", "parent_id": "1"},
+    "UpdateFolder": {"name": "Another", "parent_id": "3"},
+    "BoardSection": {"board_id": "1", "title": "Another"},
+    "BoardItem": {"board_section_id": "1", "look_id": "3"},
+    "EmbedParams": {"target_url": "https://x.example/embed/looks/1"},
+    "EmbedSsoParams": {
+        "target_url": "https://x.example/looks/1",
+        "external_user_id": "x",
+        "group_ids": ["1"],
+    },
     "set_role_groups": ["2"],
     "set_role_users": ["2", "3"],
     "set_user_roles": ["1", "3"],

@@ -325,24 +325,8 @@ static void test_connection(struct sb_request *rq, struct sb_answer *out)
                "{\"name\":\"query\",\"status\":\"success\",\"message\":\"Can run a query\"}]"));
 }
 
-static void content_validation(struct sb_request *rq, struct sb_answer *out)
-{
-    (void)rq;
-    sb_answer_json(
-        out, 200,
-        LK_STR("{\"content_with_errors\":[{\"id\":\"1\",\"look\":{\"id\":\"4\","
-               "\"title\":\"Broken Look\"},\"dashboard\":null,\"errors\":[{\"message\":"
-               "\"Unknown field \\\"orders.broken\\\"\",\"field_name\":\"orders.broken\","
-               "\"model_name\":\"thelook\",\"explore_name\":\"orders\",\"removable\":true}]}],"
-               "\"computation_time\":0.4,\"total_looks_validated\":4,"
-               "\"total_dashboard_elements_validated\":7,\"total_dashboard_filters_validated\":1,"
-               "\"total_scheduled_plans_validated\":2,\"total_alerts_validated\":0,"
-               "\"total_explores_validated\":9}"));
-}
-
 const struct sb_handler sb_activity_handlers[] = {
     {"test_connection", test_connection},
-    {"content_validation", content_validation},
     {"all_running_queries", all_running_queries},
     {"kill_query", kill_query},
     {0},

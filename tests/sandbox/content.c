@@ -2,7 +2,9 @@
  * Folders, looks and dashboards: what is there at the start, how dashboards and looks are
  * completed with what belongs to them, and the search over all content.
  */
-#include "sandbox.h"
+#include "content.h"
+
+#include <stdio.h>
 
 static const char folders_json[] =
     "[{\"id\":\"1\",\"name\":\"Shared\",\"parent_id\":null,\"is_shared_root\":true},"
@@ -21,49 +23,6 @@ static const char looks_json[] =
     "{\"id\":\"4\",\"title\":\"Broken Look\",\"query_id\":\"5\",\"folder_id\":\"1\","
     "\"user_id\":\"3\",\"view_count\":1}]";
 
-static const char dashboards_json[] =
-    "[{\"id\":\"1\",\"title\":\"Business Pulse\",\"description\":\"Orders and revenue\","
-    "\"folder_id\":\"2\",\"user_id\":\"2\",\"slug\":\"pulse\",\"view_count\":300},"
-    "{\"id\":\"2\",\"title\":\"Web Traffic\",\"folder_id\":\"3\",\"user_id\":\"3\","
-    "\"slug\":\"web\",\"view_count\":42},"
-    "{\"id\":\"3\",\"title\":\"Empty Dashboard\",\"folder_id\":\"1\",\"user_id\":\"2\","
-    "\"slug\":\"empty\",\"view_count\":0},"
-    "{\"id\":\"thelook::overview\",\"title\":\"Overview (LookML)\",\"folder_id\":\"1\","
-    "\"lookml_link_id\":\"thelook::overview\",\"readonly\":true,\"view_count\":5}]";
-
-/* One tile of each kind, one that fails. */
-static const char elements_json[] =
-    "[{\"id\":\"1\",\"dashboard_id\":\"1\",\"type\":\"vis\",\"title\":\"Orders by Status\","
-    "\"query_id\":\"1\"},"
-    "{\"id\":\"2\",\"dashboard_id\":\"1\",\"type\":\"vis\",\"title\":\"Revenue by Month\","
-    "\"look_id\":\"2\"},"
-    "{\"id\":\"3\",\"dashboard_id\":\"1\",\"type\":\"vis\",\"title\":\"Users by State\","
-    "\"result_maker_id\":\"1\",\"result_maker\":{\"id\":\"1\",\"query_id\":\"3\","
-    "\"filterables\":[{\"model\":\"thelook\",\"view\":\"users\",\"name\":\"\",\"listen\":"
-    "[{\"dashboard_filter_name\":\"State\",\"field\":\"users.state\"}]}]}},"
-    "{\"id\":\"4\",\"dashboard_id\":\"1\",\"type\":\"text\",\"title_text\":\"About\","
-    "\"body_text\":\"Numbers are made up.\",\"title\":null},"
-    "{\"id\":\"5\",\"dashboard_id\":\"1\",\"type\":\"vis\",\"title\":\"Merged\","
-    "\"merge_result_id\":\"merge1\"},"
-    "{\"id\":\"6\",\"dashboard_id\":\"1\",\"type\":\"vis\",\"title\":\"From SQL Runner\","
-    "\"result_maker_id\":\"2\",\"result_maker\":{\"id\":\"2\",\"sql_query_id\":\"sqlrunner1\"}},"
-    "{\"id\":\"7\",\"dashboard_id\":\"1\",\"type\":\"vis\",\"title\":\"Fails\","
-    "\"query_id\":\"5\"},"
-    "{\"id\":\"8\",\"dashboard_id\":\"2\",\"type\":\"vis\",\"title\":\"Browsers\","
-    "\"query_id\":\"4\"},"
-    "{\"id\":\"9\",\"dashboard_id\":\"2\",\"type\":\"vis\",\"title\":\"Categories by Status\","
-    "\"query_id\":\"6\"},"
-    "{\"id\":\"10\",\"dashboard_id\":\"thelook::overview\",\"type\":\"vis\","
-    "\"title\":\"Orders\",\"query_id\":\"1\"}]";
-
-static const char filters_json[] =
-    "[{\"id\":\"1\",\"dashboard_id\":\"1\",\"name\":\"State\",\"title\":\"State\","
-    "\"type\":\"field_filter\",\"default_value\":\"California\",\"model\":\"thelook\","
-    "\"explore\":\"users\",\"dimension\":\"users.state\",\"row\":0,"
-    "\"allow_multiple_values\":true},"
-    "{\"id\":\"2\",\"dashboard_id\":\"2\",\"name\":\"Date\",\"title\":\"Date\","
-    "\"type\":\"date_filter\",\"default_value\":\"7 days\",\"row\":0}]";
-
 static const char merges_json[] =
     "[{\"id\":\"merge1\",\"limit\":\"500\",\"source_queries\":["
     "{\"name\":\"Orders\",\"query_id\":\"1\",\"merge_fields\":["
@@ -71,143 +30,100 @@ static const char merges_json[] =
     "{\"name\":\"Categories\",\"query_id\":\"6\",\"merge_fields\":["
     "{\"field_name\":\"orders.status\",\"source_field_name\":\"orders.status\"}]}]}]";
 
-/* ---- completing ---- */
+/* ---- completing, checking ---- */
 
-static void add_query(struct sb *sb, cJSON *thing, const char *query_id)
+void sb_add_query(struct sb *sb, cJSON *thing, const char *query_id)
 {
     struct lk_str json;
 
     if (query_id == NULL || !sb_query_find(sb, lk_str(query_id), &json))
         return;
-    cJSON_DeleteItemFromObjectCaseSensitive(thing, "query");
-    cJSON_AddItemToObject(thing, "query", cJSON_ParseWithLength(json.ptr, json.len));
+    sb_set(thing, "query", cJSON_ParseWithLength(json.ptr, json.len));
 }
 
-static void add_folder(struct sb *sb, cJSON *thing)
+void sb_add_folder(struct sb *sb, cJSON *thing)
 {
     const char *id = sb_member(thing, "folder_id");
-    struct sb_entity *folder =
-        id != NULL ? sb_entity(sb_collection(sb->store, LK_STR("/folders")), lk_str(id)) : NULL;
+    struct sb_entity *folder = id != NULL ? sb_find(sb, "/folders", lk_str(id)) : NULL;
     cJSON *object;
 
-    if (folder == NULL || folder->json == NULL)
+    if (folder == NULL)
         return;
     object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "id", id);
+    cJSON_AddStringToObject(object, "id", folder->key);
     cJSON_AddStringToObject(object, "name", sb_member(folder->json, "name"));
-    cJSON_DeleteItemFromObjectCaseSensitive(thing, "folder");
-    cJSON_AddItemToObject(thing, "folder", object);
+    sb_set(thing, "folder", object);
 }
 
 static void decorate_look(struct sb *sb, cJSON *look)
 {
-    add_query(sb, look, sb_member(look, "query_id"));
-    add_folder(sb, look);
+    char url[64];
+
+    sb_add_query(sb, look, sb_member(look, "query_id"));
+    sb_add_folder(sb, look);
+    snprintf(url, sizeof(url), "/looks/%s", sb_member(look, "id"));
+    sb_set_text(look, "url", url);
 }
 
-static void decorate_element(struct sb *sb, cJSON *element)
+bool sb_is_trash(const cJSON *thing)
 {
-    const char *look_id = sb_member(element, "look_id");
-    cJSON *maker = cJSON_GetObjectItemCaseSensitive(element, "result_maker");
-    struct sb_entity *look =
-        look_id != NULL ? sb_entity(sb_collection(sb->store, LK_STR("/looks")), lk_str(look_id))
-                        : NULL;
+    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(thing, "deleted"));
+}
 
-    add_query(sb, element, sb_member(element, "query_id"));
-    if (cJSON_IsObject(maker))
-        add_query(sb, maker, sb_member(maker, "query_id"));
-    if (look != NULL && look->json != NULL) {
-        cJSON *copy = cJSON_Duplicate(look->json, true);
+/* What is in the trash is not found, unless it is asked for. */
+static bool is_shown(struct sb_request *rq, const cJSON *thing)
+{
+    struct lk_str ignored;
 
-        decorate_look(sb, copy);
-        cJSON_DeleteItemFromObjectCaseSensitive(element, "look");
-        cJSON_AddItemToObject(element, "look", copy);
+    return sb_query_arg(rq, "deleted", &ignored) || !sb_is_trash(thing);
+}
+
+bool sb_may_stand(struct sb_request *rq, struct sb_answer *out, const char *path,
+                  const char *folder_id, const char *title, const char *self)
+{
+    struct sb_collection *c = sb_collection(rq->sb->store, lk_str(path));
+
+    if (folder_id != NULL && sb_find(rq->sb, "/folders", lk_str(folder_id)) == NULL) {
+        sb_fail_field(rq, out, "folder_id", "invalid", "There is no such folder");
+        return false;
     }
-}
+    for (size_t i = 0; folder_id != NULL && title != NULL && i < c->n; i++) {
+        const cJSON *other = c->items[i].json;
 
-/* The things of a collection that belong to the dashboard. */
-static cJSON *belonging(struct sb *sb, const char *path, const char *dashboard_id)
-{
-    struct sb_collection *c = sb_collection(sb->store, lk_str(path));
-    cJSON *list = cJSON_CreateArray();
-
-    for (size_t i = 0; i < c->n; i++) {
-        const char *id =
-            c->items[i].json != NULL ? sb_member(c->items[i].json, "dashboard_id") : NULL;
-        cJSON *copy;
-
-        if (id == NULL || dashboard_id == NULL || strcmp(id, dashboard_id) != 0)
+        if (other == NULL || sb_is_trash(other) ||
+            (self != NULL && strcmp(c->items[i].key, self) == 0) ||
+            !lk_str_eq(lk_str(sb_member(other, "folder_id")), lk_str(folder_id)) ||
+            !lk_str_eq(lk_str(sb_member(other, "title")), lk_str(title)))
             continue;
-        copy = cJSON_Duplicate(c->items[i].json, true);
-        if (c->decorate != NULL)
-            c->decorate(sb, copy);
-        cJSON_AddItemToArray(list, copy);
+        sb_fail_field(rq, out, "title", "already_exists",
+                      "The title is already in use in this folder");
+        return false;
     }
-    return list;
+    return true;
 }
 
-static void decorate_dashboard(struct sb *sb, cJSON *dashboard)
+struct sb_entity *sb_created(struct sb_request *rq, const struct sb_answer *out, const char *path)
 {
-    static const char *const parts[] = {"dashboard_elements", "dashboard_filters",
-                                        "dashboard_layouts"};
-    static const char *const paths[] = {"/dashboard_elements", "/dashboard_filters",
-                                        "/dashboard_layouts"};
+    struct lk_str id = lk_json_get_string(rq->arena, out->body, LK_STR("id"));
 
-    add_folder(sb, dashboard);
-    for (size_t i = 0; i < 3; i++) {
-        cJSON_DeleteItemFromObjectCaseSensitive(dashboard, parts[i]);
-        cJSON_AddItemToObject(dashboard, parts[i],
-                              belonging(sb, paths[i], sb_member(dashboard, "id")));
-    }
+    return out->status == 200 ? sb_find(rq->sb, path, id) : NULL;
 }
 
 void sb_seed_content(struct sb *sb)
 {
+    struct sb_collection *looks;
+
     sb_seed(sb, "/folders", "folder", "id", folders_json);
     sb_seed(sb, "/looks", "look", "id", looks_json);
-    sb_seed(sb, "/dashboards", "dashboard", "id", dashboards_json);
-    sb_seed(sb, "/dashboard_elements", "dashboard_element", "id", elements_json);
-    sb_seed(sb, "/dashboard_filters", "dashboard_filter", "id", filters_json);
-    sb_seed(sb, "/dashboard_layouts", "dashboard_layout", "id",
-            "[{\"id\":\"1\",\"dashboard_id\":\"1\",\"type\":\"newspaper\",\"active\":true}]");
     sb_seed(sb, "/merge_queries", "merge_query", "id", merges_json);
     sb_seed(sb, "/sql_queries", "sql_query", "slug",
             "[{\"slug\":\"sqlrunner1\",\"sql\":\"SELECT id, name, retail_price FROM products\","
             "\"model_name\":\"thelook\"}]");
-    sb_collection(sb->store, LK_STR("/looks"))->decorate = decorate_look;
-    sb_collection(sb->store, LK_STR("/dashboards"))->decorate = decorate_dashboard;
-    sb_collection(sb->store, LK_STR("/dashboard_elements"))->decorate = decorate_element;
-}
-
-/* ---- the parts of one dashboard ---- */
-
-static void list_parts(struct sb_request *rq, struct sb_answer *out, const char *path)
-{
-    struct lk_str id = sb_path_arg(rq, "dashboard_id");
-    struct sb_entity *dashboard =
-        sb_entity(sb_collection(rq->sb->store, LK_STR("/dashboards")), id);
-    cJSON *list;
-
-    if (dashboard == NULL || dashboard->json == NULL)
-        return sb_fail_not_found(rq, out);
-    list = belonging(rq->sb, path, dashboard->key);
-    sb_answer_tree(rq, out, 200, list);
-    cJSON_Delete(list);
-}
-
-static void dashboard_elements(struct sb_request *rq, struct sb_answer *out)
-{
-    list_parts(rq, out, "/dashboard_elements");
-}
-
-static void dashboard_filters(struct sb_request *rq, struct sb_answer *out)
-{
-    list_parts(rq, out, "/dashboard_filters");
-}
-
-static void dashboard_layouts(struct sb_request *rq, struct sb_answer *out)
-{
-    list_parts(rq, out, "/dashboard_layouts");
+    looks = sb_collection(sb->store, LK_STR("/looks"));
+    looks->decorate = decorate_look;
+    looks->fits = is_shown;
+    sb_seed_dashboards(sb);
+    sb_seed_boards(sb);
 }
 
 /* ---- GET /content/{terms} ---- */
@@ -278,10 +194,199 @@ static void search_content(struct sb_request *rq, struct sb_answer *out)
     sb_answer_json(out, 200, lk_buf_view(buf));
 }
 
+/* ---- Looks ---- */
+
+static bool query_exists(struct sb_request *rq, struct sb_answer *out, const char *query_id)
+{
+    struct lk_str ignored;
+
+    if (query_id != NULL && sb_query_find(rq->sb, lk_str(query_id), &ignored))
+        return true;
+    sb_fail_field(rq, out, "query_id", query_id == NULL ? "missing_field" : "invalid",
+                  "A Look needs a query that exists");
+    return false;
+}
+
+static void create_look(struct sb_request *rq, struct sb_answer *out)
+{
+    const cJSON *body = sb_body(rq);
+    const char *title = sb_member(body, "title"), *folder = sb_member(body, "folder_id");
+    struct sb_entity *look;
+
+    if (title == NULL || folder == NULL)
+        return sb_fail_field(rq, out, title == NULL ? "title" : "folder_id", "missing_field",
+                             "A Look needs a title and a folder");
+    if (!query_exists(rq, out, sb_member(body, "query_id")) ||
+        !sb_may_stand(rq, out, "/looks", folder, title, NULL))
+        return;
+    sb_generic(rq, out);
+    look = sb_created(rq, out, "/looks");
+    if (look == NULL)
+        return;
+    sb_set_text(look->json, "user_id", rq->token->user_id);
+    sb_set_text(look->json, "updated_at", SB_NOW);
+    sb_touched(rq->sb, "/looks", look);
+    sb_answer_thing(rq, out, "/looks", look);
+}
+
+static void update_look(struct sb_request *rq, struct sb_answer *out)
+{
+    struct sb_entity *look = sb_find_arg(rq, out, "/looks", "look_id");
+    const cJSON *body = sb_body(rq);
+    const char *title = sb_member(body, "title"), *folder = sb_member(body, "folder_id");
+
+    if (look == NULL)
+        return;
+    if (sb_member(body, "query_id") != NULL && !query_exists(rq, out, sb_member(body, "query_id")))
+        return;
+    if ((title != NULL || folder != NULL) &&
+        !sb_may_stand(rq, out, "/looks",
+                      folder != NULL ? folder : sb_member(look->json, "folder_id"),
+                      title != NULL ? title : sb_member(look->json, "title"), look->key))
+        return;
+    sb_generic(rq, out);
+}
+
+/* ---- GET /content_validation ---- */
+
+/* What is broken: where, in which project, and whether only production has it. */
+static const struct {
+    const char *project, *folder;
+    bool production_only;
+    const char *json;
+} broken[] = {
+    {"thelook", "1", false,
+     "{\"id\":\"1\",\"look\":{\"id\":\"4\",\"title\":\"Broken Look\",\"short_url\":\"/looks/4\","
+     "\"folder\":{\"id\":\"1\",\"name\":\"Shared\"}},\"errors\":[{\"message\":"
+     "\"Unknown field "
+     "\\\"orders.broken\\\"\",\"model_name\":\"thelook\",\"explore_name\":\"orders\","
+     "\"field_name\":\"orders.broken\",\"removable\":true}]}"},
+    {"thelook", "2", false,
+     "{\"id\":\"2\",\"dashboard\":{\"id\":\"1\",\"title\":\"Business Pulse\",\"description\":null,"
+     "\"url\":\"/dashboards/1\",\"folder\":{\"id\":\"2\",\"name\":\"Sales\"}},"
+     "\"dashboard_element\":{\"id\":\"7\",\"dashboard_id\":\"1\",\"title\":\"Fails\",\"type\":"
+     "\"vis\","
+     "\"query_id\":\"5\"},\"errors\":[{\"message\":\"Unknown field \\\"orders.broken\\\"\","
+     "\"model_name\":\"thelook\",\"explore_name\":\"orders\",\"field_name\":\"orders.broken\","
+     "\"removable\":true},{\"message\":\"Unknown field \\\"orders.lost\\\"\",\"model_name\":"
+     "\"thelook\",\"explore_name\":\"orders\",\"field_name\":\"orders.lost\",\"removable\":true}]"
+     "}"},
+    {"analytics", "3", true,
+     "{\"id\":\"3\",\"dashboard\":{\"id\":\"2\",\"title\":\"Web Traffic\",\"folder\":{\"id\":\"3\","
+     "\"name\":\"Web\"}},\"dashboard_filter\":{\"id\":\"2\",\"dashboard_id\":\"2\",\"name\":"
+     "\"Date\","
+     "\"title\":\"Date\",\"type\":\"date_filter\"},\"errors\":[{\"message\":"
+     "\"Could not find explore \\\"visits\\\"\",\"model_name\":\"analytics\",\"explore_name\":"
+     "\"visits\",\"field_name\":null,\"removable\":false}]}"},
+};
+
+static bool is_among(struct sb_request *rq, const char *param, const char *name)
+{
+    struct lk_str list;
+
+    if (!sb_query_arg(rq, param, &list))
+        return true;
+    while (list.len > 0)
+        if (lk_str_eq(lk_str_take(&list, ','), lk_str(name)))
+            return true;
+    return false;
+}
+
+static void content_validation(struct sb_request *rq, struct sb_answer *out)
+{
+    bool dev = strcmp(rq->token->workspace, "dev") == 0;
+    struct lk_buf *buf = sb_buf(rq);
+    struct lk_json_writer w = lk_json_writer(buf);
+
+    lk_json_begin_object(&w);
+    lk_json_key(&w, "content_with_errors");
+    lk_json_begin_array(&w);
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+        if (is_among(rq, "project_names", broken[i].project) &&
+            is_among(rq, "space_ids", broken[i].folder) && !(dev && broken[i].production_only))
+            lk_json_put_raw(&w, lk_str(broken[i].json));
+    lk_json_end_array(&w);
+    lk_json_member_raw(&w, "computation_time", LK_STR("1.25"));
+    lk_json_member_integer(&w, "total_looks_validated", 4);
+    lk_json_member_integer(&w, "total_dashboard_elements_validated", 10);
+    lk_json_member_integer(&w, "total_dashboard_filters_validated", 2);
+    lk_json_member_integer(&w, "total_scheduled_plans_validated", 2);
+    lk_json_member_integer(&w, "total_alerts_validated", 1);
+    lk_json_member_integer(&w, "total_explores_validated", 9);
+    lk_json_end_object(&w);
+    sb_answer_json(out, 200, lk_buf_view(buf));
+}
+
+/* ---- embedding ---- */
+
+/* Where the path of a complete address begins; 0: it is none. */
+static size_t path_at(struct lk_str url)
+{
+    const char *host = memmem(url.ptr, url.len, "://", 3), *slash;
+
+    if (host == NULL)
+        return 0;
+    slash = memchr(host + 3, '/', (size_t)(lk_str_end(url) - host - 3));
+    return slash != NULL ? (size_t)(slash - url.ptr) : 0;
+}
+
+static void answer_embed_url(struct sb_request *rq, struct sb_answer *out, const char *user)
+{
+    struct lk_str target = lk_json_get_string(rq->arena, rq->body, LK_STR("target_url"));
+    size_t at = path_at(target);
+    cJSON *answer = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(
+        answer, "url",
+        lk_arena_printf(rq->arena, "%s/login/embed%.*s?nonce=%llx&external_user_id=%s&signature=s",
+                        rq->sb->base_url, (int)(target.len - at), target.ptr + at,
+                        (unsigned long long)sb_hash(rq->body), user)
+            .ptr);
+    sb_answer_tree(rq, out, 200, answer);
+    cJSON_Delete(answer);
+}
+
+static bool has_items(const cJSON *body, const char *name)
+{
+    return cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(body, name)) > 0;
+}
+
+static void create_sso_embed_url(struct sb_request *rq, struct sb_answer *out)
+{
+    const cJSON *body = sb_body(rq);
+    struct lk_str target = lk_json_get_string(rq->arena, rq->body, LK_STR("target_url"));
+    size_t at = path_at(target);
+    const char *user = sb_member(body, "external_user_id");
+
+    if (at == 0 || lk_str_starts(lk_str_n(target.ptr + at, target.len - at), LK_STR("/embed/")))
+        return sb_fail_field(rq, out, "target_url", "invalid",
+                             "must be the complete address of a page");
+    if (user == NULL)
+        return sb_fail_field(rq, out, "external_user_id", "missing_field", "is required");
+    if (!has_items(body, "group_ids") &&
+        !(has_items(body, "models") && has_items(body, "permissions")))
+        return sb_fail_field(rq, out, "permissions", "missing_field",
+                             "group_ids, or models and permissions, are required");
+    answer_embed_url(rq, out, user);
+}
+
+static void create_embed_url_as_me(struct sb_request *rq, struct sb_answer *out)
+{
+    struct lk_str target = lk_json_get_string(rq->arena, rq->body, LK_STR("target_url"));
+    size_t at = path_at(target);
+
+    if (at == 0 || !lk_str_starts(lk_str_n(target.ptr + at, target.len - at), LK_STR("/embed/")))
+        return sb_fail_field(rq, out, "target_url", "invalid",
+                             "must be a complete address whose path begins with /embed");
+    answer_embed_url(rq, out, rq->token->user_id);
+}
+
 const struct sb_handler sb_content_handlers[] = {
-    {"dashboard_dashboard_elements", dashboard_elements},
-    {"dashboard_dashboard_filters", dashboard_filters},
-    {"dashboard_dashboard_layouts", dashboard_layouts},
     {"search_content", search_content},
+    {"create_look", create_look},
+    {"update_look", update_look},
+    {"content_validation", content_validation},
+    {"create_sso_embed_url", create_sso_embed_url},
+    {"create_embed_url_as_me", create_embed_url_as_me},
     {0},
 };

@@ -3,30 +3,22 @@
  * would object: path, method, token, parameters, body, workspace; then the rules, then the handler.
  * Also builds and resets the whole state.
  */
-#include "sandbox.h"
+#include "content.h"
 
 #include <stdlib.h>
 
 static const struct sb_handler *const handler_lists[] = {
-    sb_auth_handlers,
-    sb_model_handlers,
-    sb_query_handlers,
-    sb_run_handlers,
-    sb_content_handlers,
-    sb_connection_handlers,
-    sb_activity_handlers,
-    sb_folders_handlers,
-    sb_people_handlers,
-    sb_projects_handlers,
-    sb_git_handlers,
-    sb_lookml_handlers,
-    sb_derived_handlers,
-    sb_renders_handlers,
-    sb_groups_handlers,
-    sb_credentials_handlers,
-    sb_attributes_handlers,
-    sb_schedules_handlers,
-    NULL,
+    sb_auth_handlers,        sb_model_handlers,
+    sb_query_handlers,       sb_run_handlers,
+    sb_content_handlers,     sb_dashboards_handlers,
+    sb_tiles_handlers,       sb_boards_handlers,
+    sb_connection_handlers,  sb_activity_handlers,
+    sb_folders_handlers,     sb_people_handlers,
+    sb_projects_handlers,    sb_git_handlers,
+    sb_lookml_handlers,      sb_derived_handlers,
+    sb_renders_handlers,     sb_groups_handlers,
+    sb_credentials_handlers, sb_attributes_handlers,
+    sb_schedules_handlers,   NULL,
 };
 
 static void seed(struct sb *sb)

@@ -290,6 +290,11 @@ static const struct {
     [LK_TILE_OTHER] = {"other", NULL},
 };
 
+const char *lk_tile_kind_name(enum lk_tile_kind kind)
+{
+    return kinds[kind].name;
+}
+
 void lk_tile_run(const struct lk_tile_env *run, struct lk_tile *tile)
 {
     if (kinds[tile->kind].run != NULL && tile->error.kind == LK_ERROR_NONE)

@@ -51,6 +51,9 @@ void lk_tile_init(struct lk_tile *tile, struct lk_arena *arena, struct lk_str el
 
 struct lk_str lk_tile_title(const struct lk_tile *tile);
 
+/* "query", "look", "sql", "merged", "text", "other" */
+const char *lk_tile_kind_name(enum lk_tile_kind kind);
+
 /* Awaits. Runs it; failures are the tile's, or its members'. */
 void lk_tile_run(const struct lk_tile_env *run, struct lk_tile *tile);
 

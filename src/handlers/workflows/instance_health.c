@@ -130,7 +130,7 @@ static void validate_content(struct mcp_call *call, struct lk_section *section, 
     lk_json_begin_array(&w);
     struct lk_json_iter it = lk_json_iter(list);
     while (lk_json_next(&it, NULL, &entry)) {
-        if ((*ret_total)++ < limit)
+        if ((*ret_total)++ <= limit) /* one too many shows that there are more */
             put_entry(&w, arena, entry);
     }
     lk_json_end_array(&w);
