@@ -11,12 +11,12 @@
  *   spec/tools/credentials.yaml sha256 a024b6ec5be024dd21ac7b1a702d51db2bec7cd9a041bfd9b65983b5d206d41d
  *   spec/tools/explore.yaml sha256 ecc29bec10718ff5c95d6301705485ed50123f97ee5a615733df18e98d43a7b2
  *   spec/tools/folder.yaml sha256 d92bbc34d705ccaa5107355b3890ddb67e94dc859ecce1dd8d4e402cc10724fd
- *   spec/tools/git.yaml sha256 ee508faf02e7d57079cd03406b0e8d5444a095e98f4a5a19c5ee4c5874e7c198
+ *   spec/tools/git.yaml sha256 a2870b17f8916bc48f798fb5dc7d70500a2ed3997b225e262aab76f8f613a3fb
  *   spec/tools/health.yaml sha256 cf373543ef7b35bf70b17bca063f7fe8cbefbe1f4ffb1e7c86c73a862bf4b344
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
- *   spec/tools/modeling.yaml sha256 2f0a0a090e503b0434dabecf2c51b33be50b9cbfa341e181e19679c72663df22
- *   spec/tools/query.yaml sha256 6e8c4eace569cac562dbac454714b7aebe9cce797c3729a839fcb4cb77087076
- *   spec/tools/render.yaml sha256 3b5ed96d9d4b91d247e052d359fa358b89ff01c5fe115b6f740d5f6bc1e3061b
+ *   spec/tools/modeling.yaml sha256 c34ae1cf7452cf2f11832aba0428ad836163964e9126135c1289ef66ec0ef8b0
+ *   spec/tools/query.yaml sha256 c292c60473ca0cad38dc4c3b81887f29c971b3adc32da4e0744c1777c47ca290
+ *   spec/tools/render.yaml sha256 4c12f6ab36d153a1b54a54f2d92cbe01fc54b3d65a92bdd80b6eafdc046b975c
  *   spec/tools/schema.yaml sha256 e576c45c289156c4adb9ffeb492c6f534bf2223b0d31bab6e7ab1af3b7132324
  *   spec/tools/user_attributes.yaml sha256 bdf29eba5a3671fa5608a21ee57325e8aefae33ba057811732dc2489c0944d11
  *   spec/tools/workflows.yaml sha256 f28af36442df3cb0846d84748ca809fb0dda66f7f00e2cb592161500c8d3d6ad
@@ -348,7 +348,7 @@ static const struct lk_binding binding_list_connections = {
 };
 
 /* ---- query ---- */
-static const struct lk_rule rule_query_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_query_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_query_args_apply_formatting = {.default_json = "false"};
 static const struct lk_rule rule_query_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_query_args_cache = {.default_json = "true"};
@@ -429,11 +429,12 @@ static const char schema_query[] =
     "\"cache\":{\"type\":\"boolean\",\"default\":true},"
     "\"share_url\":{\"type\":\"boolean\",\"description\":\"Also return a link to the query.\",\"default\":false},"
     "\"validate\":{\"type\":\"boolean\",\"description\":\"Check field names first; false: leave it to Looker.\",\"default\":true},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Use the LookML of the dev workspace.\",\"default\":false}"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Use the LookML of the dev workspace.\",\"default\":false},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
 
 /* ---- query_sql ---- */
-static const struct lk_rule rule_query_sql_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_query_sql_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_query_sql_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_query_sql_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
 static const struct lk_rule rule_query_sql_args_dev_mode = {.default_json = "false"};
@@ -497,11 +498,12 @@ static const char schema_query_sql[] =
     "\"query_timezone\":{\"type\":\"string\"},"
     "\"dynamic_fields\":{\"type\":\"string\"},"
     "\"validate\":{\"type\":\"boolean\",\"default\":true},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false}"
+    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
 
 /* ---- run_query ---- */
-static const struct lk_rule rule_run_query_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_run_query_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_run_query_args_apply_formatting = {.default_json = "false"};
 static const struct lk_rule rule_run_query_args_apply_vis = {.default_json = "false"};
 static const struct lk_rule rule_run_query_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
@@ -538,11 +540,12 @@ static const char schema_run_query[] =
     "\"apply_vis\":{\"type\":\"boolean\",\"default\":false},"
     "\"server_table_calcs\":{\"type\":\"boolean\",\"default\":false},"
     "\"cache\":{\"type\":\"boolean\",\"default\":true},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false}"
+    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"query_id\"],\"additionalProperties\":false}";
 
 /* ---- run_look ---- */
-static const struct lk_rule rule_run_look_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_run_look_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_run_look_args_apply_formatting = {.default_json = "false"};
 static const struct lk_rule rule_run_look_args_apply_vis = {.default_json = "false"};
 static const struct lk_rule rule_run_look_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
@@ -576,7 +579,8 @@ static const char schema_run_look[] =
     "\"apply_formatting\":{\"type\":\"boolean\",\"default\":false},"
     "\"apply_vis\":{\"type\":\"boolean\",\"default\":false},"
     "\"cache\":{\"type\":\"boolean\",\"default\":true},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false}"
+    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"look_id\"],\"additionalProperties\":false}";
 
 /* ---- run_dashboard ---- */
@@ -601,7 +605,7 @@ static const char schema_run_dashboard[] =
     "},\"required\":[\"dashboard_id\"],\"additionalProperties\":false}";
 
 /* ---- query_url ---- */
-static const struct lk_rule rule_query_url_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_query_url_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_query_url_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_query_url_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
 static const struct lk_rule rule_query_url_args_dev_mode = {.default_json = "false"};
@@ -665,7 +669,8 @@ static const char schema_query_url[] =
     "\"query_timezone\":{\"type\":\"string\"},"
     "\"dynamic_fields\":{\"type\":\"string\"},"
     "\"validate\":{\"type\":\"boolean\",\"default\":true},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false}"
+    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
 
 /* ---- search_content ---- */
@@ -2888,7 +2893,7 @@ static const char schema_create_project_deploy_key[] =
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 
 /* ---- list_project_files ---- */
-static const struct lk_rule rule_list_project_files_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_list_project_files_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_list_project_files_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_list_project_files_args_dev_mode = {.default_json = "true"};
 static const struct lk_rule rule_list_project_files_args_limit = {.default_json = "500", .min = 1, .has_min = true, .max = 5000, .has_max = true};
@@ -2908,6 +2913,7 @@ static const char schema_list_project_files[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"false: production instead of the dev workspace.\",\"default\":true},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Files to return at most.\",\"maximum\":5000,\"default\":500},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Files to skip.\",\"default\":0}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
@@ -2937,7 +2943,7 @@ static const struct lk_binding binding_list_project_files = {
 };
 
 /* ---- get_file ---- */
-static const struct lk_rule rule_get_file_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_get_file_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_get_file_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_get_file_args_dev_mode = {.default_json = "true"};
 static const char *const rule_get_file_args_file_id_aliases[] = {"path", "file_path", NULL};
@@ -2959,11 +2965,12 @@ static const char schema_get_file[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Id or path of the file as list_project_files gives it, such as \\\"views/orders.view.lkml\\\".\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"false: production instead of the dev workspace.\",\"default\":true},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Bytes of the text to skip.\",\"default\":0}"
     "},\"required\":[\"project_id\",\"file_id\"],\"additionalProperties\":false}";
 
 /* ---- create_file ---- */
-static const struct lk_rule rule_create_file_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_create_file_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_create_file_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_create_file_args_content = {.max_length = 4000000};
 static const char *const rule_create_file_args_file_id_aliases[] = {"path", "file_path", NULL};
@@ -2982,11 +2989,12 @@ static const char schema_create_file[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Path from the root of the project, such as \\\"views/orders.view.lkml\\\".\"},"
-    "\"content\":{\"type\":\"string\",\"description\":\"The whole text of the file.\"}"
+    "\"content\":{\"type\":\"string\",\"description\":\"The whole text of the file.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"project_id\",\"file_id\",\"content\"],\"additionalProperties\":false}";
 
 /* ---- update_file ---- */
-static const struct lk_rule rule_update_file_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_update_file_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_update_file_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_update_file_args_content = {.max_length = 4000000};
 static const char *const rule_update_file_args_file_id_aliases[] = {"path", "file_path", NULL};
@@ -3005,11 +3013,12 @@ static const char schema_update_file[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Id or path of the file as list_project_files gives it, such as \\\"views/orders.view.lkml\\\".\"},"
-    "\"content\":{\"type\":\"string\",\"description\":\"The whole text of the file.\"}"
+    "\"content\":{\"type\":\"string\",\"description\":\"The whole text of the file.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"project_id\",\"file_id\",\"content\"],\"additionalProperties\":false}";
 
 /* ---- delete_file ---- */
-static const struct lk_rule rule_delete_file_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_delete_file_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_delete_file_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
 static const char *const rule_delete_file_args_file_id_aliases[] = {"path", "file_path", NULL};
 static const struct lk_rule rule_delete_file_args_file_id = {.aliases = rule_delete_file_args_file_id_aliases, .min_length = 1, .max_length = 2000};
@@ -3025,7 +3034,8 @@ TYPE(delete_file_args, "delete_file", delete_file_args_fields);
 static const char schema_delete_file[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
-    "\"file_id\":{\"type\":\"string\",\"description\":\"Id or path of the file as list_project_files gives it, such as \\\"views/orders.view.lkml\\\".\"}"
+    "\"file_id\":{\"type\":\"string\",\"description\":\"Id or path of the file as list_project_files gives it, such as \\\"views/orders.view.lkml\\\".\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"project_id\",\"file_id\"],\"additionalProperties\":false}";
 
 /* ---- list_directories ---- */
@@ -3124,7 +3134,7 @@ static const char schema_create_views_from_tables[] =
     "},\"required\":[\"project_id\",\"tables\",\"connection\"],\"additionalProperties\":false}";
 
 /* ---- validate_project ---- */
-static const struct lk_rule rule_validate_project_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_validate_project_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_validate_project_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_validate_project_args_dev_mode = {.default_json = "false"};
 static const struct lk_rule rule_validate_project_args_limit = {.default_json = "100", .min = 1, .has_min = true, .max = 2000, .has_max = true};
@@ -3144,12 +3154,13 @@ static const char schema_validate_project[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: the dev workspace instead of production.\",\"default\":false},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Errors to return at most.\",\"maximum\":2000,\"default\":100},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Errors to skip; errors.next_offset of the answer before.\",\"default\":0}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 
 /* ---- list_lookml_tests ---- */
-static const struct lk_rule rule_list_lookml_tests_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_list_lookml_tests_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_list_lookml_tests_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_list_lookml_tests_args_dev_mode = {.default_json = "false"};
 static const struct lk_rule rule_list_lookml_tests_args_file_id = {.max_length = 2000};
@@ -3172,6 +3183,7 @@ static const char schema_list_lookml_tests[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Only tests of this file.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: the dev workspace instead of production.\",\"default\":false},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Tests to return at most.\",\"maximum\":2000,\"default\":200},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Tests to skip.\",\"default\":0}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
@@ -3194,7 +3206,7 @@ static const struct lk_binding binding_list_lookml_tests = {
 };
 
 /* ---- run_lookml_tests ---- */
-static const struct lk_rule rule_run_lookml_tests_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_run_lookml_tests_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_run_lookml_tests_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_run_lookml_tests_args_dev_mode = {.default_json = "false"};
 static const struct lk_rule rule_run_lookml_tests_args_file_id = {.max_length = 2000};
@@ -3225,6 +3237,7 @@ static const char schema_run_lookml_tests[] =
     "\"test\":{\"type\":\"string\",\"description\":\"Only the test of this name.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Only tests of this file.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: the dev workspace instead of production.\",\"default\":false},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"},"
     "\"timeout\":{\"type\":\"number\",\"description\":\"Seconds to wait for the results.\",\"maximum\":7200,\"default\":1800},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Results to return at most.\",\"maximum\":2000,\"default\":200},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Results to skip. The tests run again.\",\"default\":0}"
@@ -3435,7 +3448,7 @@ static const struct lk_binding binding_graph_derived_tables_for_model = {
 };
 
 /* ---- get_git_branch ---- */
-static const struct lk_rule rule_get_git_branch_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_get_git_branch_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_get_git_branch_args_dev_mode = {.default_json = "false"};
 static const char *const rule_get_git_branch_args_project_id_aliases[] = {"project", NULL};
 static const struct lk_rule rule_get_git_branch_args_project_id = {.aliases = rule_get_git_branch_args_project_id_aliases, .min_length = 1, .max_length = 255};
@@ -3448,7 +3461,8 @@ TYPE(get_git_branch_args, "get_git_branch", get_git_branch_args_fields);
 static const char schema_get_git_branch[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: as the dev workspace has it.\",\"default\":false}"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: as the dev workspace has it.\",\"default\":false},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_get_git_branch[] = {
     {2, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* project_id */
@@ -3479,7 +3493,7 @@ static const struct lk_binding binding_get_git_branch = {
 };
 
 /* ---- list_git_branches ---- */
-static const struct lk_rule rule_list_git_branches_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_list_git_branches_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_list_git_branches_args_dev_mode = {.default_json = "false"};
 static const struct lk_rule rule_list_git_branches_args_limit = {.default_json = "200", .min = 1, .has_min = true, .max = 2000, .has_max = true};
 static const struct lk_rule rule_list_git_branches_args_offset = {.default_json = "0", .min = 0, .has_min = true};
@@ -3497,6 +3511,7 @@ static const char schema_list_git_branches[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: as the dev workspace has it.\",\"default\":false},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Branches to return at most.\",\"maximum\":2000,\"default\":200},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Branches to skip.\",\"default\":0}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
@@ -3527,7 +3542,7 @@ static const struct lk_binding binding_list_git_branches = {
 };
 
 /* ---- get_git_branch_by_name ---- */
-static const struct lk_rule rule_get_git_branch_by_name_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_get_git_branch_by_name_args_act_as_user = {.max_length = 255};
 static const char *const rule_get_git_branch_by_name_args_branch_name_aliases[] = {"name", "branch", NULL};
 static const struct lk_rule rule_get_git_branch_by_name_args_branch_name = {.aliases = rule_get_git_branch_by_name_args_branch_name_aliases, .min_length = 1, .max_length = 500};
 static const struct lk_rule rule_get_git_branch_by_name_args_dev_mode = {.default_json = "false"};
@@ -3544,7 +3559,8 @@ static const char schema_get_git_branch_by_name[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"branch_name\":{\"type\":\"string\",\"description\":\"Name of the branch, such as \\\"feature/returns\\\".\"},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: as the dev workspace has it.\",\"default\":false}"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: as the dev workspace has it.\",\"default\":false},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"project_id\",\"branch_name\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_get_git_branch_by_name[] = {
     {1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* branch_name */
@@ -3577,7 +3593,7 @@ static const struct lk_binding binding_get_git_branch_by_name = {
 };
 
 /* ---- create_git_branch ---- */
-static const struct lk_rule rule_create_git_branch_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_create_git_branch_args_act_as_user = {.max_length = 255};
 static const char *const rule_create_git_branch_args_branch_name_aliases[] = {"name", "branch", NULL};
 static const struct lk_rule rule_create_git_branch_args_branch_name = {.aliases = rule_create_git_branch_args_branch_name_aliases, .min_length = 1, .max_length = 500};
 static const char *const rule_create_git_branch_args_project_id_aliases[] = {"project", NULL};
@@ -3594,7 +3610,8 @@ static const char schema_create_git_branch[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"branch_name\":{\"type\":\"string\",\"description\":\"Name of the branch, such as \\\"feature/returns\\\".\"},"
-    "\"ref\":{\"type\":\"string\",\"description\":\"Where it starts: a branch, tag or commit. Left out: the branch that is checked out.\"}"
+    "\"ref\":{\"type\":\"string\",\"description\":\"Where it starts: a branch, tag or commit. Left out: the branch that is checked out.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"project_id\",\"branch_name\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_create_git_branch[] = {
     {2, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* project_id */
@@ -3627,7 +3644,7 @@ static const struct lk_binding binding_create_git_branch = {
 };
 
 /* ---- switch_git_branch ---- */
-static const struct lk_rule rule_switch_git_branch_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_switch_git_branch_args_act_as_user = {.max_length = 255};
 static const char *const rule_switch_git_branch_args_branch_name_aliases[] = {"name", "branch", NULL};
 static const struct lk_rule rule_switch_git_branch_args_branch_name = {.aliases = rule_switch_git_branch_args_branch_name_aliases, .min_length = 1, .max_length = 500};
 static const char *const rule_switch_git_branch_args_project_id_aliases[] = {"project", NULL};
@@ -3641,7 +3658,8 @@ TYPE(switch_git_branch_args, "switch_git_branch", switch_git_branch_args_fields)
 static const char schema_switch_git_branch[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
-    "\"branch_name\":{\"type\":\"string\",\"description\":\"Name of the branch, such as \\\"feature/returns\\\".\"}"
+    "\"branch_name\":{\"type\":\"string\",\"description\":\"Name of the branch, such as \\\"feature/returns\\\".\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"project_id\",\"branch_name\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_switch_git_branch[] = {
     {2, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* project_id */
@@ -3673,7 +3691,7 @@ static const struct lk_binding binding_switch_git_branch = {
 };
 
 /* ---- delete_git_branch ---- */
-static const struct lk_rule rule_delete_git_branch_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_delete_git_branch_args_act_as_user = {.max_length = 255};
 static const char *const rule_delete_git_branch_args_branch_name_aliases[] = {"name", "branch", NULL};
 static const struct lk_rule rule_delete_git_branch_args_branch_name = {.aliases = rule_delete_git_branch_args_branch_name_aliases, .min_length = 1, .max_length = 500};
 static const char *const rule_delete_git_branch_args_project_id_aliases[] = {"project", NULL};
@@ -3687,7 +3705,8 @@ TYPE(delete_git_branch_args, "delete_git_branch", delete_git_branch_args_fields)
 static const char schema_delete_git_branch[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
-    "\"branch_name\":{\"type\":\"string\",\"description\":\"Name of the branch, such as \\\"feature/returns\\\".\"}"
+    "\"branch_name\":{\"type\":\"string\",\"description\":\"Name of the branch, such as \\\"feature/returns\\\".\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"project_id\",\"branch_name\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_delete_git_branch[] = {
     {1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* branch_name */
@@ -3700,7 +3719,7 @@ static const struct lk_binding binding_delete_git_branch = {
 };
 
 /* ---- deploy_to_production ---- */
-static const struct lk_rule rule_deploy_to_production_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_deploy_to_production_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_deploy_to_production_args_branch = {.min_length = 1, .max_length = 500};
 static const char *const rule_deploy_to_production_args_project_id_aliases[] = {"project", NULL};
 static const struct lk_rule rule_deploy_to_production_args_project_id = {.aliases = rule_deploy_to_production_args_project_id_aliases, .min_length = 1, .max_length = 255};
@@ -3716,11 +3735,12 @@ static const char schema_deploy_to_production[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"branch\":{\"type\":\"string\",\"description\":\"Deploy this branch of the remote. Not together with ref.\"},"
-    "\"ref\":{\"type\":\"string\",\"description\":\"Deploy this commit or tag. Not together with branch.\"}"
+    "\"ref\":{\"type\":\"string\",\"description\":\"Deploy this commit or tag. Not together with branch.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 
 /* ---- reset_to_production ---- */
-static const struct lk_rule rule_reset_to_production_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_reset_to_production_args_act_as_user = {.max_length = 255};
 static const char *const rule_reset_to_production_args_project_id_aliases[] = {"project", NULL};
 static const struct lk_rule rule_reset_to_production_args_project_id = {.aliases = rule_reset_to_production_args_project_id_aliases, .min_length = 1, .max_length = 255};
 static const struct lk_field reset_to_production_args_fields[] = {
@@ -3730,7 +3750,8 @@ static const struct lk_field reset_to_production_args_fields[] = {
 TYPE(reset_to_production_args, "reset_to_production", reset_to_production_args_fields);
 static const char schema_reset_to_production[] =
     "{\"type\":\"object\",\"properties\":{"
-    "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"}"
+    "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_reset_to_production[] = {
     {1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* project_id */
@@ -3742,7 +3763,7 @@ static const struct lk_binding binding_reset_to_production = {
 };
 
 /* ---- reset_git_branch_to_remote ---- */
-static const struct lk_rule rule_reset_git_branch_to_remote_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_reset_git_branch_to_remote_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_reset_git_branch_to_remote_args_confirm = {.default_json = "false"};
 static const char *const rule_reset_git_branch_to_remote_args_project_id_aliases[] = {"project", NULL};
 static const struct lk_rule rule_reset_git_branch_to_remote_args_project_id = {.aliases = rule_reset_git_branch_to_remote_args_project_id_aliases, .min_length = 1, .max_length = 255};
@@ -3755,11 +3776,12 @@ TYPE(reset_git_branch_to_remote_args, "reset_git_branch_to_remote", reset_git_br
 static const char schema_reset_git_branch_to_remote[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
-    "\"confirm\":{\"type\":\"boolean\",\"description\":\"true does it; otherwise a preview.\",\"default\":false}"
+    "\"confirm\":{\"type\":\"boolean\",\"description\":\"true does it; otherwise a preview.\",\"default\":false},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 
 /* ---- update_git_branch ---- */
-static const struct lk_rule rule_update_git_branch_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_update_git_branch_args_act_as_user = {.max_length = 255};
 static const char *const rule_update_git_branch_args_branch_name_aliases[] = {"name", "branch", NULL};
 static const struct lk_rule rule_update_git_branch_args_branch_name = {.aliases = rule_update_git_branch_args_branch_name_aliases, .min_length = 1, .max_length = 500};
 static const struct lk_rule rule_update_git_branch_args_confirm = {.default_json = "false"};
@@ -3779,7 +3801,8 @@ static const char schema_update_git_branch[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"branch_name\":{\"type\":\"string\",\"description\":\"Name of the branch, such as \\\"feature/returns\\\".\"},"
     "\"ref\":{\"type\":\"string\",\"description\":\"Branch, tag or commit to reset to.\"},"
-    "\"confirm\":{\"type\":\"boolean\",\"description\":\"true does it; otherwise a preview.\",\"default\":false}"
+    "\"confirm\":{\"type\":\"boolean\",\"description\":\"true does it; otherwise a preview.\",\"default\":false},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"project_id\",\"branch_name\",\"ref\"],\"additionalProperties\":false}";
 
 /* ---- get_git_deploy_key ---- */
@@ -3876,7 +3899,7 @@ static const struct lk_binding binding_run_git_connection_test = {
 };
 
 /* ---- render_query ---- */
-static const struct lk_rule rule_render_query_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_render_query_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_render_query_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_render_query_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
 static const struct lk_rule rule_render_query_args_dev_mode = {.default_json = "false"};
@@ -3956,11 +3979,12 @@ static const char schema_render_query[] =
     "\"dynamic_fields\":{\"type\":\"string\"},"
     "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":120.0},"
     "\"validate\":{\"type\":\"boolean\",\"description\":\"Check field names first; false: leave it to Looker.\",\"default\":true},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Use the LookML of the dev workspace.\",\"default\":false}"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Use the LookML of the dev workspace.\",\"default\":false},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"model\",\"view\",\"fields\",\"width\",\"height\"],\"additionalProperties\":false}";
 
 /* ---- render_look ---- */
-static const struct lk_rule rule_render_look_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_render_look_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_render_look_args_height = {.min = 1, .has_min = true, .max = 10000, .has_max = true};
 static const struct lk_rule rule_render_look_args_look_id = {.min_length = 1, .max_length = 255};
 static const struct lk_rule rule_render_look_args_max_wait_seconds = {.default_json = "120.0", .min = 0, .has_min = true, .max = 3600, .has_max = true};
@@ -3983,11 +4007,12 @@ static const char schema_render_look[] =
     "\"width\":{\"type\":\"integer\",\"description\":\"Pixels.\",\"maximum\":10000},"
     "\"height\":{\"type\":\"integer\",\"description\":\"Pixels.\",\"maximum\":10000},"
     "\"result_format\":{\"type\":\"string\",\"enum\":[\"png\",\"jpg\"],\"default\":\"png\"},"
-    "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":120.0}"
+    "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":120.0},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"look_id\",\"width\",\"height\"],\"additionalProperties\":false}";
 
 /* ---- render_dashboard ---- */
-static const struct lk_rule rule_render_dashboard_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_render_dashboard_args_act_as_user = {.max_length = 255};
 static const char *const rule_render_dashboard_args_dashboard_filters_aliases[] = {"filters", NULL};
 static const struct lk_rule rule_render_dashboard_args_dashboard_filters = {.aliases = rule_render_dashboard_args_dashboard_filters_aliases};
 static const struct lk_rule rule_render_dashboard_args_dashboard_id = {.min_length = 1, .max_length = 255};
@@ -4032,11 +4057,12 @@ static const char schema_render_dashboard[] =
     "\"long_tables\":{\"type\":\"boolean\",\"description\":\"Tables in full length.\"},"
     "\"pdf_paper_size\":{\"type\":\"string\",\"enum\":[\"letter\",\"legal\",\"tabloid\",\"a0\",\"a1\",\"a2\",\"a3\",\"a4\",\"a5\"]},"
     "\"pdf_landscape\":{\"type\":\"boolean\"},"
-    "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":180.0}"
+    "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":180.0},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"dashboard_id\",\"width\",\"height\"],\"additionalProperties\":false}";
 
 /* ---- render_dashboard_tile ---- */
-static const struct lk_rule rule_render_dashboard_tile_args_act_as_user = {.unavailable = "calls run as the user that whoami shows"};
+static const struct lk_rule rule_render_dashboard_tile_args_act_as_user = {.max_length = 255};
 static const char *const rule_render_dashboard_tile_args_dashboard_element_id_aliases[] = {"tile_id", "element_id", NULL};
 static const struct lk_rule rule_render_dashboard_tile_args_dashboard_element_id = {.aliases = rule_render_dashboard_tile_args_dashboard_element_id_aliases, .min_length = 1, .max_length = 500};
 static const struct lk_rule rule_render_dashboard_tile_args_height = {.min = 1, .has_min = true, .max = 10000, .has_max = true};
@@ -4060,7 +4086,8 @@ static const char schema_render_dashboard_tile[] =
     "\"width\":{\"type\":\"integer\",\"description\":\"Pixels.\",\"maximum\":10000},"
     "\"height\":{\"type\":\"integer\",\"description\":\"Pixels.\",\"maximum\":10000},"
     "\"result_format\":{\"type\":\"string\",\"enum\":[\"png\",\"jpg\"],\"default\":\"png\"},"
-    "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":120.0}"
+    "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":120.0},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"dashboard_element_id\",\"width\",\"height\"],\"additionalProperties\":false}";
 
 /* ---- get_render ---- */

@@ -11,12 +11,12 @@
  *   spec/tools/credentials.yaml sha256 a024b6ec5be024dd21ac7b1a702d51db2bec7cd9a041bfd9b65983b5d206d41d
  *   spec/tools/explore.yaml sha256 ecc29bec10718ff5c95d6301705485ed50123f97ee5a615733df18e98d43a7b2
  *   spec/tools/folder.yaml sha256 d92bbc34d705ccaa5107355b3890ddb67e94dc859ecce1dd8d4e402cc10724fd
- *   spec/tools/git.yaml sha256 ee508faf02e7d57079cd03406b0e8d5444a095e98f4a5a19c5ee4c5874e7c198
+ *   spec/tools/git.yaml sha256 a2870b17f8916bc48f798fb5dc7d70500a2ed3997b225e262aab76f8f613a3fb
  *   spec/tools/health.yaml sha256 cf373543ef7b35bf70b17bca063f7fe8cbefbe1f4ffb1e7c86c73a862bf4b344
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
- *   spec/tools/modeling.yaml sha256 2f0a0a090e503b0434dabecf2c51b33be50b9cbfa341e181e19679c72663df22
- *   spec/tools/query.yaml sha256 6e8c4eace569cac562dbac454714b7aebe9cce797c3729a839fcb4cb77087076
- *   spec/tools/render.yaml sha256 3b5ed96d9d4b91d247e052d359fa358b89ff01c5fe115b6f740d5f6bc1e3061b
+ *   spec/tools/modeling.yaml sha256 c34ae1cf7452cf2f11832aba0428ad836163964e9126135c1289ef66ec0ef8b0
+ *   spec/tools/query.yaml sha256 c292c60473ca0cad38dc4c3b81887f29c971b3adc32da4e0744c1777c47ca290
+ *   spec/tools/render.yaml sha256 4c12f6ab36d153a1b54a54f2d92cbe01fc54b3d65a92bdd80b6eafdc046b975c
  *   spec/tools/schema.yaml sha256 e576c45c289156c4adb9ffeb492c6f534bf2223b0d31bab6e7ab1af3b7132324
  *   spec/tools/user_attributes.yaml sha256 bdf29eba5a3671fa5608a21ee57325e8aefae33ba057811732dc2489c0944d11
  *   spec/tools/workflows.yaml sha256 f28af36442df3cb0846d84748ca809fb0dda66f7f00e2cb592161500c8d3d6ad

@@ -54,9 +54,15 @@ struct lk_config {
 
     bool sudo_as_user;
     bool sudo_associative;
+    bool session_pool;        /* false: every call logs in and out */
+    uint64_t session_idle_ms; /* a session unused for so long is ended */
+    int64_t max_sessions;
     struct lk_str user_email_header;
     struct lk_str user_token_header;
-    struct lk_str mcp_mode;
+    bool trust_identity_headers; /* of verified callers */
+    struct lk_str mcp_mode;      /* "dev", "public" or "looker_oauth" */
+    struct lk_str mcp_jwks_uri, mcp_issuer_url, mcp_resource_uri;
+    struct lk_str mcp_user_claim, mcp_act_as_scope;
     bool lenient_version;
     struct lk_str auth_token;      /* LOOKER_MCP_AUTH_TOKEN, or empty */
     struct lk_str allowed_origins; /* comma-separated; empty: loopback origins */

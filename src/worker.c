@@ -35,21 +35,18 @@ static const char instructions[] =
     "page through everything. Errors say what was wrong and what to do; an error about an argument "
     "will not go away by calling again unchanged.";
 
-/* A gateway that names a user expects that user's permissions. Until calls can run as that user,
- * running them as the service account would widen them, so they are refused. */
 static bool admit(struct mcp_call *call, struct lk_error *err)
 {
     const struct lk_tool_context *tools = mcp_call_context(call);
-    const struct lk_str names[] = {tools->user_email_header, tools->user_token_header};
 
-    for (size_t i = 0; tools->sudo_as_user && i < 2; i++) {
-        if (mcp_call_header(call, names[i]).ptr != NULL) /* even if empty */
-            return lk_fail(err, LK_ERROR_UNSUPPORTED,
-                           "the header %.*s asks to run as a user, which this version cannot do; "
-                           "leave the header out, or set LOOKER_SUDO_AS_USER=false to ignore it",
-                           LK_STR_ARG(names[i]));
-    }
-    return true;
+    return lk_identity_admit(tools->identity, call, err);
+}
+
+static void on_ended(struct mcp_call *call, const struct lk_error *err)
+{
+    const struct lk_tool_context *tools = mcp_call_context(call);
+
+    lk_identity_ended(tools->identity, call, err);
 }
 
 bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
@@ -76,6 +73,9 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .client_id = config->client_id,
         .client_secret = config->client_secret,
         .timeout_ms = config->timeout_ms,
+        .pool_sessions = config->session_pool,
+        .session_idle_ms = config->session_idle_ms,
+        .max_sessions = (uint32_t)config->max_sessions,
     });
     worker->tools = (struct lk_tool_context){
         .loop = worker->loop,
@@ -88,10 +88,19 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .call_timeout_ms = config->call_timeout_ms,
         .client_id = config->client_id,
         .api_allow_writes = config->api_allow_writes,
-        .sudo_as_user = config->sudo_as_user,
-        .user_email_header = config->user_email_header,
-        .user_token_header = config->user_token_header,
     };
+    worker->identity = lk_identity_new(&(struct lk_identity_options){
+        .tools = &worker->tools,
+        .sudo_as_user = config->sudo_as_user,
+        .associative = config->sudo_associative,
+        .google_cloud_core = lk_str_eq(config->deployment_type, LK_STR("google_cloud_core")),
+        .own_tokens_only = lk_str_eq(config->mcp_mode, LK_STR("looker_oauth")),
+        .trust_headers = config->trust_identity_headers,
+        .act_as_scope = config->mcp_act_as_scope,
+        .email_header = config->user_email_header,
+        .token_header = config->user_token_header,
+    });
+    worker->tools.identity = worker->identity;
     worker->n_tools = toolset->n_tools;
     snprintf(worker->identity_header_names, sizeof(worker->identity_header_names), "%.*s,%.*s",
              LK_STR_ARG(config->user_email_header), LK_STR_ARG(config->user_token_header));
@@ -107,6 +116,7 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .n_tools = toolset->n_tools,
         .tool_context = &worker->tools,
         .admit = admit,
+        .ended = on_ended,
         .max_in_flight_name = "LOOKER_MAX_IN_FLIGHT",
         .call_timeout_name = "LOOKER_CALL_TIMEOUT",
         .call_timeout_ms = config->call_timeout_ms,
@@ -123,6 +133,7 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
 void lk_worker_clean_up(struct lk_worker *worker)
 {
     mcp_server_free(worker->mcp);
+    lk_identity_free(worker->identity);
     lk_known_free(worker->tools.known);
     lk_api_free(worker->api);
     lk_http_free(worker->http);

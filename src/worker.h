@@ -10,7 +10,7 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "config.h"
-#include "handlers/context.h"
+#include "handlers/identity.h"
 #include "mcp/server.h"
 #include "rt/http.h"
 #include "rt/loop.h"
@@ -26,6 +26,7 @@ struct lk_worker {
     size_t n_tools;
     char identity_header_names[256]; /* comma-separated, for the transport to keep */
     struct lk_str identity_headers;
+    struct lk_identity *identity;
     struct mcp_server *mcp;
 };
 

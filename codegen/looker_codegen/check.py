@@ -16,6 +16,8 @@ from .facts import Facts, Field, Operation, Type
 from .manifest import Argument, Tool, fits_type
 from .schema import compact, input_schema, refused
 
+# The server itself obeys an argument of this name, whatever the tool (src/handlers/identity.h).
+ACT_AS = "act_as_user"
 CONVERSIONS = ("join_comma", "to_string", "to_strings", "contains", "filled")
 _TEXT_MEDIA = ("text/plain", "text")
 
@@ -168,7 +170,7 @@ class Checker:
     def controls(self) -> set[str]:
         """Arguments that the generic handler itself obeys and that are bound to nothing."""
         tool = self.tool
-        names = {n for n in (tool.keep_arg, tool.dev_if) if n}
+        names = {n for n in (tool.keep_arg, tool.dev_if) if n} | ({ACT_AS} & set(tool.args))
         if tool.page and tool.page.by == "local":
             names |= {n for n in (tool.page.limit, tool.page.offset) if n}
         return names

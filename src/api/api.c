@@ -1,11 +1,13 @@
 /*
  * Calls to Looker: a session for each exchange, one more try after a 401, and patience when Looker
- * limits requests. The exchange itself is api/exchange.c, the token api/session.c.
+ * limits requests. The exchange itself is api/exchange.c, the token api/session.c, and which
+ * sessions there are api/pool.c.
  */
 #include "api/api.h"
 
 #include "api/exchange.h"
-#include "api/session.h"
+#include "api/pool.h"
+#include "base/memory.h"
 #include "looker_ops.h"
 #include "rt/co.h"
 
@@ -16,23 +18,37 @@
 #define RATE_LIMIT_RETRIES 2
 #define RATE_LIMIT_MAX_WAIT_S 3
 
-struct lk_api {
-    struct lk_api_options options;
-    struct lk_str root; /* "https://HOST/api/4.0" */
+/* What all views of one worker share. */
+struct shared {
     struct lk_arena *arena;
-    struct lk_session sessions[2]; /* in production, in dev */
+    struct lk_api_options options;
+    struct lk_pool pool;
+    size_t ending;         /* pools of views that are being ended */
+    struct lk_co *waiting; /* for them */
 };
+
+struct lk_api {
+    struct shared *shared;
+    struct lk_principal principal;
+    struct lk_pool *pool; /* the shared one, or, without pooling, the view's own */
+};
+
+static bool is_pooled(const struct lk_api *api)
+{
+    return api->pool == &api->shared->pool;
+}
 
 struct lk_api *lk_api_new(const struct lk_api_options *options)
 {
     struct lk_arena *arena = lk_arena_new();
+    struct shared *shared = lk_arena_new_object(arena, struct shared);
     struct lk_api *api = lk_arena_new_object(arena, struct lk_api);
 
-    api->arena = arena;
-    api->options = *options;
-    api->sessions[1].dev = true;
-    api->root = lk_arena_printf(arena, "%.*s/api/%.*s", LK_STR_ARG(options->base_url),
-                                LK_STR_ARG(options->api_version));
+    *shared = (struct shared){.arena = arena, .options = *options};
+    lk_pool_init(&shared->pool, &shared->options,
+                 lk_arena_printf(arena, "%.*s/api/%.*s", LK_STR_ARG(options->base_url),
+                                 LK_STR_ARG(options->api_version)));
+    *api = (struct lk_api){.shared = shared, .pool = &shared->pool};
     return api;
 }
 
@@ -40,10 +56,66 @@ void lk_api_free(struct lk_api *api)
 {
     if (api == NULL)
         return;
-    lk_session_clear(&api->sessions[0]);
-    lk_session_clear(&api->sessions[1]);
-    lk_arena_free(api->arena);
+    lk_pool_free(&api->shared->pool);
+    lk_arena_free(api->shared->arena);
 }
+
+/* ---- views ---- */
+
+struct lk_api *lk_api_as(struct lk_api *api, struct lk_arena *arena,
+                         const struct lk_principal *principal)
+{
+    struct shared *shared = api->shared;
+    struct lk_api *view = lk_arena_new_object(arena, struct lk_api);
+
+    *view = (struct lk_api){
+        .shared = shared,
+        .principal = lk_principal_copy(arena, principal),
+        .pool = &shared->pool,
+    };
+    if (!shared->options.pool_sessions) {
+        view->pool = lk_memory_new(sizeof(*view->pool));
+        lk_pool_init(view->pool, &shared->options, shared->pool.root);
+    }
+    return view;
+}
+
+struct ending {
+    struct shared *shared;
+    struct lk_pool *pool;
+};
+
+static void end_pool(void *arg)
+{
+    struct ending *ending = arg;
+    struct shared *shared = ending->shared;
+
+    lk_pool_end(ending->pool, 0);
+    free(ending->pool);
+    free(ending);
+    if (--shared->ending == 0 && shared->waiting != NULL)
+        lk_co_wake(shared->waiting);
+}
+
+void lk_api_end(struct lk_api *view)
+{
+    struct ending *ending;
+
+    if (view == NULL || is_pooled(view))
+        return;
+    ending = lk_memory_new(sizeof(*ending));
+    *ending = (struct ending){view->shared, view->pool};
+    view->pool = NULL;
+    view->shared->ending++;
+    if (lk_co_start(ending->shared->options.loop, end_pool, ending, NULL, NULL))
+        return;
+    ending->shared->ending--;
+    lk_pool_free(ending->pool); /* its tokens end by themselves */
+    free(ending->pool);
+    free(ending);
+}
+
+/* ---- calls ---- */
 
 /* False when the caller should hear of the limit, or (then *failure says so) was cancelled. */
 static bool wait_for_limit(struct lk_api *api, int64_t retry_after_s, unsigned tries,
@@ -54,7 +126,7 @@ static bool wait_for_limit(struct lk_api *api, int64_t retry_after_s, unsigned t
 
     if (tries >= RATE_LIMIT_RETRIES || wait_s > RATE_LIMIT_MAX_WAIT_S)
         return false;
-    if (lk_co_sleep(api->options.loop, (uint64_t)wait_s * 1000, &cancelled))
+    if (lk_co_sleep(api->shared->options.loop, (uint64_t)wait_s * 1000, &cancelled))
         return true;
     *failure = cancelled;
     return false;
@@ -68,13 +140,14 @@ static void log_failure(const struct lk_api *api, const char *event, const struc
                                           lk_log_int("status", failure->status)};
 
     /* The status last, as there is none when nobody answered. */
-    lk_log_write(api->options.log, LK_LOG_INFO, event, fields, failure->status != 0 ? 3 : 2);
+    lk_log_write(api->shared->options.log, LK_LOG_INFO, event, fields,
+                 failure->status != 0 ? 3 : 2);
 }
 
-bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
-                        uint64_t timeout_ms, struct lk_api_answer *ret_answer, struct lk_error *err)
+static bool call_under(struct lk_api *api, struct lk_session *session, struct lk_arena *arena,
+                       struct lk_exchange exchange, struct lk_api_answer *ret_answer,
+                       struct lk_error *err)
 {
-    struct lk_session *session = &api->sessions[request.dev || request.op->needs_dev];
     unsigned limited = 0, refused = 0;
 
     for (;;) {
@@ -82,27 +155,37 @@ bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_ap
         struct lk_token token;
         int64_t retry_after_s;
 
-        if (!lk_session_token(session, &api->options, api->root, arena, &token, err))
+        if (!lk_session_token(session, arena, &token, err))
             return false;
-        if (lk_exchange_perform(&api->options, api->root, arena,
-                                &(struct lk_exchange){.request = request,
-                                                      .token = token.text,
-                                                      .timeout_ms = timeout_ms},
+        exchange.token = token.text;
+        if (lk_exchange_perform(&api->shared->options, api->pool->root, arena, &exchange,
                                 ret_answer, &retry_after_s, &failure))
             return true;
         if (failure.status == 401) {
             lk_session_drop(session, token.generation);
-            if (refused++ == 0)
+            if (refused++ == 0 && api->principal.kind != LK_AS_TOKEN)
                 continue;
             failure.kind = LK_ERROR_AUTH;
         }
         if (failure.status == 429 && wait_for_limit(api, retry_after_s, limited++, &failure))
             continue;
-        log_failure(api, "looker.call_failed", request.op, &failure);
+        log_failure(api, "looker.call_failed", exchange.request.op, &failure);
         if (err != NULL && err->kind == LK_ERROR_NONE)
             *err = failure;
         return false;
     }
+}
+
+bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
+                        uint64_t timeout_ms, struct lk_api_answer *ret_answer, struct lk_error *err)
+{
+    struct lk_exchange exchange = {.request = request, .timeout_ms = timeout_ms};
+    struct lk_session *session =
+        lk_pool_take(api->pool, &api->principal, request.dev || request.op->needs_dev);
+    bool ok = call_under(api, session, arena, exchange, ret_answer, err);
+
+    lk_pool_give(session);
+    return ok;
 }
 
 bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
@@ -115,7 +198,7 @@ bool lk_api_reach(struct lk_api *api, struct lk_arena *arena, int *ret_status, s
 {
     struct lk_error failure = {0};
     struct lk_api_answer answer;
-    bool ok = lk_exchange_perform(&api->options, api->root, arena,
+    bool ok = lk_exchange_perform(&api->shared->options, api->pool->root, arena,
                                   &(struct lk_exchange){.request = looker_versions(NULL)}, &answer,
                                   NULL, &failure);
 
@@ -130,29 +213,13 @@ bool lk_api_reach(struct lk_api *api, struct lk_arena *arena, int *ret_status, s
     return true;
 }
 
-static void log_out(struct lk_api *api, struct lk_session *session, uint64_t timeout_ms)
-{
-    struct lk_arena *arena;
-    const char *token;
-    struct lk_api_answer answer;
-    struct lk_error error = {0};
-
-    if (session->token == NULL)
-        return;
-    arena = lk_arena_new();
-    token = lk_arena_cstr(arena, lk_str(session->token)); /* it may be dropped meanwhile */
-    if (!lk_exchange_perform(&api->options, api->root, arena,
-                             &(struct lk_exchange){.request = looker_logout(),
-                                                   .token = token,
-                                                   .timeout_ms = timeout_ms},
-                             &answer, NULL, &error))
-        log_failure(api, "looker.logout_failed", looker_logout().op, &error);
-    lk_session_clear(session);
-    lk_arena_free(arena);
-}
-
 void lk_api_logout(struct lk_api *api, uint64_t timeout_ms)
 {
-    log_out(api, &api->sessions[0], timeout_ms);
-    log_out(api, &api->sessions[1], timeout_ms);
+    struct shared *shared = api->shared;
+
+    shared->waiting = lk_co_self(shared->options.loop);
+    while (shared->ending > 0 && !lk_co_cancelled(shared->waiting))
+        lk_co_park(shared->options.loop);
+    shared->waiting = NULL;
+    lk_pool_end(&shared->pool, timeout_ms);
 }

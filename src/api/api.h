@@ -1,6 +1,7 @@
 /*
  * Looker as its operations: a request in C values goes out as HTTP, under a session, and comes back
- * as bytes. One `struct lk_api` a worker; it owns the session of the service account.
+ * as bytes. A `struct lk_api` is Looker as one principal sees it: a worker has one for the service
+ * account, and gives each tool call a view for whom the call runs as. They share the sessions.
  *
  *     lk_api_call ── session ── login (once; renewed before expiry and once after a 401)
  *               └── request (api/request.c: path, query, body from the tables)
@@ -10,6 +11,7 @@
 #define LK_API_API_H
 
 #include "api/operation.h"
+#include "api/principal.h"
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -29,11 +31,21 @@ struct lk_api_options {
     struct lk_str client_secret;
     uint64_t timeout_ms; /* for one exchange */
     size_t max_answer_bytes;
+    bool pool_sessions;       /* false: each view logs in, and out again when it ends */
+    uint64_t session_idle_ms; /* a session that nobody uses for so long is ended; 0: never */
+    uint32_t max_sessions;    /* above it, the one unused for longest is ended; 0: no maximum */
 };
 
 struct lk_api *lk_api_new(const struct lk_api_options *options);
 /* NULL is legal. Does not log out: see lk_api_logout. */
 void lk_api_free(struct lk_api *api);
+
+/* The same Looker as another principal, until lk_api_end. Lives in the arena. */
+struct lk_api *lk_api_as(struct lk_api *api, struct lk_arena *arena,
+                         const struct lk_principal *principal);
+/* To be called once for each view, when nothing of it runs any more; NULL is legal. Does not wait:
+ * what is to be logged out is logged out beside. */
+void lk_api_end(struct lk_api *view);
 
 struct lk_api_answer {
     int status;
@@ -61,7 +73,7 @@ bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_ap
 bool lk_api_reach(struct lk_api *api, struct lk_arena *arena, int *ret_status,
                   struct lk_error *err);
 
-/* Awaits. Ends the session at Looker, if there is one, waiting at most timeout_ms. */
+/* Awaits. Ends all sessions at Looker, views' included, each waiting at most timeout_ms. */
 void lk_api_logout(struct lk_api *api, uint64_t timeout_ms);
 
 #endif

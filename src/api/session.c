@@ -1,11 +1,12 @@
 /*
- * Login, and the token that all calls of a worker share. Single flight: whoever finds no valid
- * token logs in, everyone else waits for that login. It does not retry and does not log out
- * (api/api.c does).
+ * Logging in and out, and the token between the two (session.h). Single flight: whoever finds no
+ * valid token logs in, everyone else waits for that login. Sending requests under it, and what to
+ * do when Looker refuses one, is api.c; which sessions there are, pool.c.
  */
 #include "api/session.h"
 
 #include "api/exchange.h"
+#include "api/pool.h"
 #include "looker_ops.h"
 #include "rt/co.h"
 #include "json/codec.h"
@@ -23,9 +24,10 @@ struct lk_session_waiter {
     struct lk_session_waiter *next;
 };
 
-static bool is_valid(const struct lk_session *session, const struct lk_loop *loop)
+static bool is_valid(const struct lk_session *session)
 {
-    return session->token != NULL && lk_loop_now_ms(loop) < session->renew_at_ms;
+    return session->token != NULL &&
+           lk_loop_now_ms(session->pool->options->loop) < session->renew_at_ms;
 }
 
 /* The token that is kept does not linger in freed memory; copies in the arenas of calls may. */
@@ -60,8 +62,7 @@ static bool check_token(const struct looker_access_token *answer, struct lk_erro
     return true;
 }
 
-static void keep_token(struct lk_session *session, const struct lk_loop *loop,
-                       const struct looker_access_token *answer)
+static void keep_token(struct lk_session *session, const struct looker_access_token *answer)
 {
     int64_t life_s = answer->expires_in.is == LK_PRESENT ? answer->expires_in.value : 0;
     int64_t usable_ms;
@@ -74,27 +75,19 @@ static void keep_token(struct lk_session *session, const struct lk_loop *loop,
     session->token = strndup(answer->access_token.value.ptr, answer->access_token.value.len);
     if (session->token == NULL)
         abort();
-    session->renew_at_ms = lk_loop_now_ms(loop) + (uint64_t)usable_ms;
+    session->renew_at_ms = lk_loop_now_ms(session->pool->options->loop) + (uint64_t)usable_ms;
     session->generation++;
 }
 
-/* New sessions are in production. One that stays there is of no use, and is ended. */
-static bool enter_dev(const struct lk_api_options *options, struct lk_str root,
-                      struct lk_arena *arena, const char *token, struct lk_error *err)
-{
-    struct looker_api_session body = {.workspace_id = lk_string(LK_STR("dev"))};
-    struct lk_api_answer answer;
+/* ---- logging in ---- */
 
-    if (lk_exchange_perform(
-            options, root, arena,
-            &(struct lk_exchange){.request = looker_update_session(&body), .token = token}, &answer,
-            NULL, err))
-        return true;
-    lk_error_advise(err, "the dev workspace could not be entered: it takes the permission develop");
-    lk_exchange_perform(options, root, arena,
-                        &(struct lk_exchange){.request = looker_logout(), .token = token}, &answer,
-                        NULL, NULL);
-    return false;
+static bool ask(const struct lk_session *session, struct lk_arena *arena,
+                struct lk_api_request request, const char *token, struct lk_api_answer *ret_answer,
+                struct lk_error *err)
+{
+    return lk_exchange_perform(session->pool->options, session->pool->root, arena,
+                               &(struct lk_exchange){.request = request, .token = token},
+                               ret_answer, NULL, err);
 }
 
 /* Looker says 404 to credentials that it does not know. */
@@ -112,39 +105,130 @@ static bool explain_refusal(struct lk_error *err)
     return false;
 }
 
-static bool log_in(struct lk_session *session, const struct lk_api_options *options,
-                   struct lk_str root, struct lk_error *err)
+static bool log_in_service(const struct lk_session *session, struct lk_arena *arena,
+                           struct lk_api_answer *ret_answer, struct lk_error *err)
 {
-    struct lk_arena *arena = lk_arena_new();
+    const struct lk_api_options *options = session->pool->options;
     struct looker_login_form form = {
         .client_id = lk_string(options->client_id),
         .client_secret = lk_string(options->client_secret),
     };
-    struct looker_access_token token = {0};
-    struct lk_api_answer answer;
-    bool ok;
 
-    ok = (lk_exchange_perform(options, root, arena,
-                              &(struct lk_exchange){.request = looker_login(&form)}, &answer, NULL,
-                              err) ||
-          explain_refusal(err)) &&
-         lk_decode_answer(arena, &looker_access_token_type, answer.body, &token, err) &&
-         check_token(&token, err) &&
-         (!session->dev ||
-          enter_dev(options, root, arena, lk_arena_cstr(arena, token.access_token.value), err));
+    if (options->client_id.len == 0 || options->client_secret.len == 0)
+        return lk_fail(err, LK_ERROR_AUTH,
+                       "no Looker credentials: set LOOKER_CLIENT_ID and LOOKER_CLIENT_SECRET");
+    return ask(session, arena, looker_login(&form), NULL, ret_answer, err) || explain_refusal(err);
+}
+
+/* What Looker means by refusing to impersonate; never a reason to run as somebody else. */
+static bool explain_sudo(const struct lk_session *session, struct lk_error *err)
+{
+    const char *why = err->status == 404
+                          ? "there is no such user, or the service account may not "
+                            "impersonate (it takes the Admin role, or the "
+                            "permission sudo)"
+                          : "the service account may not impersonate this user (it "
+                            "takes the Admin role, or the permission sudo; on "
+                            "Google Cloud core only embed users can be impersonated)";
+    int status = err->status;
+    char detail[sizeof(err->detail)];
+
+    if (err->kind != LK_ERROR_UPSTREAM || (status != 401 && status != 403 && status != 404))
+        return false;
+    memcpy(detail, err->detail, sizeof(detail));
+    *err = (struct lk_error){0};
+    lk_fail(err, LK_ERROR_AUTH, "Looker did not let this call run as user %.*s: %s",
+            LK_STR_ARG(session->principal.user_id), why);
+    err->status = status;
+    lk_error_detail(err, "%s", detail);
+    return false;
+}
+
+/* Under a session of the service account, which may have ended without our knowing. */
+static bool log_in_user(const struct lk_session *session, struct lk_arena *arena,
+                        struct lk_api_answer *ret_answer, struct lk_error *err)
+{
+    static const struct lk_principal service = {.kind = LK_AS_SERVICE};
+    struct looker_login_user_params params = {
+        .user_id = lk_string(session->principal.user_id),
+        .associative = lk_boolean(session->principal.associative),
+    };
+    struct lk_session *admin = lk_pool_take(session->pool, &service, false);
+    bool ok = false;
+
+    for (int tries = 0; tries < 2; tries++) {
+        struct lk_error failure = {0};
+        struct lk_token token;
+
+        if (!lk_session_token(admin, arena, &token, err))
+            break;
+        ok = ask(session, arena, looker_login_user(&params), token.text, ret_answer, &failure);
+        if (!ok && failure.status == 401 && tries == 0) {
+            lk_session_drop(admin, token.generation);
+            continue;
+        }
+        if (!ok) {
+            explain_sudo(session, &failure);
+            *err = failure;
+        }
+        break;
+    }
+    lk_pool_give(admin);
+    return ok;
+}
+
+/* New sessions are in production. One that stays there is of no use, and is ended. */
+static bool enter_dev(const struct lk_session *session, struct lk_arena *arena, const char *token,
+                      struct lk_error *err)
+{
+    struct looker_api_session body = {.workspace_id = lk_string(LK_STR("dev"))};
+    struct lk_api_answer answer;
+
+    if (ask(session, arena, looker_update_session(&body), token, &answer, err))
+        return true;
+    lk_error_advise(err, "the dev workspace could not be entered: it takes the permission develop");
+    ask(session, arena, looker_logout(), token, &answer, NULL);
+    return false;
+}
+
+static void log_login(const struct lk_session *session, bool ok, const struct lk_error *err)
+{
+    const struct lk_log *log = session->pool->options->log;
+    const struct lk_principal *principal = &session->principal;
+    struct lk_str user = principal->kind == LK_AS_USER ? principal->user_id : LK_STR("service");
+
     if (ok)
-        keep_token(session, options->loop, &token);
-    if (ok)
-        lk_log_debug(options->log, "looker.login",
+        lk_log_debug(log, "looker.login", lk_log_str("as", user),
+                     lk_log_text("workspace", session->dev ? "dev" : "production"),
                      lk_log_int("generation", (int64_t)session->generation));
     else
-        lk_log_warning(options->log, "looker.login_failed",
+        lk_log_warning(log, "looker.login_failed", lk_log_str("as", user),
                        lk_log_text("kind", lk_error_kind_name(err->kind)),
                        lk_log_int("status", err->status), lk_log_text("message", err->message));
+}
+
+static bool log_in(struct lk_session *session, struct lk_error *err)
+{
+    struct lk_arena *arena = lk_arena_new();
+    struct looker_access_token token = {0};
+    struct lk_api_answer answer;
+    bool ok =
+        (session->principal.kind == LK_AS_USER ? log_in_user(session, arena, &answer, err)
+                                               : log_in_service(session, arena, &answer, err)) &&
+        lk_decode_answer(arena, &looker_access_token_type, answer.body, &token, err) &&
+        check_token(&token, err) &&
+        (!session->dev ||
+         enter_dev(session, arena, lk_arena_cstr(arena, token.access_token.value), err));
+
+    if (ok)
+        keep_token(session, &token);
+    log_login(session, ok, err);
     lk_arena_free(arena);
     err->body = (struct lk_str){0}; /* went with the arena */
     return ok;
 }
+
+/* ---- one login at a time ---- */
 
 static void finish_waiters(struct lk_session *session)
 {
@@ -160,14 +244,13 @@ static void finish_waiters(struct lk_session *session)
     }
 }
 
-static bool lead_login(struct lk_session *session, const struct lk_api_options *options,
-                       struct lk_str root, struct lk_error *err)
+static bool lead_login(struct lk_session *session, struct lk_error *err)
 {
     struct lk_error error = {0};
     bool ok;
 
     session->logging_in = true;
-    ok = log_in(session, options, root, &error);
+    ok = log_in(session, &error);
     session->logging_in = false;
     session->login_error = error;
     finish_waiters(session);
@@ -178,8 +261,9 @@ static bool lead_login(struct lk_session *session, const struct lk_api_options *
 
 /* False when this call was cancelled or the login that it waited for failed. A leader that was
  * cancelled says nothing about Looker: then the caller tries again itself. */
-static bool follow_login(struct lk_session *session, struct lk_loop *loop, struct lk_error *err)
+static bool follow_login(struct lk_session *session, struct lk_error *err)
 {
+    struct lk_loop *loop = session->pool->options->loop;
     struct lk_session_waiter self = {.co = lk_co_self(loop), .next = session->waiters};
     struct lk_session_waiter **at;
 
@@ -200,16 +284,28 @@ static bool follow_login(struct lk_session *session, struct lk_loop *loop, struc
     return false;
 }
 
-bool lk_session_token(struct lk_session *session, const struct lk_api_options *options,
-                      struct lk_str root, struct lk_arena *arena, struct lk_token *ret_token,
-                      struct lk_error *err)
+/* A token that somebody else logged in with is there, and is theirs: it is not moved to another
+ * workspace under the hands of its owner. */
+static bool given_token(const struct lk_session *session, struct lk_arena *arena,
+                        struct lk_token *ret_token, struct lk_error *err)
 {
-    if (options->client_id.len == 0 || options->client_secret.len == 0)
-        return lk_fail(err, LK_ERROR_AUTH,
-                       "no Looker credentials: set LOOKER_CLIENT_ID and LOOKER_CLIENT_SECRET");
-    while (!is_valid(session, options->loop)) {
-        if (session->logging_in ? !follow_login(session, options->loop, err)
-                                : !lead_login(session, options, root, err))
+    if (session->dev)
+        return lk_fail(err, LK_ERROR_UNSUPPORTED,
+                       "this call needs the dev workspace, and a caller's own Looker token is used "
+                       "in the workspace that it is in; use act_as_user or the service account");
+    if (!is_token(session->principal.token))
+        return lk_fail(err, LK_ERROR_AUTH, "the caller's Looker token is not one that can be sent");
+    *ret_token = (struct lk_token){.text = lk_arena_cstr(arena, session->principal.token)};
+    return true;
+}
+
+bool lk_session_token(struct lk_session *session, struct lk_arena *arena,
+                      struct lk_token *ret_token, struct lk_error *err)
+{
+    if (session->principal.kind == LK_AS_TOKEN)
+        return given_token(session, arena, ret_token, err);
+    while (!is_valid(session)) {
+        if (session->logging_in ? !follow_login(session, err) : !lead_login(session, err))
             return false;
     }
     *ret_token = (struct lk_token){
@@ -225,7 +321,52 @@ void lk_session_drop(struct lk_session *session, uint64_t generation)
         forget_token(session);
 }
 
-void lk_session_clear(struct lk_session *session)
+void lk_session_end(struct lk_session *session, uint64_t timeout_ms)
+{
+    struct lk_arena *arena;
+    const char *token;
+    struct lk_api_answer answer;
+    struct lk_error error = {0};
+
+    if (session->token == NULL)
+        return;
+    arena = lk_arena_new();
+    token = lk_arena_cstr(arena, lk_str(session->token)); /* it may be dropped meanwhile */
+    forget_token(session);
+    if (!lk_exchange_perform(session->pool->options, session->pool->root, arena,
+                             &(struct lk_exchange){.request = looker_logout(),
+                                                   .token = token,
+                                                   .timeout_ms = timeout_ms},
+                             &answer, NULL, &error))
+        lk_log_info(session->pool->options->log, "looker.logout_failed",
+                    lk_log_text("kind", lk_error_kind_name(error.kind)),
+                    lk_log_int("status", error.status));
+    lk_arena_free(arena);
+}
+
+/* ---- lifecycle ---- */
+
+struct lk_session *lk_session_new(struct lk_pool *pool, const struct lk_principal *principal,
+                                  bool dev)
+{
+    struct lk_arena *arena = lk_arena_new();
+    struct lk_session *session = lk_arena_new_object(arena, struct lk_session);
+
+    *session = (struct lk_session){
+        .pool = pool,
+        .arena = arena,
+        .principal = lk_principal_copy(arena, principal),
+        .dev = dev,
+        .idle_since_ms = lk_loop_now_ms(pool->options->loop),
+    };
+    return session;
+}
+
+void lk_session_free(struct lk_session *session)
 {
     forget_token(session);
+    if (session->principal.token.len > 0) /* our own copy */
+        explicit_bzero((void *)(uintptr_t)session->principal.token.ptr,
+                       session->principal.token.len);
+    lk_arena_free(session->arena);
 }

@@ -1,6 +1,6 @@
 /*
- * What the assembly hands to the tools, through mcp_call_context(). One a worker; read-only while
- * calls run.
+ * What the assembly hands to the tools, through mcp_call_context(). A worker has one, and each call
+ * a copy of it whose `api` is that of whom the call runs as.
  */
 #ifndef LK_HANDLERS_CONTEXT_H
 #define LK_HANDLERS_CONTEXT_H
@@ -20,23 +20,21 @@ struct lk_known; /* handlers/query/known.h */
 
 struct lk_tool_context {
     struct lk_loop *loop;
-    struct lk_api *api;
+    struct lk_api *api; /* Looker as the caller of this tool sees it */
     const struct lk_log *log;
-    struct lk_known *known;   /* fields that explores have; NULL: none is remembered */
-    int64_t max_rows;         /* LOOKER_MAX_ROWS: of one query; 0: LK_DEFAULT_MAX_ROWS */
-    size_t max_answer_bytes;  /* LOOKER_MAX_ANSWER_BYTES: rows and list items stop there;
-                                 0: LK_DEFAULT_MAX_ANSWER_BYTES */
-    size_t max_render_bytes;  /* LOOKER_MAX_RENDER_BYTES: of one image or PDF; 0:
-                                 LK_DEFAULT_MAX_RENDER_BYTES */
-    uint64_t call_timeout_ms; /* LOOKER_CALL_TIMEOUT: after it a call is cancelled; 0: never */
-    uint32_t max_parallel;    /* Looker calls that one tool call makes at once; 0:
-                                 LK_DEFAULT_PARALLEL */
-    struct lk_str client_id;  /* LOOKER_CLIENT_ID: the API key that the server itself
-                                 logs in with; empty: none */
-    bool api_allow_writes;    /* LOOKER_API_ALLOW_WRITES: of call_operation */
-    bool sudo_as_user;        /* LOOKER_SUDO_AS_USER */
-    struct lk_str user_email_header; /* LOOKER_USER_EMAIL_HEADER */
-    struct lk_str user_token_header; /* LOOKER_USER_TOKEN_HEADER */
+    struct lk_known *known;       /* fields that explores have; NULL: none is remembered */
+    int64_t max_rows;             /* LOOKER_MAX_ROWS: of one query; 0: LK_DEFAULT_MAX_ROWS */
+    size_t max_answer_bytes;      /* LOOKER_MAX_ANSWER_BYTES: rows and list items stop there;
+                                     0: LK_DEFAULT_MAX_ANSWER_BYTES */
+    size_t max_render_bytes;      /* LOOKER_MAX_RENDER_BYTES: of one image or PDF; 0:
+                                     LK_DEFAULT_MAX_RENDER_BYTES */
+    uint64_t call_timeout_ms;     /* LOOKER_CALL_TIMEOUT: after it a call is cancelled; 0: never */
+    uint32_t max_parallel;        /* Looker calls that one tool call makes at once; 0:
+                                     LK_DEFAULT_PARALLEL */
+    struct lk_str client_id;      /* LOOKER_CLIENT_ID: the API key that the server itself
+                                     logs in with; empty: none */
+    bool api_allow_writes;        /* LOOKER_API_ALLOW_WRITES: of call_operation */
+    struct lk_identity *identity; /* decides as whom calls run (handlers/identity.h) */
 };
 
 static inline const struct lk_tool_context *lk_tool_context(struct mcp_call *call)

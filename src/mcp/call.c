@@ -84,6 +84,8 @@ static void finish(struct mcp_call *call, struct lk_error *err)
     if (call->link != NULL)
         unlink_call(call);
     explain_cancel(call, err);
+    if (call->admitted && server->options.ended != NULL)
+        server->options.ended(call, err);
     if (err->kind == LK_ERROR_NONE)
         lk_log_debug(log, "mcp.call", lk_log_text("tool", call->tool->name), lk_log_int("ms", ms),
                      lk_log_int("bytes", (int64_t)call->answer.len));
@@ -105,6 +107,7 @@ static void run(void *arg)
     struct lk_error err = {0};
 
     call->co = lk_co_self(call->server->options.loop);
+    call->admitted = true;
     if ((call->server->options.admit != NULL && !call->server->options.admit(call, &err)) ||
         !call->tool->run(call, call->args, &err))
         lk_fail(&err, LK_ERROR_INTERNAL, "the tool failed without saying why");
@@ -161,6 +164,7 @@ static struct mcp_call *new_call(struct mcp_request *request, const struct mcp_t
         .server = server,
         .arena = arena,
         .tool = tool,
+        .context = server->options.tool_context,
         .inbound = *request->inbound,
         .id = lk_arena_str(arena, request->message.id),
         .progress_token = progress_token(arena, request->message.meta),
@@ -296,7 +300,27 @@ void mcp_call_set_failed(struct mcp_call *call)
 
 void *mcp_call_context(struct mcp_call *call)
 {
-    return call->server->options.tool_context;
+    return call->context;
+}
+
+void mcp_call_set_context(struct mcp_call *call, void *context)
+{
+    call->context = context;
+}
+
+const struct mcp_caller *mcp_call_caller(const struct mcp_call *call)
+{
+    return call->inbound.caller;
+}
+
+void mcp_call_demand_scope(struct mcp_call *call, struct lk_str scope)
+{
+    call->demanded_scope = scope;
+}
+
+const void *mcp_call_args(const struct mcp_call *call)
+{
+    return call->args;
 }
 
 struct lk_str mcp_call_header(const struct mcp_call *call, struct lk_str name)

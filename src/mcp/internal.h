@@ -56,7 +56,10 @@ struct mcp_call {
     struct lk_str id, progress_token; /* raw JSON text */
     enum mcp_revision revision;
     enum mcp_cancel cancel;
-    bool failed; /* says the tool of its own answer */
+    void *context;                /* for the tool */
+    struct lk_str demanded_scope; /* empty: none is */
+    bool admitted;                /* `admit` was asked */
+    bool failed;                  /* says the tool of its own answer */
     bool has_progress;
     double progress; /* the last one sent */
     struct lk_buf answer;

@@ -32,6 +32,9 @@ struct mcp_server_options {
     /* Asked before each tool runs, on its coroutine; false makes the error the call's answer.
      * NULL: every call may run. */
     bool (*admit)(struct mcp_call *call, struct lk_error *err);
+    /* Told of each call that was asked about, when it has ended, how: err->kind is LK_ERROR_NONE
+     * for a success. It does not await. NULL: nobody wants to know. */
+    void (*ended)(struct mcp_call *call, const struct lk_error *err);
     size_t max_answer_bytes;        /* of one tool's answer object; 0: 8 MiB */
     const char *max_in_flight_name; /* what users call that limit, for the error that says that it
                                        was met; NULL: "max_in_flight" */
@@ -68,15 +71,20 @@ struct mcp_inbound {
     /* The value of an HTTP request header: len 0 when it is there but empty, ptr NULL as well when
      * it is not; NULL function: there are none. */
     struct lk_str (*header)(void *arg, struct lk_str name);
+    /* Who was verified to send it, until `reply` was called; NULL: nobody was verified. */
+    const struct mcp_caller *caller;
     /*
      * Called exactly once, possibly before mcp_server_receive returns. http_status: 200 with a
      * JSON body, 202 and an empty body for accepted notifications, 400/404 with a JSON-RPC error.
+     * 403: the answer asks for a scope, which demand_scope was called with before.
      * On stdio an empty body means: write nothing. *body may be taken over by copying the struct
      * and zeroing the original; otherwise it is freed afterwards.
      */
     void (*reply)(void *arg, int http_status, struct lk_buf *body);
     /* Sends a notification that belongs to this request before its reply; NULL: cannot. */
     void (*notify)(void *arg, struct lk_str message);
+    /* Called before a reply with status 403. NULL: the status is 200 then. */
+    void (*demand_scope)(void *arg, struct lk_str scope);
     void *arg;
 };
 

@@ -50,6 +50,14 @@ struct mcp_tool {
     uint8_t hints;       /* mcp_tool_hint */
 };
 
+/* Who the transport has verified the caller to be. What is not known is empty. */
+struct mcp_caller {
+    struct lk_str subject; /* `sub`, or the id that the issuer has for the user */
+    struct lk_str user;    /* the claim that says which user it is, such as an e-mail address */
+    struct lk_str scope;   /* space-separated */
+    struct lk_str access_token; /* to be used upstream, where it was issued for that; a secret */
+};
+
 /* ---- what a running tool may ask of its call ---- */
 
 const struct mcp_tool *mcp_call_tool(const struct mcp_call *call);
@@ -88,12 +96,25 @@ void mcp_call_set_failed(struct mcp_call *call);
 #define MCP_ERROR_BODY_BYTES_MAX ((size_t)64 * 1024)
 void mcp_write_error(struct lk_json_writer *w, const struct lk_error *err);
 
-/* What the assembly gave the server for its tools (struct mcp_server_options.tool_context). */
+/* What the assembly gave the server for its tools (struct mcp_server_options.tool_context), or what
+ * `admit` put in its place for this call. */
 void *mcp_call_context(struct mcp_call *call);
+void mcp_call_set_context(struct mcp_call *call, void *context);
+
+/* The decoded arguments, as `run` gets them. */
+const void *mcp_call_args(const struct mcp_call *call);
 
 /* What the transport said of the caller: the value of an HTTP request header. One that is there but
  * empty has a ptr and len 0; one that is not has ptr NULL. */
 struct lk_str mcp_call_header(const struct mcp_call *call, struct lk_str name);
+
+/* The caller as the transport has verified it, or NULL when it verifies none. */
+const struct mcp_caller *mcp_call_caller(const struct mcp_call *call);
+
+/* The caller's scope does not cover what it asks for. Over HTTP the answer is then a 403 with the
+ * challenge insufficient_scope (RFC 6750 section 3.1) that names `scope`; the tool still sets an
+ * error. `scope` must outlive the call. */
+void mcp_call_demand_scope(struct mcp_call *call, struct lk_str scope);
 
 /* Sends notifications/progress if the caller asked for it (a progressToken) and the transport can;
  * `progress` must grow from call to call; total 0: unknown; message may be empty. */

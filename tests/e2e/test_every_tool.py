@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from harness.cases import SESSION_OPERATIONS, Case, Got, load
-from harness.manifest import OPERATIONS, TOOLS
+from harness.manifest import ACTING, OPERATIONS, TOOLS
 from harness.mcp import StdioServer, answer_text, settings_for
 from harness.sandbox import Sandbox
 
@@ -76,7 +76,7 @@ def test_every_tool_has_cases(schemas: dict[str, dict[str, Any]]) -> None:
     assert not {c.tool for c in CASES} - TOOLS
     missing = []
     for name, schema in schemas.items():
-        known = set(schema["properties"])
+        known = set(schema["properties"]) - {"act_as_user"}
         # Arguments that need the answer to another call are not known here, but their names are.
         given = [set(c.arguments if isinstance(c.arguments, dict) else c.arguments(_ANY)) for c in BY_TOOL[name]]
         if set(schema.get("required", [])) not in given:
@@ -104,6 +104,27 @@ class _Answers(list[Any]):
 
 
 _ANY: Any = _Answers()
+
+
+@pytest.mark.parametrize("tool", sorted(ACTING))
+def test_act_as_user_is_obeyed(server: StdioServer, looker: Sandbox, tool: str) -> None:
+    """By every request of the tool, those in the dev workspace included."""
+    case = next(c for c in BY_TOOL[tool] if not c.fails and not c.rules)
+    before = [server.answer(name, {**arguments, **acting(name)}) for name, arguments in case.before]
+    seen = len(looker.requests())
+    result = server.call(tool, {**case.resolved(before), "act_as_user": "ada@example.com"})
+    assert not result.get("isError"), answer_text(result)
+    sent = [
+        r
+        for r in looker.requests()[seen:]
+        if r["operation"] not in (*SESSION_OPERATIONS, "login_user", "search_users")
+        and r["status"] != 401  # the sandbox was reset, and its sessions with it
+    ]
+    assert sent and {r["user"] for r in sent} == {"2"}
+
+
+def acting(tool: str) -> dict[str, Any]:
+    return {"act_as_user": "ada@example.com"} if tool in ACTING else {}
 
 
 # ---- wrong arguments ----

@@ -206,21 +206,3 @@ def test_http2_is_not_offered(http: Any) -> None:
             b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n"
         )
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
-
-
-@pytest.mark.parametrize("value", ["ada@example.com", "", " "])
-@pytest.mark.parametrize("header", ["X-User-Email", "X-User-Token"])
-def test_identity_headers_never_widen_an_identity(
-    http: Any, looker: Sandbox, header: str, value: str
-) -> None:
-    """Whoever sends one expects that user's rights; the service account's would be others. A
-    gateway that knows no user and sends the header empty does not mean the service account."""
-    server = http()
-    server.headers = {header: value}
-    assert header in server.failure("whoami")["error"]
-    assert looker.requests("me") == []
-    server.headers = {}
-    assert server.answer("whoami")
-    told = http(SUDO_AS_USER="false")
-    told.headers = {header: value}
-    assert told.answer("whoami")["id"] == "1"

@@ -6,8 +6,8 @@
 
 #include "handlers/activity.h"
 #include "handlers/ask.h"
-#include "handlers/parallel.h"
 #include "looker_tools.h"
+#include "rt/parallel.h"
 
 #include <stdlib.h>
 

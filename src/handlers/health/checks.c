@@ -7,8 +7,8 @@
 
 #include "handlers/activity.h"
 #include "handlers/ask.h"
-#include "handlers/parallel.h"
 #include "looker_ops.h"
+#include "rt/parallel.h"
 
 #define ITEMS_MAX 10
 #define ITEMS_BYTES_MAX ((size_t)64 * 1024)

@@ -4,8 +4,8 @@
  * checks themselves are in checks.c.
  */
 #include "handlers/health/checks.h"
-#include "handlers/parallel.h"
 #include "looker_tools.h"
+#include "rt/parallel.h"
 
 struct pulse {
     struct mcp_call *call;

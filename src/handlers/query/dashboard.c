@@ -4,10 +4,10 @@
  */
 #include "handlers/ask.h"
 #include "handlers/context.h"
-#include "handlers/parallel.h"
 #include "handlers/query/filters.h"
 #include "handlers/query/tile.h"
 #include "looker_tools.h"
+#include "rt/parallel.h"
 #include "json/project.h"
 #include "json/scan.h"
 

@@ -7,9 +7,9 @@
 #include "base/buf.h"
 #include "handlers/ask.h"
 #include "handlers/ids.h"
-#include "handlers/parallel.h"
 #include "handlers/workflows/people.h"
 #include "looker_ops.h"
+#include "rt/parallel.h"
 
 #define PAGE 500
 #define MAX_PAGES 100

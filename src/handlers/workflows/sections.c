@@ -3,7 +3,7 @@
  */
 #include "handlers/workflows/sections.h"
 
-#include "handlers/parallel.h"
+#include "rt/parallel.h"
 
 struct reading {
     struct mcp_call *call;

@@ -20,3 +20,11 @@ OPERATIONS: dict[str, list[str]] = {
     for manifest in _MANIFESTS
     for name, row in (manifest["tools"] or {}).items()
 }
+
+# Which of them take act_as_user.
+ACTING: set[str] = {
+    name
+    for manifest in _MANIFESTS
+    for name, row in (manifest["tools"] or {}).items()
+    if "act_as_user" in row.get("args", {})
+}

@@ -68,5 +68,19 @@ class Sandbox:
         listed = recorded["requests"] if isinstance(recorded, dict) else recorded
         return [r for r in listed if operation is None or r["operation"] == operation]
 
+    def token_of(self, user_id: str) -> str:
+        """A token of that user's, as a gateway may have got it."""
+        form = f"client_id={CLIENT_ID}&client_secret={CLIENT_SECRET}"
+        admin = self._token("/api/4.0/login", form, {"Content-Type": "application/x-www-form-urlencoded"})
+        return self._token(f"/api/4.0/login/{user_id}", None, {"Authorization": f"token {admin}"})
+
+    def _token(self, path: str, body: str | None, headers: dict[str, str]) -> str:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        try:
+            connection.request("POST", path, body, headers)
+            return str(json.loads(connection.getresponse().read())["access_token"])
+        finally:
+            connection.close()
+
     def state(self) -> dict[str, Any]:
         return self.control("GET", "/_sandbox/state")

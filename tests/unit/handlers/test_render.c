@@ -306,7 +306,6 @@ static void arguments_that_are_wrong(void **state)
         {"{\"look_id\":\"4\",\"width\":640,\"height\":10001}", "height"},
         {LOOK ",\"result_format\":\"pdf\"}", "result_format"},
         {LOOK ",\"max_wait_seconds\":-1}", "max_wait_seconds"},
-        {LOOK ",\"act_as_user\":\"2\"}", "act_as_user"},
     };
 
     (void)state;

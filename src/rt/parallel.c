@@ -4,7 +4,7 @@
  *     caller ──start──> worker, worker, …   each takes the next index until there is none
  *        └── parks until the last worker ends; hands a cancel on to all of them
  */
-#include "handlers/parallel.h"
+#include "rt/parallel.h"
 
 #define MAX_PARALLEL 16
 

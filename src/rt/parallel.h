@@ -1,8 +1,8 @@
 /*
- * Several things at once within one tool call, and none left behind when it ends.
+ * Several things at once on coroutines, and none left behind when the caller goes on.
  */
-#ifndef LK_HANDLERS_PARALLEL_H
-#define LK_HANDLERS_PARALLEL_H
+#ifndef LK_RT_PARALLEL_H
+#define LK_RT_PARALLEL_H
 
 #include "base/error.h"
 #include "rt/co.h"

@@ -1,0 +1,54 @@
+/*
+ * As whom a tool call runs: decided once a call, before the tool, and never wider than asked for.
+ *
+ *     act_as_user in the arguments ──────────────> that user, impersonated   (audit line)
+ *     else a verified caller (mcp_call_caller) ──> its Looker token, or its user, impersonated
+ *     else the identity header of the deployment > self_hosted: X-User-Email, impersonated
+ *                                                  google_cloud_core: X-User-Token, as it is
+ *     else ──────────────────────────────────────> the service account
+ *
+ * What names nobody, or two users, is an error, and so is a header of the other kind of deployment:
+ * falling back to the service account would give the caller its permissions. With
+ * LOOKER_SUDO_AS_USER=false headers mean nothing and act_as_user is refused. A verified caller's
+ * headers mean nothing either, unless they are trusted: anybody can set a header.
+ */
+#ifndef LK_HANDLERS_IDENTITY_H
+#define LK_HANDLERS_IDENTITY_H
+
+#include "handlers/context.h"
+
+struct lk_identity;
+
+/* Borrowed; must outlive it. */
+struct lk_identity_options {
+    const struct lk_tool_context *tools; /* of the worker; its api is the service account's */
+    bool sudo_as_user;                   /* LOOKER_SUDO_AS_USER */
+    bool associative;                    /* LOOKER_SUDO_ASSOCIATIVE */
+    bool google_cloud_core;              /* LOOKER_DEPLOYMENT_TYPE */
+    bool own_tokens_only; /* LOOKER_MCP_MODE=looker_oauth: callers bring their Looker token, and
+                             there is no impersonation, whatever else is set */
+    bool trust_headers;   /* LOOKER_TRUST_IDENTITY_HEADERS: count beside a verified caller */
+    struct lk_str act_as_scope; /* LOOKER_MCP_ACT_AS_SCOPE: what a verified caller needs for
+                                   act_as_user */
+    struct lk_str email_header; /* LOOKER_USER_EMAIL_HEADER */
+    struct lk_str token_header; /* LOOKER_USER_TOKEN_HEADER */
+};
+
+struct lk_identity *lk_identity_new(const struct lk_identity_options *options);
+/* NULL is legal. */
+void lk_identity_free(struct lk_identity *identity);
+
+/*
+ * Awaits. Finds out as whom the call runs and gives it a tool context whose `api` is Looker as that
+ * principal sees it. Errors: LK_ERROR_ARGUMENT (act_as_user names nobody or several, or
+ * impersonation is switched off), LK_ERROR_AUTH (a header or a claim does, or the scope is
+ * missing), those of lk_api_call.
+ */
+bool lk_identity_admit(struct lk_identity *identity, struct mcp_call *call, struct lk_error *err);
+
+/* The call that was admitted, or not, has ended: its view of Looker ends, and what was remembered
+ * of a user whose login failed is forgotten. */
+void lk_identity_ended(struct lk_identity *identity, struct mcp_call *call,
+                       const struct lk_error *err);
+
+#endif
