@@ -103,7 +103,7 @@ bool lk_handler_get_file(struct mcp_call *call, const void *args_, struct lk_err
     struct lk_arena *arena = mcp_call_arena(call);
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
     struct lk_str file, value;
-    struct piece piece;
+    struct piece piece = {0};
 
     /* 1. What Looker knows of the file. */
     struct looker_project_file_params params = {
