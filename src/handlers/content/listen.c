@@ -303,6 +303,46 @@ struct lk_listens lk_listens_lost(struct lk_arena *arena,
 
 /* ---- writing ---- */
 
+static bool hears_filter(const filterable *item, struct lk_str filter)
+{
+    for (size_t i = 0; i < item->listen.len; i++) {
+        if (lk_str_eq(item->listen.items[i].dashboard_filter_name.value, filter))
+            return true;
+    }
+    return false;
+}
+
+static bool any_hears(const struct looker_result_maker_filterables_list *list,
+                      const hearing *wanted)
+{
+    for (size_t i = 0; i < list->len; i++) {
+        if (hears(&list->items[i], wanted))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the answer has all that was sent, and no longer what was taken away; what else Looker
+ * makes of it is its own. */
+static bool is_so(const struct looker_result_maker_filterables_list *answered,
+                  const struct looker_result_maker_filterables_list *sent,
+                  const struct lk_listens *listens)
+{
+    for (size_t i = 0; i < sent->len; i++) {
+        for (size_t k = 0; k < sent->items[i].listen.len; k++) {
+            if (!any_hears(answered, &sent->items[i].listen.items[k]))
+                return false;
+        }
+    }
+    for (size_t i = 0; i < listens->len; i++) {
+        for (size_t k = 0; listens->items[i].field.len == 0 && k < answered->len; k++) {
+            if (hears_filter(&answered->items[k], listens->items[i].filter))
+                return false;
+        }
+    }
+    return true;
+}
+
 bool lk_listens_write(struct lk_steps *steps, const char *step,
                       struct looker_dashboard_element *element, const struct lk_listens *listens)
 {
@@ -326,7 +366,7 @@ bool lk_listens_write(struct lk_steps *steps, const char *step,
                       &text))
         return false;
     if (!lk_decode_answer(arena, &looker_dashboard_element_type, text, &answered, &failure) ||
-        (!same(filterables_of(&answered), &maker.filterables) &&
+        (!is_so(filterables_of(&answered), &maker.filterables, listens) &&
          !lk_fail(&failure, LK_ERROR_UPSTREAM,
                   "Looker took the change, but its answer shows tile %.*s listening otherwise: see "
                   "get_dashboard",

@@ -6,6 +6,9 @@
 #include "handlers/items.h"
 #include "looker_tools.h"
 
+/* Looker runs nothing but reads every piece of content: minutes on a large instance. */
+#define VALIDATION_TIMEOUT_MS ((uint64_t)9 * 60 * 1000)
+
 /* The members of which one says what the errors are about. */
 static const struct {
     const char *member, *kind;
@@ -172,9 +175,10 @@ bool lk_handler_validate_content(struct mcp_call *call, const void *args_, struc
                                                       .space_ids = args->folder_ids};
     struct lk_api_request request =
         lk_in_dev(looker_content_validation(&params), lk_is_true(args->dev_mode));
-    struct lk_str answer;
+    struct lk_api_answer answer;
 
-    return lk_ask(lk_tool_context(call)->api, mcp_call_arena(call), request, LK_JSON_OBJECT,
-                  &answer, err) &&
-           write_answer(call, args, answer, err);
+    return lk_api_call_within(lk_tool_context(call)->api, mcp_call_arena(call), request,
+                              VALIDATION_TIMEOUT_MS, &answer, err) &&
+           lk_expect_json(&answer, request.op, LK_JSON_OBJECT, err) &&
+           write_answer(call, args, answer.body, err);
 }

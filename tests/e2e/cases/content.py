@@ -325,9 +325,20 @@ CASES = [
     Case("list_looks", {"deleted": True}, has("3"), before=[TRASHED_LOOK]),
     Case("create_look", LOOK, look_was_saved),
     Case("create_look", {**WHOLE_LOOK, "validate": False}, whole_query_was_saved),
-    Case("create_look", {**LOOK, "title": "Made"}, says_that_only_the_query_exists, before=[MADE_LOOK], fails=True),
+    Case(
+        "create_look",
+        {**LOOK, "title": "Made"},
+        says_that_only_the_query_exists,
+        before=[MADE_LOOK],
+        fails=True,
+    ),
     Case("create_look", {**LOOK, "fields": ["orders.stats"]}, offers_the_nearest_name, fails=True),
-    Case("run_look", lambda before: {"look_id": before[0]["id"]}, lambda got: got.items[9], before=[MADE_LOOK]),
+    Case(
+        "run_look",
+        lambda before: {"look_id": before[0]["id"]},
+        lambda got: got.items[9],
+        before=[MADE_LOOK],
+    ),
     Case("update_look", {"look_id": "1"}, shows(title="Orders by Status")),
     Case(
         "update_look",
@@ -363,9 +374,17 @@ CASES = [
         {},
         lambda got: got.items.index({"id": "thelook::overview", "title": "Overview (LookML)", "folder_id": "1"}),
     ),
-    Case("list_lookml_dashboards", {"title": "over", "folder_id": "1", "limit": 1, "offset": 0}, has("thelook::overview")),
+    Case(
+        "list_lookml_dashboards",
+        {"title": "over", "folder_id": "1", "limit": 1, "offset": 0},
+        has("thelook::overview"),
+    ),
     Case("list_lookml_dashboards", {"title": "nothing"}, has()),
-    Case("create_dashboard", {"title": "Mine", "folder_id": "3"}, shows(title="Mine", folder={"id": "3", "name": "Web"})),
+    Case(
+        "create_dashboard",
+        {"title": "Mine", "folder_id": "3"},
+        shows(title="Mine", folder={"id": "3", "name": "Web"}),
+    ),
     Case("create_dashboard", {"title": "Mine", "folder_id": "3", "description": "D"}, shows(description="D")),
     Case("create_dashboard", {"title": "Web Traffic", "folder_id": "3"}, fails=True),
     Case("update_dashboard", {"dashboard_id": "3"}, shows(title="Empty Dashboard")),
@@ -387,7 +406,12 @@ CASES = [
         ),
     ),
     Case("delete_dashboard", {"dashboard_id": "3"}, shows(ok=True)),
-    Case("get_dashboard", {"dashboard_id": "3"}, fails=True, before=[("delete_dashboard", {"dashboard_id": "3"})]),
+    Case(
+        "get_dashboard",
+        {"dashboard_id": "3"},
+        fails=True,
+        before=[("delete_dashboard", {"dashboard_id": "3"})],
+    ),
     Case("get_dashboard", {"dashboard_id": "1"}, business_pulse),
     Case(
         "get_dashboard",
@@ -425,7 +449,11 @@ CASES = [
         {"dashboard_id": "3", "title": "T", "body_text": "**Hi**", "subtitle_text": "Sub"},
         text_tile,
     ),
-    Case("add_dashboard_element", {"dashboard_id": "3", "title": "T", "look_id": 1}, shows(look_id="1", type="vis")),
+    Case(
+        "add_dashboard_element",
+        {"dashboard_id": "3", "title": "T", "look_id": 1},
+        shows(look_id="1", type="vis"),
+    ),
     Case("add_dashboard_element", {"dashboard_id": "3", "title": "T", "query_id": "2"}, shows(query_id="2")),
     Case(
         "add_dashboard_element",
@@ -513,7 +541,11 @@ CASES = [
         },
         everything_changed,
     ),
-    Case("update_dashboard_element", {"dashboard_element_id": "3", "query_limit": 2}, what_it_listened_to_is_kept),
+    Case(
+        "update_dashboard_element",
+        {"dashboard_element_id": "3", "query_limit": 2},
+        what_it_listened_to_is_kept,
+    ),
     Case("update_dashboard_element", {"dashboard_element_id": "1", "row": 50}, only_moved),
     Case(
         "update_dashboard_element",
@@ -526,7 +558,11 @@ CASES = [
         lambda got: got.body("update_dashboard_element")["query_id"] is None and got.answer["look_id"].index("1"),
     ),
     Case("update_dashboard_element", {"dashboard_element_id": "1", "query_id": "2"}, shows(query_id="2")),
-    Case("update_dashboard_element", {"dashboard_element_id": "1", "merge_result_id": "merge1"}, shows(merge_result_id="merge1")),
+    Case(
+        "update_dashboard_element",
+        {"dashboard_element_id": "1", "merge_result_id": "merge1"},
+        shows(merge_result_id="merge1"),
+    ),
     Case("update_dashboard_element", {"dashboard_element_id": "2", "query_limit": 3}, fails=True),
     Case("update_dashboard_element", {"dashboard_element_id": "1", "body_text": "B"}, fails=True),
     Case(
@@ -542,7 +578,11 @@ CASES = [
         before=[("delete_dashboard_element", {"dashboard_element_id": "3"})],
     ),
     # ---- filters
-    Case("add_dashboard_filter", {"dashboard_id": "1", "title": "City", "dimension": "users.city"}, explore_was_found),
+    Case(
+        "add_dashboard_filter",
+        {"dashboard_id": "1", "title": "City", "dimension": "users.city"},
+        explore_was_found,
+    ),
     Case(
         "add_dashboard_filter",
         {
@@ -563,7 +603,12 @@ CASES = [
         },
         filter_was_bound,
     ),
-    Case("add_dashboard_filter", CITY, goes_on_with_the_tiles, before=[("add_dashboard_filter", {**CITY, "tiles": ["3"]})]),
+    Case(
+        "add_dashboard_filter",
+        CITY,
+        goes_on_with_the_tiles,
+        before=[("add_dashboard_filter", {**CITY, "tiles": ["3"]})],
+    ),
     Case(
         "add_dashboard_filter",
         CITY,
@@ -578,7 +623,11 @@ CASES = [
     ),
     Case("add_dashboard_filter", {**CITY, "tiles": ["99"]}, fails=True),
     Case("add_dashboard_filter", {**CITY, "tiles": ["4"]}, fails=True),
-    Case("update_dashboard_filter", {"dashboard_filter_id": "1"}, shows(name="State", default_value="California")),
+    Case(
+        "update_dashboard_filter",
+        {"dashboard_filter_id": "1"},
+        shows(name="State", default_value="California"),
+    ),
     Case(
         "update_dashboard_filter",
         {
@@ -658,5 +707,9 @@ CASES = [
         },
         narrowed,
     ),
-    Case("validate_content", {"model": "analytics", "dev_mode": True}, shows(content_with_errors=0, items=[])),
+    Case(
+        "validate_content",
+        {"model": "analytics", "dev_mode": True},
+        shows(content_with_errors=0, items=[]),
+    ),
 ]

@@ -310,6 +310,15 @@ static void test_a_tile_stops_listening(void **state)
     assert_false(fake_failed);
     assert_json(answer, "listen", "{\"Day\":\"v.day\"}");
     assert_contains(request_of("PATCH "), "\"listen\":[" HEARD("Day", "v.day") "]");
+    /* It does not, though Looker took the request. */
+    fake_forget();
+    fake_answers("GET /dashboard_elements/7", TILE(HEARD("State", "v.st")));
+    fake_answers("GET /dashboards/2", DASHBOARD);
+    fake_answers("PATCH /dashboard_elements/7", TILE(HEARD("State", "v.st")));
+    answer = run_tool("update_dashboard_element",
+                      "{\"dashboard_element_id\":\"7\",\"listen\":{\"State\":\"\"}}");
+    assert_true(fake_failed);
+    assert_step(answer, "bind_filters", "failed");
     /* Saying it again changes nothing. */
     fake_forget();
     fake_answers("GET /dashboard_elements/7", TILE(HEARD("Day", "v.day")));
