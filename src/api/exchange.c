@@ -246,8 +246,11 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
     const char *headers[4];
     struct lk_wire_request wire;
     struct lk_http_answer answer;
+    struct lk_error unheard = {0};
     size_t n = 0;
 
+    if (err == NULL)
+        err = &unheard;
     if (ret_retry_after_s != NULL)
         *ret_retry_after_s = -1;
     if (!lk_request_build(arena, root, exchange->request, &wire, err))

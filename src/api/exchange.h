@@ -16,7 +16,7 @@ struct lk_exchange {
 /*
  * Awaits. Success is a 2xx answer of a media type that the operation declares, whose JSON is
  * checked. Failing statuses are LK_ERROR_UPSTREAM with err->status set; *ret_retry_after_s
- * (may be NULL) is written in every case: Retry-After in seconds, or -1.
+ * (may be NULL) is written in every case: Retry-After in seconds, or -1. err may be NULL.
  */
 bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str root,
                          struct lk_arena *arena, const struct lk_exchange *exchange,
