@@ -58,7 +58,8 @@ struct lk_api_answer {
  * Errors: those of lk_http_perform; LK_ERROR_AUTH (401 even with a new token, or login refused);
  * LK_ERROR_UPSTREAM for any other status, with Looker's own message in `detail` (validation errors
  * spelled out) and its bytes in `body`; LK_ERROR_PARSE when a JSON answer is not JSON;
- * LK_ERROR_ARGUMENT when a value cannot be sent (an empty path segment, "." or "..").
+ * LK_ERROR_ARGUMENT when a value cannot be sent (in the path an empty one, or one with "." or
+ * ".." between its slashes).
  */
 bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
                  struct lk_api_answer *ret_answer, struct lk_error *err);

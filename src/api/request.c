@@ -62,15 +62,30 @@ static const void *field_value(const struct lk_field *field, const void *object)
     return (const char *)object + field->offset;
 }
 
-/* One "{name}" of the template. An empty segment would name another route, and "." and ".." would
- * be resolved away by any proxy on the way. */
+/* Whether a part between slashes is "." or "..": any proxy on the way would resolve it away, some
+ * after they have decoded the slashes, and Looker would see another route. */
+static bool has_dot_segment(struct lk_str text)
+{
+    size_t start = 0;
+
+    for (size_t i = 0; i <= text.len; i++) {
+        if (i < text.len && text.ptr[i] != '/' && text.ptr[i] != '\\')
+            continue;
+        struct lk_str part = lk_str_n(text.ptr + start, i - start);
+        if (lk_str_eq(part, LK_STR(".")) || lk_str_eq(part, LK_STR("..")))
+            return true;
+        start = i + 1;
+    }
+    return false;
+}
+
+/* One "{name}" of the template. An empty segment would name another route. */
 static bool append_path_param(struct lk_buf *url, const struct lk_api_request *request,
                               struct lk_str name, struct lk_error *err)
 {
     const struct lk_field *field =
         request->op->params != NULL ? lk_type_field(request->op->params, name) : NULL;
     size_t start = url->len;
-    struct lk_str segment;
 
     if (field == NULL || request->params == NULL ||
         lk_field_presence(field, request->params) != LK_PRESENT)
@@ -79,10 +94,17 @@ static bool append_path_param(struct lk_buf *url, const struct lk_api_request *r
     append_value(url, field, field_value(field, request->params));
     if (url->overflow)
         return true; /* reported once, at the end */
-    segment = lk_str_n(url->ptr + start, url->len - start);
-    if (segment.len == 0 || lk_str_eq(segment, LK_STR(".")) || lk_str_eq(segment, LK_STR("..")))
-        return lk_fail(err, LK_ERROR_ARGUMENT, "%.*s may not be empty, \".\" or \"..\"",
-                       LK_STR_ARG(name));
+    if (url->len == start)
+        return lk_fail(err, LK_ERROR_ARGUMENT, "%.*s may not be empty", LK_STR_ARG(name));
+    if (field->kind == LK_KIND_STRING && (field->flags & LK_FIELD_LIST) == 0) {
+        struct lk_string value;
+
+        memcpy(&value, field_value(field, request->params), sizeof(value));
+        if (has_dot_segment(value.value))
+            return lk_fail(err, LK_ERROR_ARGUMENT,
+                           "%.*s may not be \".\" or \"..\", nor have them between slashes",
+                           LK_STR_ARG(name));
+    }
     return true;
 }
 

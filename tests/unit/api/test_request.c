@@ -81,13 +81,14 @@ static void test_null_and_absent_are_left_out(void **state)
 
 static void test_bad_path_values(void **state)
 {
-    static const char *const bad[] = {"", ".", ".."};
+    static const char *const bad[] = {"",     ".",     "..",    "../users/5",
+                                      "1/..", "1/./2", "..\\1", "1/../../users/5"};
     struct looker_user_params params = {0};
 
     (void)state;
     assert_int_equal(refuse(looker_user(NULL)).kind, LK_ERROR_ARGUMENT);
     assert_int_equal(refuse(looker_user(&params)).kind, LK_ERROR_ARGUMENT);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         params.user_id = lk_string(lk_str(bad[i]));
         assert_int_equal(refuse(looker_user(&params)).kind, LK_ERROR_ARGUMENT);
     }
@@ -95,6 +96,9 @@ static void test_bad_path_values(void **state)
     params.user_id = lk_string(LK_STR("..."));
     assert_string_equal(build(looker_user(&params)).url,
                         "https://looker.example.com/api/4.0/users/...");
+    params.user_id = lk_string(LK_STR("a..b/.c/d."));
+    assert_string_equal(build(looker_user(&params)).url,
+                        "https://looker.example.com/api/4.0/users/a..b%2F.c%2Fd.");
 }
 
 static void test_json_body(void **state)
