@@ -38,16 +38,17 @@ static bool is_header(struct lk_str line, struct lk_str name)
 
 /*
  * Content-Length twice or next to Transfer-Encoding, and Host twice or missing, are what lets a
- * gateway and this server see different requests in the same bytes (RFC 9112 sections 3.2 and 6.3).
- * h2o takes the one or the other and forgets the rest, so the head is read again, as it came: h2o
- * keeps it at the beginning of its input until the request is answered.
+ * gateway and this server see different requests in the same bytes (RFC 9112 sections 3.2 and 6.3);
+ * so is a line that goes on with the value of the header before it (section 5.2), which some join
+ * and some take for a header. h2o takes the one or the other and forgets the rest, so the head is
+ * read again, as it came: h2o keeps it at the beginning of its input until the request is answered.
  */
 bool lk_http_guard_framing(h2o_req_t *req)
 {
     const h2o_buffer_t *input = lk_http_connection(req)->sock->input;
     struct lk_str text = lk_str_n(input->bytes, input->size);
     struct lk_str line = next_line(&text);
-    unsigned bodies = 0, hosts = 0;
+    unsigned bodies = 0, hosts = 0, folded = 0;
 
     if (line.len == 0) /* an empty line may come before a request */
         line = next_line(&text);
@@ -55,13 +56,15 @@ bool lk_http_guard_framing(h2o_req_t *req)
         bodies += is_header(line, LK_STR("content-length")) ||
                   is_header(line, LK_STR("transfer-encoding"));
         hosts += is_header(line, LK_STR("host"));
+        folded += line.ptr[0] == ' ' || line.ptr[0] == '\t';
     }
-    if (bodies <= 1 && (hosts == 1 || (hosts == 0 && req->version < 0x101)))
+    if (bodies <= 1 && folded == 0 && (hosts == 1 || (hosts == 0 && req->version < 0x101)))
         return true;
     req->http1_is_persistent = 0; /* what follows may belong to either reading */
     lk_http_refuse(req, 400,
-                   bodies > 1 ? "more than one header says how long the body is"
-                              : "there must be one Host header");
+                   bodies > 1   ? "more than one header says how long the body is"
+                   : folded > 0 ? "a header goes on in the next line; write it in one"
+                                : "there must be one Host header");
     return false;
 }
 

@@ -264,6 +264,8 @@ def test_one_request_for_all_readers(http: Any) -> None:
         b"Content-Length: 40\r\nContent-Length: 3\r\n",
         b"Content-Length: 40\r\nTransfer-Encoding: chunked\r\n",
         b"Content-Length: 40\r\nHost: evil.example\r\n",
+        b"X-User-Email: ada@example.com\r\n .example\r\nContent-Length: 40\r\n",
+        b"X-Some: thing\r\n\tX-User-Email: ada@example.com\r\nContent-Length: 40\r\n",
     ):
         with socket.create_connection(("127.0.0.1", server.port), PATIENCE_S) as connection:
             chunked = b"28\r\n" + ping + b"\r\n0\r\n\r\n" if b"chunked" in lengths else ping
