@@ -172,6 +172,16 @@ static bool may_act_as(const struct lk_identity *identity, struct mcp_call *call
                    LK_STR_ARG(options->act_as_scope));
 }
 
+/* Anything else is never sent to Looker, whose idea of a number may be wider. */
+static bool is_number(struct lk_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+    }
+    return text.len > 0;
+}
+
 static bool run_as_argument(struct lk_identity *identity, struct mcp_call *call,
                             struct lk_str argument, struct lk_error *err)
 {
@@ -181,10 +191,10 @@ static bool run_as_argument(struct lk_identity *identity, struct mcp_call *call,
 
     if (!may_act_as(identity, call, err))
         return false;
-    if (asked.len == 0)
+    if (!is_number(asked) && !lk_is_email(asked))
         return lk_fail(err, LK_ERROR_ARGUMENT,
-                       "act_as_user: it is blank; give a user id or an e-mail address, or leave it "
-                       "out");
+                       "act_as_user: %s; give a user id or an e-mail address, or leave it out",
+                       asked.len == 0 ? "it is blank" : "that is neither a number nor an address");
     if (!find_user(identity, call, asked, &user, err)) {
         if (err->kind == LK_ERROR_ARGUMENT || err->status == 404)
             lk_error_advise(err, "act_as_user has to name one user");

@@ -67,22 +67,39 @@ bool lk_user_by_email(struct lk_api *api, struct lk_arena *arena, struct lk_str 
                    PAGE * MAX_PAGES, LK_STR_ARG(address));
 }
 
-bool lk_user_find(struct lk_api *api, struct lk_arena *arena, struct lk_str id_or_email,
-                  const char *fields, struct lk_str *ret_user, struct lk_error *err)
+/* A backend that reads "2abc" as 2 must not give us somebody else. */
+static bool find_by_id(struct lk_api *api, struct lk_arena *arena, struct lk_str id,
+                       const char *fields, struct lk_str *ret_user, struct lk_error *err)
 {
     struct looker_user_params params = {
-        .user_id = lk_string(id_or_email),
+        .user_id = lk_string(id),
         .fields = user_fields(arena, fields),
     };
-    struct lk_str user;
+    struct lk_str user, found;
 
-    if (!lk_is_email(id_or_email))
-        return lk_ask(api, arena, looker_user(&params), LK_JSON_OBJECT, ret_user, err) ||
-               lk_explain_status(err, 404,
+    if (!lk_ask(api, arena, looker_user(&params), LK_JSON_OBJECT, &user, err))
+        return lk_explain_status(err, 404,
                                  "there is no user with the id %.*s, or no access to it: "
                                  "list_users shows who there is, and an e-mail address is "
                                  "accepted as well",
-                                 LK_STR_ARG(id_or_email));
+                                 LK_STR_ARG(id));
+    found = lk_json_get_string(arena, user, LK_STR("id"));
+    if (!lk_str_eq(found, id))
+        return lk_fail(err, LK_ERROR_ARGUMENT,
+                       "asked for the user with the id %.*s, Looker answered with the user %.*s; "
+                       "list_users shows who there is",
+                       LK_STR_ARG(id), LK_STR_ARG(found.len > 0 ? found : LK_STR("without an id")));
+    *ret_user = user;
+    return true;
+}
+
+bool lk_user_find(struct lk_api *api, struct lk_arena *arena, struct lk_str id_or_email,
+                  const char *fields, struct lk_str *ret_user, struct lk_error *err)
+{
+    struct lk_str user;
+
+    if (!lk_is_email(id_or_email))
+        return find_by_id(api, arena, id_or_email, fields, ret_user, err);
     if (!lk_user_by_email(api, arena, id_or_email, fields, &user, err))
         return false;
     if (user.len == 0)

@@ -27,7 +27,7 @@ bool lk_user_by_email(struct lk_api *api, struct lk_arena *arena, struct lk_str 
 /*
  * Awaits. The user with that id, or, if the text has an @, with that address; JSON as above.
  * Errors: also LK_ERROR_ARGUMENT when nobody has the address, and Looker's 404, with the remedy,
- * when nobody has the id.
+ * when nobody has the id; LK_ERROR_ARGUMENT when Looker answers with another user than asked for.
  */
 bool lk_user_find(struct lk_api *api, struct lk_arena *arena, struct lk_str id_or_email,
                   const char *fields, struct lk_str *ret_user, struct lk_error *err);

@@ -172,6 +172,39 @@ def test_a_token_that_looker_refuses(http: Any, looker: Sandbox) -> None:
     assert whoami(as_user(server)) == "1", "without a header: the service account"
 
 
+# ---- act_as_user ----
+
+
+@pytest.mark.parametrize("asked", ["2", 2, " 2 ", "ada@example.com", "ADA@Example.COM"])
+def test_a_call_runs_as_the_user_of_the_argument(http: Any, looker: Sandbox, asked: Any) -> None:
+    server = as_user(http(), X_User_Email="grace@example.com")
+    server.answer("query", {**QUERY, "act_as_user": asked})
+    assert {r["user"] for r in looker.requests("run_inline_query")} == {"2"}
+    (line,) = [line for line in server.process.log() if line["event"] == "looker.audit.act_as_user"]
+    assert line["target_user_id"] == "2" and line["triggered_by"] == "argument"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["", " ", "me", "2abc", "+2", "2.0", "2/../1", "2%2f", "..", "%", "%@example.com"]
+    + ["ala_@example.com", "twin@example.com", "nobody@example.com", "ada@example.com,grace@example.com"],
+)
+def test_an_argument_that_names_nobody_or_two_is_refused(
+    stdio: Any, looker: Sandbox, asked: str
+) -> None:
+    failure = stdio().failure("query", {**QUERY, "act_as_user": asked})
+    assert "act_as_user" in failure["error"] and failure["kind"] == "argument"
+    assert looker.requests("login_user") == looker.requests("run_inline_query") == []
+    assert looker.requests("user") == [], "only numbers are looked up as ids"
+
+
+def test_an_id_never_becomes_somebody_else(stdio: Any, looker: Sandbox) -> None:
+    looker.rules({"operation": "user", "status": 200, "body": {"id": "1", "email": "root@example.com"}})
+    failure = stdio().failure("query", {**QUERY, "act_as_user": "02"})
+    assert "the user 1" in failure["error"] and failure["kind"] == "argument"
+    assert looker.requests("login_user") == looker.requests("run_inline_query") == []
+
+
 # ---- sessions ----
 
 
@@ -253,3 +286,16 @@ def test_production_and_dev_never_share_a_token(stdio: Any, looker: Sandbox) -> 
     assert [q["workspace"] for q in queries] == ["production", "dev", "production"]
     assert queries[0]["authorization"] == queries[2]["authorization"] != queries[1]["authorization"]
     assert len(looker.requests("update_session")) == 1
+
+
+def test_a_dev_workspace_that_can_neither_be_entered_nor_left(stdio: Any, looker: Sandbox) -> None:
+    server = stdio()
+    for logout in ({"status": 500}, {"cut_after_bytes": 0}):
+        looker.rules(
+            {"operation": "update_session", "status": 403}, {"operation": "logout", **logout}
+        )
+        failure = server.failure("query", {**QUERY, "dev_mode": True})
+        assert "permission develop" in failure["error"] and failure["status"] == 403
+        assert looker.requests("run_inline_query") == []
+    looker.obey()
+    server.answer("query", {**QUERY, "dev_mode": True})

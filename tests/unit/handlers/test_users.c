@@ -110,6 +110,19 @@ static void test_by_id(void **state)
     assert_string_equal(fake_error.detail, "Not found");
 }
 
+static void test_an_id_is_compared_as_well(void **state)
+{
+    (void)state;
+    fake_answers("GET /users/2abc", ADA);
+    ask(find, "2abc");
+    assert_int_equal(fake_error.kind, LK_ERROR_ARGUMENT);
+    assert_contains(fake_error.message, "the user 2;");
+    fake_answers("GET /users/4", "{\"email\":\"ada_l@example.com\"}");
+    ask(find, "4");
+    assert_int_equal(fake_error.kind, LK_ERROR_ARGUMENT);
+    assert_contains(fake_error.message, "without an id");
+}
+
 static void test_other_failures_come_through(void **state)
 {
     (void)state;
@@ -124,9 +137,13 @@ static void test_other_failures_come_through(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_only_the_very_address_counts),          TEST(test_nobody_is_nobody),
-        TEST(test_two_with_one_address_are_an_error),     TEST(test_later_pages_are_read),
-        TEST(test_a_pattern_that_matches_everybody_ends), TEST(test_by_id),
+        TEST(test_only_the_very_address_counts),
+        TEST(test_nobody_is_nobody),
+        TEST(test_two_with_one_address_are_an_error),
+        TEST(test_later_pages_are_read),
+        TEST(test_a_pattern_that_matches_everybody_ends),
+        TEST(test_by_id),
+        TEST(test_an_id_is_compared_as_well),
         TEST(test_other_failures_come_through),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
