@@ -6,6 +6,7 @@
 #include "handlers/steps.h"
 
 #include "handlers/ask.h"
+#include "rt/co.h"
 
 #include <stdio.h>
 
@@ -137,6 +138,7 @@ void lk_steps_failed(struct lk_steps *steps, const char *step, bool needed,
     lk_json_end_object(&w);
     end_entry(list, before);
     steps->n_failed++;
+    steps->cancelled_ |= failure->kind == LK_ERROR_CANCELLED;
     if (needed && steps->failure_.kind == LK_ERROR_NONE)
         steps->failure_ = *failure;
 }
@@ -153,16 +155,44 @@ void lk_steps_refuse(struct lk_steps *steps, const char *step, const char *forma
     lk_steps_failed(steps, step, true, &failure);
 }
 
-/* A request that was sent and not answered may have been obeyed. */
-static void tell_doubt(struct lk_steps *steps, const char *step, const struct lk_operation *op,
-                       const struct lk_error *failure)
+bool lk_may_have_happened(const struct lk_operation *op, const struct lk_error *failure)
 {
-    bool changes = op->method != LK_GET || op->acts;
+    if (op->method == LK_GET && !op->acts)
+        return false;
+    switch (failure->kind) {
+    case LK_ERROR_TIMEOUT:
+    case LK_ERROR_NETWORK:
+    case LK_ERROR_CANCELLED:
+    case LK_ERROR_PARSE:
+        return true;
+    default: /* 502, 504: a gateway gave up waiting for Looker */
+        return lk_failed_with(failure, 502) || lk_failed_with(failure, 504);
+    }
+}
 
-    if (changes && (failure->kind == LK_ERROR_TIMEOUT || failure->kind == LK_ERROR_NETWORK ||
-                    failure->kind == LK_ERROR_CANCELLED))
-        lk_steps_left(steps, "look whether %s has happened all the same: its answer did not come",
-                      step);
+bool lk_steps_call_failed(struct lk_steps *steps, const char *step, bool needed,
+                          const struct lk_operation *op, const struct lk_error *failure)
+{
+    lk_steps_failed(steps, step, needed, failure);
+    if (!lk_may_have_happened(op, failure))
+        return false;
+    steps->in_doubt = true;
+    lk_steps_left(steps, "look whether %s has happened all the same: its answer did not come",
+                  step);
+    return true;
+}
+
+/* After a cancel nothing more is sent, so there is nothing to doubt. */
+static bool may_send(struct lk_steps *steps, const char *step, bool needed)
+{
+    const struct lk_co *self = lk_co_self(lk_tool_context(steps->call)->loop);
+    struct lk_error failure = {0};
+
+    if (!lk_co_cancelled(self))
+        return true;
+    lk_fail(&failure, LK_ERROR_CANCELLED, "cancelled before it was begun");
+    lk_steps_failed(steps, step, needed, &failure);
+    return false;
 }
 
 static bool call_step(struct lk_steps *steps, const char *step, bool needed,
@@ -170,11 +200,12 @@ static bool call_step(struct lk_steps *steps, const char *step, bool needed,
 {
     struct lk_error failure = {0};
 
+    if (!may_send(steps, step, needed))
+        return false;
     if (lk_api_call(lk_tool_context(steps->call)->api, mcp_call_arena(steps->call), request,
                     ret_answer, &failure))
         return true;
-    lk_steps_failed(steps, step, needed, &failure);
-    tell_doubt(steps, step, request.op, &failure);
+    lk_steps_call_failed(steps, step, needed, request.op, &failure);
     return false;
 }
 
@@ -195,11 +226,12 @@ bool lk_steps_ask(struct lk_steps *steps, const char *step, struct lk_api_reques
 {
     struct lk_error failure = {0};
 
+    if (!may_send(steps, step, true))
+        return false;
     if (lk_ask(lk_tool_context(steps->call)->api, mcp_call_arena(steps->call), request, expected,
                ret_text, &failure))
         return true;
-    lk_steps_failed(steps, step, true, &failure);
-    tell_doubt(steps, step, request.op, &failure);
+    lk_steps_call_failed(steps, step, true, request.op, &failure);
     return false;
 }
 
@@ -241,19 +273,30 @@ static void write_list(struct lk_json_writer *w, const char *name, const char *n
         lk_json_member_integer(w, name_left_out, list->left_out);
 }
 
+static void log_cancelled(const struct lk_steps *steps)
+{
+    lk_log_warning(lk_tool_context(steps->call)->log, "tool.cancelled_midway",
+                   lk_log_text("tool", mcp_call_tool(steps->call)->name),
+                   lk_log_str("changed", lk_buf_view(&steps->lists_->changed.buf)),
+                   lk_log_str("left_to_do", lk_buf_view(&steps->lists_->left.buf)));
+}
+
 bool lk_steps_end(struct lk_steps *steps, struct lk_error *err)
 {
     const struct lk_steps_lists *lists = steps->lists_;
-    const struct lk_error *failure = &steps->failure_;
+    struct lk_error *failure = &steps->failure_;
     const char *outcome = steps->preview ? "preview" : steps->n_failed > 0 ? "partial" : "done";
 
-    if (failure->kind == LK_ERROR_CANCELLED && lists->changed.buf.len == 0) {
+    if (steps->cancelled_ && (lists->changed.buf.len > 0 || steps->in_doubt)) {
+        log_cancelled(steps);
+    } else if (failure->kind == LK_ERROR_CANCELLED) {
         *err = *failure;
         return false;
     }
     if (lk_steps_have_failed(steps)) {
         outcome = "failed";
         mcp_call_set_failed(steps->call);
+        mcp_call_explain_cancel(steps->call, failure);
         mcp_write_error(&steps->w, failure);
     }
     lk_json_member_string(&steps->w, "outcome", lk_str(outcome));

@@ -31,7 +31,9 @@ struct lk_steps {
     struct lk_json_writer w;  /* for the tool's own members: they come before the steps */
     bool preview;             /* nothing is changed: outcome "preview" instead of "done" */
     unsigned n_failed;        /* steps with status failed, needed or not */
+    bool in_doubt;            /* a change may have happened that no answer told of */
     struct lk_error failure_; /* the first of a step that the task needs */
+    bool cancelled_;          /* a step failed because the call was cancelled */
     struct lk_steps_lists *lists_;
 };
 
@@ -64,8 +66,8 @@ void lk_steps_refuse(struct lk_steps *steps, const char *step, const char *forma
 
 /*
  * Awaits. lk_api_call; when it fails, writes the step as failed and needed, and returns false.
- * When it succeeds nothing is written yet: say what was done with lk_steps_done. Of a call that
- * changes something and was not answered, left_to_do says to look whether it has.
+ * When it succeeds nothing is written yet: say what was done with lk_steps_done. Of a call that may
+ * have been obeyed all the same (lk_may_have_happened), left_to_do says to look whether it was.
  */
 bool lk_steps_call(struct lk_steps *steps, const char *step, struct lk_api_request request,
                    struct lk_api_answer *ret_answer);
@@ -75,6 +77,18 @@ bool lk_steps_ask(struct lk_steps *steps, const char *step, struct lk_api_reques
 /* lk_steps_call for a step that the task can do without: failed, but not needed. */
 bool lk_steps_try(struct lk_steps *steps, const char *step, struct lk_api_request request,
                   struct lk_api_answer *ret_answer);
+
+/*
+ * Whether a request that failed so may have been obeyed all the same: it changes something, and no
+ * answer came that could be read (none at all, the 502 or 504 of a gateway, another form). Then
+ * nothing may be said to be as it was before.
+ */
+bool lk_may_have_happened(const struct lk_operation *op, const struct lk_error *failure);
+
+/* For steps that call lk_api_call by themselves: lk_steps_failed and, where it may have happened,
+ * the same words in left_to_do; returns whether it may. */
+bool lk_steps_call_failed(struct lk_steps *steps, const char *step, bool needed,
+                          const struct lk_operation *op, const struct lk_error *failure);
 
 /* ---- the sums ---- */
 
@@ -89,7 +103,9 @@ bool lk_steps_have_failed(const struct lk_steps *steps);
 
 /*
  * Closes the answer. Returns true also for a failed task (its answer says so, with isError), but
- * false when the call was cancelled and nothing had been changed yet: then nobody needs the report.
+ * false when the call was cancelled and nothing can have been changed yet: then nobody needs the
+ * report. One that was cancelled later is logged as well ("tool.cancelled_midway", with `changed`
+ * and `left_to_do`), since who cancels a call gets no answer.
  * Of very long lists the end is left out; `steps_left_out` (changed_…, left_to_do_…) says how much.
  */
 bool lk_steps_end(struct lk_steps *steps, struct lk_error *err);

@@ -44,8 +44,7 @@ static void unlink_call(struct mcp_call *call)
         call->peer_next->peer_link = call->peer_link;
 }
 
-/* What ended the call from outside, said in place of the tool's own "cancelled". */
-static void explain_cancel(const struct mcp_call *call, struct lk_error *err)
+void mcp_call_explain_cancel(const struct mcp_call *call, struct lk_error *err)
 {
     if (err->kind != LK_ERROR_CANCELLED)
         return;
@@ -62,35 +61,36 @@ static void explain_cancel(const struct mcp_call *call, struct lk_error *err)
     }
 }
 
-static void log_failure(const struct lk_log *log, const struct mcp_tool *tool, int64_t ms,
-                        const struct lk_error *err)
+static void log_end(const struct mcp_call *call, int64_t ms, const struct lk_error *err)
 {
-    const struct lk_log_field fields[] = {lk_log_text("tool", tool->name), lk_log_int("ms", ms),
-                                          lk_log_text("kind", lk_error_kind_name(err->kind)),
-                                          lk_log_int("status", err->status)};
-
+    const struct lk_log *log = call->server->options.log;
     /* The status last, as there is none when nobody answered. */
-    lk_log_write(log, LK_LOG_INFO, "mcp.call_failed", fields, err->status != 0 ? 4 : 3);
+    const struct lk_log_field fields[] = {
+        lk_log_text("tool", call->tool->name), lk_log_int("ms", ms),
+        lk_log_text("kind", lk_error_kind_name(err->kind)), lk_log_int("status", err->status)};
+
+    if (err->kind != LK_ERROR_NONE)
+        lk_log_write(log, LK_LOG_INFO, "mcp.call_failed", fields, err->status != 0 ? 4 : 3);
+    else if (call->failed) /* its answer says how */
+        lk_log_write(log, LK_LOG_INFO, "mcp.call_failed", fields, 2);
+    else
+        lk_log_debug(log, "mcp.call", fields[0], fields[1],
+                     lk_log_int("bytes", (int64_t)call->answer.len));
 }
 
 static void finish(struct mcp_call *call, struct lk_error *err)
 {
     struct mcp_server *server = call->server;
     struct lk_arena *arena = call->arena;
-    const struct lk_log *log = server->options.log;
     int64_t ms = (int64_t)(lk_loop_now_ms(server->options.loop) - call->started_ms);
 
     lk_timer_stop(server->options.loop, &call->timeout);
     if (call->link != NULL)
         unlink_call(call);
-    explain_cancel(call, err);
+    mcp_call_explain_cancel(call, err);
     if (call->admitted && server->options.ended != NULL)
         server->options.ended(call, err);
-    if (err->kind == LK_ERROR_NONE)
-        lk_log_debug(log, "mcp.call", lk_log_text("tool", call->tool->name), lk_log_int("ms", ms),
-                     lk_log_int("bytes", (int64_t)call->answer.len));
-    else
-        log_failure(log, call->tool, ms, err);
+    log_end(call, ms, err);
     if (call->cancel == MCP_BY_CALLER)
         mcp_reply_nothing(&call->inbound);
     else

@@ -91,6 +91,11 @@ void mcp_call_add_content(struct mcp_call *call, const struct mcp_content *conte
  */
 void mcp_call_set_failed(struct mcp_call *call);
 
+/* Puts why the call was cancelled, where that was its time limit or the server's end, in the place
+ * of a plain LK_ERROR_CANCELLED. For tools that write the error into their own answer; what `run`
+ * returns is explained anyway. */
+void mcp_call_explain_cancel(const struct mcp_call *call, struct lk_error *err);
+
 /* Writes the members error, kind, status, detail and body of an error, what is empty left out, into
  * an open object: the answer of every tool that failed. */
 #define MCP_ERROR_BODY_BYTES_MAX ((size_t)64 * 1024)

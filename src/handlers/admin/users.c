@@ -13,9 +13,10 @@
  * A second call with the same address does just that.
  */
 #include "handlers/users.h"
-#include "base/buf.h"
+
+#include "handlers/ask.h"
 #include "handlers/bind.h"
-#include "handlers/context.h"
+#include "handlers/ids.h"
 #include "handlers/steps.h"
 #include "looker_tools.h"
 
@@ -27,49 +28,15 @@ struct task {
     struct lk_str user; /* as Looker showed the one who was there before; empty: there was none */
 };
 
-static bool has(const struct lk_string_list *list, struct lk_str text)
-{
-    for (size_t i = 0; i < list->len; i++)
-        if (lk_str_eq(list->items[i], text))
-            return true;
-    return false;
-}
-
-/* The list once without repetitions, without those in `but`. */
-static struct lk_string_list without(struct lk_arena *arena, const struct lk_string_list *list,
-                                     const struct lk_string_list *but)
-{
-    struct lk_string_list rest = {
-        .items = lk_arena_array(arena, list->len + 1, sizeof(*rest.items)),
-        .is = LK_PRESENT,
-    };
-
-    for (size_t i = 0; list->is == LK_PRESENT && i < list->len; i++)
-        if (!has(but, list->items[i]) && !has(&rest, list->items[i]))
-            rest.items[rest.len++] = list->items[i];
-    return rest;
-}
-
-/* The ids of a JSON list, of texts or of objects that have one. */
-static struct lk_string_list ids_of(struct lk_arena *arena, struct lk_str list)
-{
-    struct lk_string_list ids = {
-        .items = lk_arena_array(arena, lk_json_count(list) + 1, sizeof(*ids.items)),
-        .is = LK_PRESENT,
-    };
-    struct lk_json_iter it = lk_json_iter(list);
-    struct lk_str item;
-
-    while (lk_json_next(&it, NULL, &item))
-        ids.items[ids.len++] = lk_json_type(item) == LK_JSON_OBJECT
-                                   ? lk_json_get_string(arena, item, LK_STR("id"))
-                                   : lk_json_decode_string(arena, item);
-    return ids;
-}
-
 static struct lk_str joined(struct lk_arena *arena, const struct lk_string_list *ids)
 {
-    return ids->len > 0 ? lk_join_comma(arena, ids).value : LK_STR("none");
+    return ids->len > 0 ? lk_ids_text(arena, ids) : LK_STR("none");
+}
+
+/* Each once. */
+static struct lk_string_list once(struct lk_arena *arena, const struct lk_string_list *ids)
+{
+    return lk_ids_missing(arena, ids, &(struct lk_string_list){0});
 }
 
 /* ---- create_user ---- */
@@ -91,7 +58,7 @@ static bool find_user(struct task *task)
     }
     if (task->user.len == 0)
         return true;
-    task->user_id = lk_json_get_string(task->arena, task->user, LK_STR("id"));
+    task->user_id = lk_id(task->arena, task->user, "id");
     is_disabled = lk_json_get(task->user, LK_STR("is_disabled"), &mark) && lk_json_is_true(mark);
     lk_steps_skipped(&task->steps, "create_user",
                      "user %.*s has this address already%s; their name and settings stay as they "
@@ -106,15 +73,21 @@ static bool create_user(struct task *task)
     const struct looker_create_user_args *args = task->args;
     struct looker_user body = {0};
     struct looker_create_user_params params = {.fields = lk_string(LK_STR("id"))};
+    struct lk_api_request request = looker_create_user(&params, &body);
     struct lk_str answer;
 
     lk_bind_same_names(task->arena, mcp_call_tool(task->steps.call)->args, args, &looker_user_type,
                        &body);
     lk_clear_read_only(&looker_user_type, &body); /* what goes other ways: email, role_ids, … */
-    if (!lk_steps_ask(&task->steps, "create_user", looker_create_user(&params, &body),
-                      LK_JSON_OBJECT, &answer))
+    if (!lk_steps_ask(&task->steps, "create_user", request, LK_JSON_OBJECT, &answer))
         return false;
-    task->user_id = lk_json_get_string(task->arena, answer, LK_STR("id"));
+    task->user_id = lk_id(task->arena, answer, "id");
+    if (task->user_id.len == 0) {
+        struct lk_error failure = {0};
+        lk_fail(&failure, LK_ERROR_PARSE, "Looker answered with a user that has no id");
+        lk_steps_call_failed(&task->steps, "create_user", true, request.op, &failure);
+        return false;
+    }
     lk_steps_done(&task->steps, "create_user", "user %.*s", LK_STR_ARG(task->user_id));
     lk_steps_changed(&task->steps, "created user %.*s (%.*s %.*s)", LK_STR_ARG(task->user_id),
                      LK_STR_ARG(args->first_name.value), LK_STR_ARG(args->last_name.value));
@@ -159,7 +132,7 @@ static bool read_roles(struct task *task, struct lk_string_list *ret_roles)
     if (task->user.len > 0 &&
         !lk_steps_ask(&task->steps, "set_roles", looker_user_roles(&params), LK_JSON_ARRAY, &roles))
         return false;
-    *ret_roles = ids_of(task->arena, roles);
+    *ret_roles = lk_ids(task->arena, roles);
     return true;
 }
 
@@ -170,28 +143,22 @@ static bool add_roles(struct task *task)
         .user_id = lk_string(task->user_id),
         .fields = lk_string(LK_STR("id")),
     };
-    struct lk_string_list had, more, all;
+    struct lk_string_list all, more;
     struct lk_api_answer answer;
 
     if (wanted->is != LK_PRESENT || wanted->len == 0) {
         lk_steps_skipped(&task->steps, "set_roles", "no role_ids were given");
         return true;
     }
-    if (!read_roles(task, &had))
+    if (!read_roles(task, &all))
         return false;
-    more = without(task->arena, wanted, &had);
+    more = lk_ids_missing(task->arena, wanted, &all);
     if (more.len == 0) {
         lk_steps_skipped(&task->steps, "set_roles", "the user has them");
         return true;
     }
-    all = (struct lk_string_list){
-        .items = lk_arena_array(task->arena, had.len + more.len, sizeof(*all.items)),
-        .len = had.len + more.len,
-        .is = LK_PRESENT,
-    };
-    if (had.len > 0)
-        memcpy(all.items, had.items, had.len * sizeof(*all.items));
-    memcpy(all.items + had.len, more.items, more.len * sizeof(*all.items));
+    for (size_t i = 0; i < more.len; i++)
+        all = lk_ids_with(task->arena, &all, more.items[i]);
     if (!lk_steps_call(&task->steps, "set_roles", looker_set_user_roles(&params, &all), &answer))
         return false;
     lk_steps_done(&task->steps, "set_roles", "added %.*s", LK_STR_ARG(joined(task->arena, &more)));
@@ -203,13 +170,12 @@ static bool add_roles(struct task *task)
 /* The groups that the user is not in yet. */
 static struct lk_string_list missing_groups(const struct task *task)
 {
-    struct lk_str groups;
-    struct lk_string_list had = {0};
+    struct lk_str groups = LK_STR("[]");
 
-    if (task->user.len > 0 && lk_json_get(task->user, LK_STR("group_ids"), &groups) &&
-        lk_json_type(groups) == LK_JSON_ARRAY)
-        had = ids_of(task->arena, groups);
-    return without(task->arena, &task->args->group_ids, &had);
+    if (task->user.len > 0)
+        lk_json_get(task->user, LK_STR("group_ids"), &groups);
+    struct lk_string_list had = lk_ids(task->arena, groups);
+    return lk_ids_missing(task->arena, &task->args->group_ids, &had);
 }
 
 static bool add_to_group(struct task *task, struct lk_str group_id)
@@ -249,10 +215,17 @@ static void say_what_is_left(struct task *task, bool login_done, bool roles_done
     struct lk_steps *steps = &task->steps;
     const struct looker_create_user_args *args = task->args;
     struct lk_string_list groups = missing_groups(task);
-    struct lk_string_list roles =
-        without(task->arena, &args->role_ids, &(struct lk_string_list){0});
+    struct lk_string_list roles = once(task->arena, &args->role_ids);
     bool retry = args->email.is == LK_PRESENT && (login_done || task->user_id.len == 0);
 
+    if (task->user_id.len == 0 && steps->in_doubt) {
+        lk_steps_left(steps,
+                      "look with list_users whether %.*s %.*s is there: if not, call create_user "
+                      "again; if so, give that user what is missing, since another create_user "
+                      "would create a second one",
+                      LK_STR_ARG(args->first_name.value), LK_STR_ARG(args->last_name.value));
+        return;
+    }
     if (task->user_id.len == 0) {
         lk_steps_left(steps, "nobody was created: mend the cause and call create_user again");
         return;
@@ -331,12 +304,12 @@ static bool set_roles(struct lk_steps *steps, struct lk_string user_id,
     struct lk_arena *arena = mcp_call_arena(steps->call);
     struct looker_set_user_roles_params params = {.user_id = user_id,
                                                   .fields = lk_string(LK_STR("id"))};
-    struct lk_string_list roles = without(arena, role_ids, &(struct lk_string_list){0});
+    struct lk_string_list roles = once(arena, role_ids);
     struct lk_api_answer answer;
 
     if (!lk_steps_call(steps, "set_roles", looker_set_user_roles(&params, &roles), &answer)) {
-        lk_steps_left(steps, "set the roles of user %.*s with set_user_roles; they are as before",
-                      LK_STR_ARG(user_id.value));
+        lk_steps_left(steps, "set the roles of user %.*s with set_user_roles%s",
+                      LK_STR_ARG(user_id.value), steps->in_doubt ? "" : "; they are as before");
         return false;
     }
     lk_steps_done(steps, "set_roles", "%.*s", LK_STR_ARG(joined(arena, &roles)));

@@ -32,6 +32,7 @@ struct deployment {
     struct lk_str validation; /* Looker's, as JSON; empty: there was none */
     size_t n_errors, n_warnings;
     bool deployed, verified; /* as Looker said; as production shows */
+    bool deploy_in_doubt;    /* Looker was told to and has not answered */
 };
 
 /* ---- reading ---- */
@@ -144,13 +145,12 @@ static void write_file(struct deployment *d, struct file *file)
         .path = lk_string(file->path),
         .content = lk_string(file->content),
     };
+    struct lk_api_request request = creates ? looker_create_project_file(&create, &body)
+                                            : looker_update_project_file(&update, &body);
     struct lk_error failure = {0}, named = {0};
     struct lk_api_answer answer;
 
-    if (lk_api_call(lk_tool_context(d->steps.call)->api, d->arena,
-                    creates ? looker_create_project_file(&create, &body)
-                            : looker_update_project_file(&update, &body),
-                    &answer, &failure)) {
+    if (lk_api_call(lk_tool_context(d->steps.call)->api, d->arena, request, &answer, &failure)) {
         file->action = creates ? CREATED : UPDATED;
         lk_steps_done(&d->steps, "write_file", "%s %.*s", action_names[file->action],
                       LK_STR_ARG(file->path));
@@ -164,7 +164,7 @@ static void write_file(struct deployment *d, struct file *file)
     lk_error_detail(&named, "%s", failure.detail);
     named.status = failure.status;
     named.body = failure.body;
-    lk_steps_failed(&d->steps, "write_file", true, &named);
+    lk_steps_call_failed(&d->steps, "write_file", true, request.op, &named);
 }
 
 static bool write_files(struct deployment *d)
@@ -224,11 +224,15 @@ static bool validate(struct deployment *d)
 static bool to_production(struct deployment *d)
 {
     struct looker_deploy_to_production_params params = {.project_id = lk_string(d->project_id)};
+    struct lk_api_request request = looker_deploy_to_production(&params);
     struct lk_api_answer answer;
+    struct lk_error failure = {0};
 
-    if (!lk_steps_call(&d->steps, "deploy_to_production", looker_deploy_to_production(&params),
-                       &answer))
+    if (!lk_api_call(lk_tool_context(d->steps.call)->api, d->arena, request, &answer, &failure)) {
+        d->deploy_in_doubt =
+            lk_steps_call_failed(&d->steps, "deploy_to_production", true, request.op, &failure);
         return false;
+    }
     d->deployed = true;
     lk_steps_done(&d->steps, "deploy_to_production", "branch %.*s", LK_STR_ARG(d->branch.name));
     lk_steps_changed(&d->steps, "deployed branch %.*s of project %.*s to production",
@@ -294,9 +298,10 @@ static void not_done(struct deployment *d, const char *const *steps, const char 
     for (; *steps != NULL; steps++)
         lk_steps_not_done(&d->steps, *steps, "%s", why);
     lk_steps_left(&d->steps,
-                  "production is as it was; what was written is in the dev workspace, on branch "
-                  "%.*s: call again once the cause is mended (rollback_to_production throws it "
-                  "away)",
+                  "%s; what was written is in the dev workspace, on branch %.*s: call again once "
+                  "the cause is mended (rollback_to_production throws it away)",
+                  d->deploy_in_doubt ? "whether production has it is not known: see with get_file"
+                                     : "production is as it was",
                   LK_STR_ARG(d->branch.name));
 }
 
@@ -372,7 +377,7 @@ static void write_own(struct deployment *d)
     }
     if (d->validation.len > 0)
         write_validation(d);
-    if (!d->deployed || d->verified)
+    if (!d->deploy_in_doubt && (!d->deployed || d->verified))
         lk_json_member_boolean(w, "deployed", d->verified);
 }
 

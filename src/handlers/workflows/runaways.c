@@ -64,23 +64,26 @@ static void put_query(struct lk_json_writer *w, struct lk_arena *arena,
 static bool kill_query(struct lk_steps *steps, const struct runaway *runaway)
 {
     struct looker_kill_query_params params = {.query_task_id = lk_string(runaway->task_id)};
+    struct lk_api_request request = looker_kill_query(&params);
     struct lk_error failure = {0};
     struct lk_api_answer answer;
 
     if (runaway->task_id.len == 0) {
         lk_steps_skipped(steps, "kill_query", "a query without query_task_id cannot be stopped");
         lk_steps_left(steps, "stop the query without query_task_id in the database itself");
-    } else if (lk_api_call(lk_tool_context(steps->call)->api, mcp_call_arena(steps->call),
-                           looker_kill_query(&params), &answer, &failure)) {
+    } else if (lk_api_call(lk_tool_context(steps->call)->api, mcp_call_arena(steps->call), request,
+                           &answer, &failure)) {
         lk_steps_done(steps, "kill_query", "%.*s", LK_STR_ARG(runaway->task_id));
         lk_steps_changed(steps, "stopped query %.*s, which had run for %.0f s",
                          LK_STR_ARG(runaway->task_id), runaway->runtime);
     } else if (lk_failed_with(&failure, 404)) {
         lk_steps_skipped(steps, "kill_query", "%.*s had ended (or Looker does not know it): %s",
                          LK_STR_ARG(runaway->task_id), failure.detail);
-    } else {
-        lk_steps_failed(steps, "kill_query", true, &failure);
+    } else if (!lk_steps_call_failed(steps, "kill_query", true, request.op, &failure)) {
         lk_steps_left(steps, "query %.*s still runs: kill_query", LK_STR_ARG(runaway->task_id));
+    } else {
+        lk_steps_left(steps, "see with list_running_queries whether query %.*s still runs",
+                      LK_STR_ARG(runaway->task_id));
     }
     return failure.kind != LK_ERROR_CANCELLED;
 }

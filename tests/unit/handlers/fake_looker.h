@@ -201,6 +201,12 @@ void mcp_call_set_failed(struct mcp_call *call)
     call->failed = true;
 }
 
+void mcp_call_explain_cancel(const struct mcp_call *call, struct lk_error *err)
+{
+    (void)call;
+    (void)err;
+}
+
 void *mcp_call_context(struct mcp_call *call)
 {
     return call->context;

@@ -166,6 +166,24 @@ static void test_a_deploy_that_production_does_not_show(void **state)
     assert_json(answer, "deployed", "(absent)");
 }
 
+/* Production may have it or not: neither is said. */
+static void test_a_deploy_without_an_answer(void **state)
+{
+    (void)state;
+    fake_forget();
+    fake_keeps_silent("POST " P "/deploy_to_production");
+    for (size_t i = 0; i < N(deploying); i++)
+        if (strcmp(deploying[i].step, "deploy_to_production") != 0)
+            fake_script(deploying[i].route, 200,
+                        deploying[i].flags & TEXT ? LK_MEDIA_TEXT : LK_MEDIA_JSON,
+                        deploying[i].body);
+    struct lk_str answer = run_tool("deploy_lookml_changes", DEPLOY);
+    assert_true(fake_failed);
+    assert_json(answer, "deployed", "(absent)");
+    assert_null(strstr(text_at(answer, "left_to_do"), "production is as it was"));
+    assert_contains(text_at(answer, "left_to_do"), "whether production has it is not known");
+}
+
 static void test_a_preview_writes_nothing(void **state)
 {
     (void)state;
@@ -273,6 +291,7 @@ int main(void)
         TEST(test_a_file_that_fails_is_named_and_the_others_are_written),
         TEST(test_a_second_call_writes_only_what_is_missing),
         TEST(test_a_deploy_that_production_does_not_show),
+        TEST(test_a_deploy_without_an_answer),
         TEST(test_a_preview_writes_nothing),
         TEST(test_paths_that_lead_elsewhere),
         TEST(test_each_step_of_deploying_that_fails),

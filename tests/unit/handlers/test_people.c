@@ -141,6 +141,28 @@ static void test_failures_of_create_user_say_what_is_left(void **state)
     assert_null(strstr(left(answer), "set_user_roles"));
 }
 
+/* Whether there is a user now is not known: it must not be said that there is none. */
+static void test_a_creation_without_an_answer(void **state)
+{
+    (void)state;
+    fake_forget();
+    fake_answers("GET /users/search", "[]");
+    fake_keeps_silent("POST /users");
+    struct lk_str answer = run_tool("create_user", WHOLE);
+    assert_true(fake_failed);
+    assert_null(strstr(left(answer), "nobody was created"));
+    assert_contains(left(answer), "look with list_users whether Mary Jackson is there");
+    assert_int_equal(count_writes(), 1);
+    /* One without an id is none that could be gone on with. */
+    fake_forget();
+    fake_answers("GET /users/search", "[]");
+    fake_answers("POST /users", "{}");
+    answer = run_tool("create_user", WHOLE);
+    assert_json(answer, "kind", "\"parse\"");
+    assert_contains(left(answer), "look with list_users");
+    assert_int_equal(count_writes(), 1);
+}
+
 static void test_update_user_sends_what_is_given(void **state)
 {
     (void)state;
@@ -172,6 +194,10 @@ static void test_failures_of_update_user(void **state)
     assert_int_equal(count_writes(), 1);
     fake_play(updating, N(updating), 1);
     assert_contains(left(run_tool("update_user", UPDATE)), "they are as before");
+    fake_forget();
+    fake_answers("PATCH /users/2", "{}");
+    fake_keeps_silent("PUT /users/2/roles");
+    assert_null(strstr(left(run_tool("update_user", UPDATE)), "as before"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_set_up, fake_tear_down)
@@ -185,6 +211,7 @@ int main(void)
         TEST(test_a_similar_address_is_somebody_else),
         TEST(test_two_with_one_address_are_an_error),
         TEST(test_failures_of_create_user_say_what_is_left),
+        TEST(test_a_creation_without_an_answer),
         TEST(test_update_user_sends_what_is_given),
         TEST(test_failures_of_update_user),
     };

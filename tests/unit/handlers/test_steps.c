@@ -5,6 +5,8 @@
 
 #include "handlers/steps.h"
 
+#include <unistd.h>
+
 /* Runs a function as a tool; its answer, or an empty text when it failed altogether. */
 static struct lk_str run_steps(mcp_tool_fn *fn, uint64_t cancel_after_ms)
 {
@@ -177,9 +179,77 @@ static void test_cancelled_before_any_change_is_no_report(void **state)
     fake_answers("GET /folders", "[]");
     fake_answers("POST /users", "{}");
     fake_delay_ms = 60;
-    struct lk_str answer = run_steps(calls, 80);
+    struct lk_str answer = run_steps(calls, 30);
     assert_int_equal(answer.len, 0);
     assert_int_equal(fake_error.kind, LK_ERROR_CANCELLED);
+    assert_int_equal(fake_n_requests, 1);
+}
+
+/* What the log says of a call that was cancelled `ms` after its begin. */
+static const char *logged(uint64_t ms, struct lk_str *ret_answer)
+{
+    static char text[4096];
+    struct lk_log log = {.level = LK_LOG_INFO};
+    int ends[2];
+
+    assert_int_equal(pipe(ends), 0);
+    log.fd = ends[1];
+    fake_context.log = &log;
+    fake_answers("GET /folders", "[]");
+    fake_answers("POST /users", "{}");
+    fake_delay_ms = 60;
+    *ret_answer = run_steps(calls, ms);
+    close(ends[1]);
+    ssize_t n = read(ends[0], text, sizeof(text) - 1);
+    text[n > 0 ? n : 0] = '\0';
+    close(ends[0]);
+    return text;
+}
+
+/* The request was on its way: whether Looker obeyed is not known, so it is not silent. */
+static void test_cancelled_while_changing_is_reported_and_logged(void **state)
+{
+    struct lk_str answer;
+
+    (void)state;
+    const char *log = logged(90, &answer);
+    assert_true(fake_failed);
+    assert_json(answer, "kind", "\"cancelled\"");
+    assert_json(answer, "changed", "[]");
+    assert_contains(lk_arena_cstr(fake_arena, at(answer, "left_to_do/0")), "look whether make");
+    assert_contains(log, "tool.cancelled_midway");
+    assert_contains(log, "\"tool\":\"task\"");
+    assert_contains(log, "look whether make");
+}
+
+static void test_cancelled_between_changes_is_logged(void **state)
+{
+    struct lk_str answer;
+
+    (void)state;
+    assert_contains(logged(150, &answer), "\"changed\":\"\\\"made\\\"\"");
+    assert_string_equal(logged(30, &answer), "");
+}
+
+static void assert_doubt(int status, bool doubt)
+{
+    struct lk_error failure = {.kind = LK_ERROR_UPSTREAM, .status = status};
+
+    assert_int_equal(lk_may_have_happened(looker_create_user(NULL, NULL).op, &failure), doubt);
+}
+
+static void test_what_may_have_happened(void **state)
+{
+    struct looker_user_params params = {.user_id = lk_string(LK_STR("7"))};
+    struct lk_error failure = {.kind = LK_ERROR_PARSE};
+
+    (void)state;
+    assert_true(lk_may_have_happened(looker_create_user(NULL, NULL).op, &failure));
+    assert_false(lk_may_have_happened(looker_user(&params).op, &failure));
+    assert_doubt(504, true);
+    assert_doubt(502, true);
+    assert_doubt(422, false);
+    assert_doubt(500, false);
 }
 
 static void test_cancelled_after_a_change_is_reported(void **state)
@@ -240,6 +310,9 @@ int main(void)
         TEST(test_an_answer_of_another_form_is_a_failure),
         TEST(test_the_first_needed_failure_stands_at_the_top),
         TEST(test_cancelled_before_any_change_is_no_report),
+        TEST(test_cancelled_while_changing_is_reported_and_logged),
+        TEST(test_cancelled_between_changes_is_logged),
+        TEST(test_what_may_have_happened),
         TEST(test_cancelled_after_a_change_is_reported),
         TEST(test_long_lists_are_cut_between_entries),
     };
