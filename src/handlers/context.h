@@ -52,6 +52,11 @@ static inline size_t lk_tool_max_answer_bytes(const struct lk_tool_context *cont
     return context->max_answer_bytes > 0 ? context->max_answer_bytes : LK_DEFAULT_MAX_ANSWER_BYTES;
 }
 
+static inline uint32_t lk_tool_max_parallel(const struct lk_tool_context *context)
+{
+    return context->max_parallel > 0 ? context->max_parallel : LK_DEFAULT_PARALLEL;
+}
+
 static inline size_t lk_tool_max_render_bytes(const struct lk_tool_context *context)
 {
     return context->max_render_bytes > 0 ? context->max_render_bytes : LK_DEFAULT_MAX_RENDER_BYTES;

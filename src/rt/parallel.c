@@ -58,6 +58,9 @@ bool lk_parallel(struct lk_loop *loop, uint32_t parallel, size_t n, void (*fn)(v
 
     if (parallel > MAX_PARALLEL)
         parallel = MAX_PARALLEL;
+    /* A worker is a coroutine of its own, which an earlier cancel of the caller does not reach. */
+    if (lk_co_cancelled(pool.caller))
+        return lk_fail(err, LK_ERROR_CANCELLED, "cancelled");
     while (n_workers < parallel && pool.next < n) {
         struct worker *worker = &workers[n_workers];
         worker->pool = &pool;

@@ -12,8 +12,8 @@
 /*
  * Awaits. Calls fn(arg, i) once for each i below n, on coroutines, at most `parallel` (1 at least)
  * at a time, in this order of beginning; returns when all have returned. Cancelling the caller
- * cancels those that run and begins no other; then LK_ERROR_CANCELLED. When no coroutine can be
- * had, the caller's own does the work.
+ * cancels those that run and begins no other; then LK_ERROR_CANCELLED, at once for a caller that
+ * was cancelled before. When no coroutine can be had, the caller's own does the work.
  */
 bool lk_parallel(struct lk_loop *loop, uint32_t parallel, size_t n, void (*fn)(void *arg, size_t i),
                  void *arg, struct lk_error *err);

@@ -236,10 +236,8 @@ static bool put_unused_fields(struct job *job, struct lk_error *err)
         .usages = lk_arena_array(job->arena, n, sizeof(*fields->usages)),
         .errors = lk_arena_array(job->arena, n, sizeof(*fields->errors)),
     };
-    if (!lk_parallel(job->context->loop,
-                     job->context->max_parallel > 0 ? job->context->max_parallel
-                                                    : LK_DEFAULT_PARALLEL,
-                     n, read_fields, fields, err))
+    if (!lk_parallel(job->context->loop, lk_tool_max_parallel(job->context), n, read_fields, fields,
+                     err))
         return false;
     for (size_t i = 0; i < job->usage.n_explores; i++) {
         if (lk_items_next(&job->items))

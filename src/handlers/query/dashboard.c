@@ -262,9 +262,8 @@ bool lk_handler_run_dashboard(struct mcp_call *call, const void *args_, struct l
     dashboard->run.timezone = timezone_of(arena, dashboard->json);
 
     /* 2. The tiles, several at a time: each failure is recorded with its tile. */
-    if (!lk_parallel(context->loop,
-                     context->max_parallel > 0 ? context->max_parallel : LK_DEFAULT_PARALLEL,
-                     dashboard->n_tiles, run_tile, dashboard, err))
+    if (!lk_parallel(context->loop, lk_tool_max_parallel(context), dashboard->n_tiles, run_tile,
+                     dashboard, err))
         return false;
 
     /* 3. All of it, within one answer. */

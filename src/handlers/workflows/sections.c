@@ -30,9 +30,7 @@ bool lk_sections_read(struct mcp_call *call, struct lk_section *sections, size_t
     struct reading *reading = lk_arena_new_object(mcp_call_arena(call), struct reading);
 
     *reading = (struct reading){.call = call, .sections = sections, .n = n};
-    return lk_parallel(context->loop,
-                       context->max_parallel > 0 ? context->max_parallel : LK_DEFAULT_PARALLEL, n,
-                       read_one, reading, err);
+    return lk_parallel(context->loop, lk_tool_max_parallel(context), n, read_one, reading, err);
 }
 
 void lk_sections_report(struct lk_steps *steps, const struct lk_section *sections, size_t n,
