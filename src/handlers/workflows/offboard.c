@@ -97,7 +97,18 @@ static bool may_go_on(struct offboarding *o)
 {
     bool deletes = !o->args->deactivate_only.value;
 
-    if (!deletes || o->args->discard_content.value || o->heir_id.len > 0)
+    if (!deletes || o->args->discard_content.value)
+        return true;
+    if (o->heir_id.len > 0 && o->owned.personal > 0 && o->folder_id.len == 0) {
+        lk_steps_refuse(&o->steps, "delete_user",
+                        "%zu things are in the personal folder of %.*s, which goes to the trash "
+                        "with the account, and %.*s has no personal folder to take them: name a "
+                        "folder with transfer_folder_id, or discard_content=true; nothing was "
+                        "changed",
+                        o->owned.personal, LK_STR_ARG(o->who), LK_STR_ARG(o->heir));
+        return false;
+    }
+    if (o->heir_id.len > 0)
         return true;
     if (o->owned.total == 0 && !o->owned.incomplete)
         return true;
@@ -160,6 +171,7 @@ static void end_all(struct offboarding *o, const char *step, const char *what,
 {
     struct lk_api *api = lk_tool_context(o->steps.call)->api;
     struct lk_string_list left = {0};
+    const struct lk_operation *op = NULL; /* of the first that failed */
     struct lk_error first = {0};
     struct lk_api_answer answer;
     union {
@@ -172,13 +184,15 @@ static void end_all(struct offboarding *o, const char *step, const char *what,
         return;
     }
     for (size_t i = 0; i < ids->len; i++) {
+        struct lk_api_request request = make(o, ids->items[i], &room);
         struct lk_error failure = {0};
-        if (lk_api_call(api, o->arena, make(o, ids->items[i], &room), &answer, &failure) ||
-            lk_failed_with(&failure, 404))
+        if (lk_api_call(api, o->arena, request, &answer, &failure) || lk_failed_with(&failure, 404))
             continue;
         left = lk_ids_with(o->arena, &left, ids->items[i]);
-        if (first.kind == LK_ERROR_NONE)
+        if (op == NULL) {
+            op = request.op;
             first = failure;
+        }
     }
     if (ids->len > left.len)
         lk_steps_changed(&o->steps, "ended %zu %s of user %.*s", ids->len - left.len, what,
@@ -187,7 +201,7 @@ static void end_all(struct offboarding *o, const char *step, const char *what,
         lk_steps_done(&o->steps, step, "%zu", ids->len);
         return;
     }
-    lk_steps_failed(&o->steps, step, true, &first);
+    lk_steps_call_failed(&o->steps, step, true, op, &first);
     lk_steps_left(&o->steps, "%zu of %zu %s could not be ended (%.*s): call again", left.len,
                   ids->len, what, LK_STR_ARG(lk_ids_text(o->arena, &left)));
 }

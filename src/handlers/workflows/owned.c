@@ -221,8 +221,9 @@ struct giving {
     size_t *n_done, n_total; /* of all kinds */
 };
 
-static bool send(struct giving *g, const struct lk_owned_item *item, struct lk_api_answer *answer,
-                 struct lk_error *err)
+/* scratch: for the answer, which of a dashboard has all its tiles. */
+static bool send(struct giving *g, struct lk_owned_item *item, struct lk_arena *scratch,
+                 struct lk_api_answer *answer, struct lk_error *err)
 {
     struct lk_api *api = lk_tool_context(g->steps->call)->api;
     struct lk_string id = lk_string(item->id), folder = {0},
@@ -247,18 +248,22 @@ static bool send(struct giving *g, const struct lk_owned_item *item, struct lk_a
         [LK_OWNED_ALERTS] = looker_update_alert_field(&alert_params, &alert),
         [LK_OWNED_BOARDS] = looker_update_board(&board_params, &board),
     };
-    return lk_api_call(api, g->arena, requests[g->kind], answer, err);
+    if (lk_api_call(api, scratch, requests[g->kind], answer, err))
+        return true;
+    item->in_doubt = lk_may_have_happened(requests[g->kind].op, err);
+    return false;
 }
 
 static void give_one(void *arg, size_t i)
 {
     struct giving *g = arg;
     struct lk_owned_item *item = &g->list.items[i];
+    struct lk_arena *scratch = lk_arena_new();
     struct lk_api_answer answer;
     struct lk_error failure = {0};
 
-    if (send(g, item, &answer, &failure) &&
-        !lk_str_eq(lk_id(g->arena, answer.body, kinds[g->kind].owner), g->owner_id.value))
+    if (send(g, item, scratch, &answer, &failure) &&
+        !lk_str_eq(lk_id(scratch, answer.body, kinds[g->kind].owner), g->owner_id.value))
         lk_fail(&failure, LK_ERROR_UPSTREAM,
                 "Looker took the change, but left the owner of the %s as it was",
                 kinds[g->kind].one);
@@ -266,7 +271,9 @@ static void give_one(void *arg, size_t i)
     if (!item->given) {
         item->failure = lk_arena_new_object(g->arena, struct lk_error);
         *item->failure = failure;
+        item->failure->body = lk_arena_str(g->arena, failure.body);
     }
+    lk_arena_free(scratch);
     mcp_call_progress(g->steps->call, (double)++*g->n_done, (double)g->n_total, item->title);
 }
 
@@ -284,6 +291,7 @@ static void report(struct giving *g, const struct lk_error *cancelled)
         if (item->given)
             continue;
         rest.items[rest.len++] = item->id;
+        g->steps->in_doubt |= item->in_doubt;
         failure = failure != NULL ? failure : item->failure;
     }
     size_t done = g->list.n - rest.len;
@@ -323,9 +331,7 @@ void lk_owned_hand_over(struct lk_steps *steps, struct lk_owned *owned, struct l
             g.folder_id = lk_string(folder_id);
         if (g.list.n == 0)
             continue;
-        lk_parallel(context->loop,
-                    context->max_parallel > 0 ? context->max_parallel : LK_DEFAULT_PARALLEL,
-                    g.list.n, give_one, &g, &failure);
+        lk_parallel(context->loop, lk_tool_max_parallel(context), g.list.n, give_one, &g, &failure);
         report(&g, &failure);
     }
 }

@@ -20,6 +20,7 @@ struct lk_owned_item {
     struct lk_str id, title;
     bool in_personal_folder;  /* in the user's own, or below it */
     bool given;               /* to the new owner */
+    bool in_doubt;            /* it may be, though no answer said so */
     struct lk_error *failure; /* or why not; NULL: it was not tried */
 };
 

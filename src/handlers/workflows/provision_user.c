@@ -385,14 +385,12 @@ static void invite(struct provision *p)
     }
     if (lk_steps_have_failed(&p->steps)) {
         lk_steps_not_done(&p->steps, step, "the user does not have everything yet");
-        lk_steps_left(&p->steps, "call again with the same arguments once the cause is mended: "
-                                 "what is there is kept, and the invitation is sent at the end");
         return;
     }
     if (!lk_steps_call(&p->steps, step, looker_send_user_credentials_email_password_reset(&params),
                        &answer)) {
-        lk_steps_left(&p->steps, "the user exists but was not invited: call again, or send the "
-                                 "e-mail from Looker's Admin, Users");
+        lk_steps_left(&p->steps, "the user exists but may not have been invited: the e-mail can "
+                                 "also be sent from Looker's Admin, Users");
         return;
     }
     lk_steps_done(&p->steps, step, "to %.*s", LK_STR_ARG(p->email));
@@ -455,6 +453,11 @@ bool lk_handler_provision_user(struct mcp_call *call, const void *args_, struct 
         /* 4. The invitation, when all of that is there. */
         invite(p);
     }
+    if (lk_steps_have_failed(&p->steps))
+        lk_steps_left(&p->steps,
+                      "call again with the same arguments once the cause is mended: "
+                      "what is there is kept, and what is missing is added%s",
+                      args->send_invite.value ? "; the invitation is sent at the end" : "");
     if (p->user_id.len > 0)
         lk_json_member_string(&p->steps.w, "user_id", p->user_id);
     lk_json_member_string(&p->steps.w, "email", p->email);

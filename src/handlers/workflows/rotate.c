@@ -76,8 +76,14 @@ static bool create_key(struct rotation *r)
     struct lk_str created;
 
     if (!lk_steps_ask(&r->steps, step, looker_create_user_credentials_api3(&params), LK_JSON_OBJECT,
-                      &created))
+                      &created)) {
+        if (r->steps.in_doubt)
+            lk_steps_left(&r->steps,
+                          "see with list_credentials_api3 whether user %.*s has credentials more "
+                          "than before: nobody knows their secret, so delete them",
+                          LK_STR_ARG(r->user_id));
         return false;
+    }
     struct lk_str id = lk_id(r->arena, created, "id");
     lk_json_key(&r->steps.w, "credentials");
     lk_json_begin_object(&r->steps.w);
@@ -90,6 +96,14 @@ static bool create_key(struct rotation *r)
     lk_steps_done(&r->steps, step, "credentials %.*s", LK_STR_ARG(id));
     lk_steps_changed(&r->steps, "created API credentials %.*s of user %.*s", LK_STR_ARG(id),
                      LK_STR_ARG(r->user_id));
+    if (lk_json_get_string(r->arena, created, LK_STR("client_secret")).len == 0) {
+        lk_steps_refuse(&r->steps, "check_secret",
+                        "Looker's answer has no client_secret, so nobody can use the new "
+                        "credentials %.*s; the previous ones were kept: delete the new ones with "
+                        "delete_credentials_api3, and create others in Looker's Admin, Users",
+                        LK_STR_ARG(id));
+        return false;
+    }
     lk_steps_left(&r->steps, "store the client_secret now: Looker does not show it again");
     return true;
 }

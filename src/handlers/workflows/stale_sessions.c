@@ -4,6 +4,7 @@
  * them may be its own. A session whose age Looker does not say stays as well.
  */
 #include "handlers/ask.h"
+#include "handlers/ids.h"
 #include "handlers/sessions.h"
 #include "handlers/steps.h"
 #include "looker_tools.h"
@@ -19,7 +20,7 @@ struct stale {
 
 struct search {
     struct lk_steps *steps;
-    struct lk_arena *arena;
+    struct lk_arena *arena, *page; /* for what is kept; for the users of one page */
     struct lk_str own_id;
     int64_t now, max_age_days;
     struct stale *items; /* room for `limit` */
@@ -34,7 +35,7 @@ static int64_t days_since_use(const struct search *search, struct lk_str session
     int64_t latest = -1, at;
 
     for (size_t i = 0; i < 2; i++) {
-        struct lk_str text = lk_json_get_string(search->arena, session, lk_str(members[i]));
+        struct lk_str text = lk_json_get_string(search->page, session, lk_str(members[i]));
         if (lk_time_parse(text, &at) && at > latest)
             latest = at;
     }
@@ -46,7 +47,7 @@ static int64_t days_since_use(const struct search *search, struct lk_str session
 static void look_at_user(struct search *search, struct lk_str user)
 {
     struct lk_str sessions = LK_STR("[]"), session;
-    struct lk_str id = lk_json_get_string(search->arena, user, LK_STR("id"));
+    struct lk_str id = lk_id(search->page, user, "id");
 
     search->users++;
     lk_json_get(user, LK_STR("sessions"), &sessions);
@@ -62,36 +63,50 @@ static void look_at_user(struct search *search, struct lk_str user)
         } else if (search->n == search->limit) {
             search->more++;
         } else {
-            search->items[search->n++] = (struct stale){
-                id, lk_json_get_string(search->arena, user, LK_STR("email")),
-                lk_json_get_string(search->arena, session, LK_STR("id")), session, days};
+            struct lk_str kept = lk_arena_str(search->arena, session);
+            search->items[search->n++] =
+                (struct stale){lk_arena_str(search->arena, id),
+                               lk_arena_str(search->arena, lk_json_get_string(search->page, user,
+                                                                              LK_STR("email"))),
+                               lk_id(search->arena, kept, "id"), kept, days};
         }
     }
 }
 
-/* Awaits. All users, page by page. False: a page failed, which a step says. */
-static bool look_at_all(struct search *search)
+/* Awaits. One page of users; how many there were on it, or below 0 when it failed, which a step
+ * says. */
+static int64_t look_at_page(struct search *search, int64_t offset)
 {
     const struct lk_tool_context *context = lk_tool_context(search->steps->call);
-    int64_t offset = 0, n = LK_SESSION_USERS_PAGE;
     struct lk_error failure = {0};
     struct lk_str users, user;
 
-    while (n == LK_SESSION_USERS_PAGE) {
-        if (!lk_sessions_page(context, search->arena, offset, LK_SESSION_USERS_PAGE, &users,
-                              &failure)) {
-            lk_steps_failed(search->steps, "read_sessions", true, &failure);
-            return false;
-        }
-        n = (int64_t)lk_json_count(users);
-        offset += n;
-        struct lk_json_iter it = lk_json_iter(users);
-        while (lk_json_next(&it, NULL, &user))
-            look_at_user(search, user);
-        mcp_call_progress(search->steps->call, (double)offset, 0, LK_STR("users read"));
-        if (n == 0)
-            break;
+    if (!lk_sessions_page(context, search->page, offset, LK_SESSION_USERS_PAGE, &users, &failure)) {
+        failure.body = lk_arena_str(search->arena, failure.body);
+        lk_steps_failed(search->steps, "read_sessions", true, &failure);
+        return -1;
     }
+    struct lk_json_iter it = lk_json_iter(users);
+    while (lk_json_next(&it, NULL, &user))
+        look_at_user(search, user);
+    return (int64_t)lk_json_count(users);
+}
+
+/* Awaits. All users, page by page. False: a page failed. */
+static bool look_at_all(struct search *search)
+{
+    int64_t offset = 0, n;
+
+    do {
+        search->page = lk_arena_new();
+        n = look_at_page(search, offset);
+        lk_arena_free(search->page);
+        if (n < 0)
+            return false;
+        offset += n;
+        if (n > 0)
+            mcp_call_progress(search->steps->call, (double)offset, 0, LK_STR("users read"));
+    } while (n == LK_SESSION_USERS_PAGE);
     lk_steps_done(search->steps, "read_sessions",
                   "%lld sessions of %lld users; %lld unused for %lld days",
                   (long long)search->sessions, (long long)search->users,
@@ -133,11 +148,12 @@ static bool terminate(struct lk_steps *steps, const struct stale *stale)
         .user_id = lk_string(stale->user_id),
         .session_id = lk_string(stale->session_id),
     };
+    struct lk_api_request request = looker_delete_user_session(&params);
     struct lk_error failure = {0};
     struct lk_api_answer answer;
 
-    if (lk_api_call(lk_tool_context(steps->call)->api, mcp_call_arena(steps->call),
-                    looker_delete_user_session(&params), &answer, &failure)) {
+    if (lk_api_call(lk_tool_context(steps->call)->api, mcp_call_arena(steps->call), request,
+                    &answer, &failure)) {
         lk_steps_done(steps, "terminate_session", "%.*s of user %.*s",
                       LK_STR_ARG(stale->session_id), LK_STR_ARG(stale->user_id));
         lk_steps_changed(steps, "ended session %.*s of user %.*s", LK_STR_ARG(stale->session_id),
@@ -146,9 +162,10 @@ static bool terminate(struct lk_steps *steps, const struct stale *stale)
         lk_steps_skipped(steps, "terminate_session", "%.*s of user %.*s is not there any more",
                          LK_STR_ARG(stale->session_id), LK_STR_ARG(stale->user_id));
     } else {
-        lk_steps_failed(steps, "terminate_session", true, &failure);
-        lk_steps_left(steps, "session %.*s of user %.*s is still there: terminate_session",
-                      LK_STR_ARG(stale->session_id), LK_STR_ARG(stale->user_id));
+        bool doubt = lk_steps_call_failed(steps, "terminate_session", true, request.op, &failure);
+        lk_steps_left(steps, "session %.*s of user %.*s %s: terminate_session",
+                      LK_STR_ARG(stale->session_id), LK_STR_ARG(stale->user_id),
+                      doubt ? "may still be there" : "is still there");
     }
     return failure.kind != LK_ERROR_CANCELLED;
 }
@@ -178,7 +195,7 @@ bool lk_handler_disable_stale_sessions(struct mcp_call *call, const void *args_,
     /* 1. Who we are, 2. everybody's sessions: fatal, before anything is ended. */
     bool ok = lk_steps_ask(steps, "whoami", looker_me(&params), LK_JSON_OBJECT, &me);
     if (ok) {
-        search->own_id = lk_json_get_string(arena, me, LK_STR("id"));
+        search->own_id = lk_id(arena, me, "id");
         lk_steps_done(steps, "whoami", "user %.*s, whose sessions stay",
                       LK_STR_ARG(search->own_id));
         ok = look_at_all(search);

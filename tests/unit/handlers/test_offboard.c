@@ -213,6 +213,36 @@ static void test_a_folder_for_what_is_personal(void **state)
     assert_contains(text_at(answer, "left_to_do/0"), "transfer_folder_id");
 }
 
+/* The personal folder goes with the account, and what is in it. */
+static void test_nothing_is_deleted_with_a_folder_that_nobody_takes(void **state)
+{
+    (void)state;
+    fake_forget();
+    fake_answers("GET /users/3", "{\"id\":\"3\",\"email\":\"g@example.com\"}");
+    for (size_t i = 0; i < N(all); i++)
+        fake_answers(all[i].route, all[i].body);
+    struct lk_str answer = run_tool("offboard_user", HAND_AND_DELETE);
+    assert_true(fake_failed);
+    assert_contains(text_at(answer, "error"), "transfer_folder_id");
+    assert_int_equal(count_writes(), 0);
+}
+
+/* A cancel while access ends: what would come after is not begun. */
+static void test_a_cancel_before_handing_over(void **state)
+{
+    struct lk_str answer = {0};
+
+    (void)state;
+    fake_play(all, N(all), N(all));
+    fake_delay_ms = 20;
+    assert_true(fake_call(fake_tool("offboard_user"), HAND, 20 * 12, &answer));
+    assert_json(answer, "kind", "\"cancelled\"");
+    assert_json(answer, "changed/0", "\"disabled user 2\"");
+    assert_not_sent("PATCH /looks");
+    assert_not_sent("PATCH /boards");
+    assert_step(answer, "transfer_boards", "failed");
+}
+
 static void test_a_preview_changes_nothing(void **state)
 {
     (void)state;
@@ -322,6 +352,8 @@ int main(void)
         TEST(test_never_ourselves),
         TEST(test_an_heir_who_cannot_be_one),
         TEST(test_a_folder_for_what_is_personal),
+        TEST(test_nothing_is_deleted_with_a_folder_that_nobody_takes),
+        TEST(test_a_cancel_before_handing_over),
         TEST(test_a_preview_changes_nothing),
         TEST(test_an_owner_that_stays_is_said),
         TEST(test_a_second_call_finishes),

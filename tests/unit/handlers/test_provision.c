@@ -292,6 +292,27 @@ static void test_the_secret_survives_a_failure(void **state)
                     "delete_credentials_api3");
 }
 
+/* A key that nobody can use is no reason to delete the one that works. */
+static void test_no_secret_no_deletion(void **state)
+{
+    (void)state;
+    fake_forget();
+    fake_answers("POST /users/2/credentials_api3", "{\"id\":\"9\",\"client_id\":\"new\"}");
+    for (size_t i = 0; i < N(rotating); i++)
+        if (i != 2)
+            fake_answers(rotating[i].route, rotating[i].body);
+    struct lk_str answer = run_tool("rotate_api_credentials", ROTATE);
+    assert_true(fake_failed);
+    assert_not_sent("DELETE");
+    assert_contains(lk_arena_cstr(fake_arena, at(answer, "error")), "previous ones were kept");
+    /* Whether there are more now is not known either. */
+    fake_play(rotating, 2, 2);
+    fake_keeps_silent("POST /users/2/credentials_api3");
+    answer = run_tool("rotate_api_credentials", ROTATE);
+    assert_not_sent("DELETE");
+    assert_contains(lk_arena_cstr(fake_arena, at(answer, "left_to_do")), "list_credentials_api3");
+}
+
 static void test_credentials_that_may_not_go(void **state)
 {
     (void)state;
@@ -348,6 +369,7 @@ int main(void)
         TEST(test_new_credentials_then_the_end_of_the_old),
         TEST(test_nothing_is_deleted_unasked),
         TEST(test_the_secret_survives_a_failure),
+        TEST(test_no_secret_no_deletion),
         TEST(test_credentials_that_may_not_go),
         TEST(test_a_preview_creates_no_credentials),
         TEST(test_each_step_of_rotating_that_fails),
