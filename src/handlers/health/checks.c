@@ -11,7 +11,6 @@
 #include "rt/parallel.h"
 
 #define ITEMS_MAX 10
-#define ITEMS_BYTES_MAX ((size_t)64 * 1024)
 #define SLOW_SECONDS 30
 #define RUNAWAY_SECONDS 600
 #define PARALLEL_TESTS 4
@@ -29,23 +28,37 @@ const char *lk_check_status_name(enum lk_check_status status)
 
 void lk_check_init(struct lk_check *check, const struct lk_check *kind,
                    const struct lk_tool_context *context, struct lk_arena *arena,
-                   struct lk_str date_range)
+                   struct lk_str date_range, size_t max_bytes)
 {
     *check = *kind;
     check->context = context;
     check->arena = arena;
     check->date_range = date_range;
-    lk_buf_init(&check->items, ITEMS_BYTES_MAX);
-    lk_arena_defer(arena, lk_buf_free_deferred, &check->items);
+    lk_items_init(&check->items, arena, max_bytes, 0, -1);
 }
 
-/* A writer that goes on in the items. */
-static struct lk_json_writer items_writer(struct lk_check *check)
+/* Begins an object among the items, if there is room for one more; lk_items_end ends it. */
+static bool begin_item(struct lk_check *check, struct lk_json_writer *ret_w)
 {
-    struct lk_json_writer w = lk_json_writer(&check->items);
+    if (!lk_items_next(&check->items))
+        return false;
+    *ret_w = lk_json_writer(&check->items.buf);
+    lk_json_begin_object(ret_w);
+    return true;
+}
 
-    w.comma = check->items.len > 0;
-    return w;
+static void end_item(struct lk_check *check, struct lk_json_writer *w)
+{
+    lk_json_end_object(w);
+    lk_items_end(&check->items);
+}
+
+static void put_row(struct lk_check *check, struct lk_str row)
+{
+    if (!lk_items_next(&check->items))
+        return;
+    lk_buf_str(&check->items.buf, row);
+    lk_items_end(&check->items);
 }
 
 static void worsen(struct lk_check *check, enum lk_check_status status)
@@ -93,7 +106,7 @@ static void test_one(void *arg, size_t i)
 static enum lk_check_status judge(struct lk_check *check, const struct connection *connection)
 {
     struct lk_json_iter it = lk_json_iter(connection->results);
-    struct lk_json_writer w = items_writer(check);
+    struct lk_json_writer w;
     enum lk_check_status worst = LK_CHECK_OK;
     struct lk_str result, message = {0};
 
@@ -112,14 +125,13 @@ static enum lk_check_status judge(struct lk_check *check, const struct connectio
         worst = lk_str_starts(status, LK_STR("warn")) ? LK_CHECK_WARNING : LK_CHECK_FAILED;
         message = lk_json_get_string(check->arena, result, LK_STR("message"));
     }
-    if (worst != LK_CHECK_OK) {
-        lk_json_begin_object(&w);
+    if (worst != LK_CHECK_OK && begin_item(check, &w)) {
         lk_json_member_string(&w, "connection", connection->name);
         lk_json_member_string(&w, "status", lk_str(lk_check_status_name(worst)));
         if (connection->error.status != 0)
             lk_json_member_integer(&w, "http_status", connection->error.status);
         lk_json_member_string(&w, "message", message);
-        lk_json_end_object(&w);
+        end_item(check, &w);
     }
     return worst;
 }
@@ -167,17 +179,16 @@ static void check_datagroups(struct lk_check *check)
         return;
     struct lk_json_iter it = lk_json_iter(list);
     while (lk_json_next(&it, NULL, &item)) {
-        struct lk_json_writer w = items_writer(check);
+        struct lk_json_writer w;
         struct lk_str error = lk_json_get_string(check->arena, item, LK_STR("trigger_error"));
-        if (error.len == 0 || ++failed > ITEMS_MAX)
+        if (error.len == 0 || ++failed > ITEMS_MAX || !begin_item(check, &w))
             continue;
-        lk_json_begin_object(&w);
         lk_json_member_string(&w, "datagroup",
                               lk_json_get_string(check->arena, item, LK_STR("name")));
         lk_json_member_string(&w, "model",
                               lk_json_get_string(check->arena, item, LK_STR("model_name")));
         lk_json_member_string(&w, "trigger_error", error);
-        lk_json_end_object(&w);
+        end_item(check, &w);
     }
     if (failed > 0)
         worsen(check, LK_CHECK_FAILED);
@@ -195,18 +206,17 @@ static void check_running_queries(struct lk_check *check)
         return;
     struct lk_json_iter it = lk_json_iter(list);
     while (lk_json_next(&it, NULL, &item)) {
-        struct lk_json_writer w = items_writer(check);
+        struct lk_json_writer w;
         double runtime = lk_row_number(item, "runtime");
         n++;
         longest = runtime > longest ? runtime : longest;
-        if (runtime < RUNAWAY_SECONDS || ++runaways > ITEMS_MAX)
+        if (runtime < RUNAWAY_SECONDS || ++runaways > ITEMS_MAX || !begin_item(check, &w))
             continue;
-        lk_json_begin_object(&w);
         lk_json_member_string(&w, "query_task_id",
                               lk_json_get_string(check->arena, item, LK_STR("query_task_id")));
         lk_json_key(&w, "runtime");
         lk_json_put_number(&w, runtime);
-        lk_json_end_object(&w);
+        end_item(check, &w);
     }
     if (runaways > 0)
         worsen(check, LK_CHECK_WARNING);
@@ -224,14 +234,13 @@ static void check_legacy_features(struct lk_check *check)
         return;
     struct lk_json_iter it = lk_json_iter(list);
     while (lk_json_next(&it, NULL, &item)) {
-        struct lk_json_writer w = items_writer(check);
+        struct lk_json_writer w;
         if (!lk_json_get(item, LK_STR("enabled"), &value) || !lk_json_is_true(value) ||
-            ++enabled > ITEMS_MAX)
+            ++enabled > ITEMS_MAX || !begin_item(check, &w))
             continue;
-        lk_json_begin_object(&w);
         lk_json_member_string(&w, "feature",
                               lk_json_get_string(check->arena, item, LK_STR("name")));
-        lk_json_end_object(&w);
+        end_item(check, &w);
     }
     if (enabled > 0)
         worsen(check, LK_CHECK_WARNING);
@@ -243,7 +252,6 @@ static void check_legacy_features(struct lk_check *check)
 /* Rows are what went wrong: none is fine, some are a warning. `what`: "dashboards with …". */
 static void check_rows(struct lk_check *check, struct lk_activity_query *query, const char *what)
 {
-    struct lk_json_writer w = items_writer(check);
     struct lk_str rows, row;
     size_t n = 0;
 
@@ -252,7 +260,7 @@ static void check_rows(struct lk_check *check, struct lk_activity_query *query, 
         return;
     struct lk_json_iter it = lk_json_iter(rows);
     while (lk_json_next(&it, NULL, &row) && ++n <= ITEMS_MAX)
-        lk_json_put_raw(&w, row);
+        put_row(check, row);
     if (n > 0)
         worsen(check, LK_CHECK_WARNING);
     if (n > ITEMS_MAX)
@@ -300,7 +308,6 @@ static void check_slow_explores(struct lk_check *check)
         .sorts = "history.average_runtime desc",
         .limit = ITEMS_MAX,
     };
-    struct lk_json_writer w = items_writer(check);
     struct lk_str rows, row;
     size_t n = 0;
 
@@ -312,7 +319,7 @@ static void check_slow_explores(struct lk_check *check)
     while (lk_json_next(&it, NULL, &row)) {
         if (lk_row_number(row, "history.average_runtime") < SLOW_SECONDS)
             break;
-        lk_json_put_raw(&w, row);
+        put_row(check, row);
         n++;
     }
     if (n > 0)

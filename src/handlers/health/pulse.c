@@ -34,6 +34,19 @@ static bool is_wanted(const char *name, const struct lk_string_list *wanted)
     return wanted->is != LK_PRESENT;
 }
 
+static void write_items(struct lk_json_writer *w, const struct lk_items *items)
+{
+    if (items->taken > 0) {
+        lk_json_key(w, "items");
+        lk_json_begin_array(w);
+        lk_json_put_raw(w, lk_buf_view(&items->buf));
+        lk_json_end_array(w);
+    }
+    if (items->cut)
+        lk_write_truncated(w, items->max_bytes, items->taken, -1,
+                           "ask for this check alone (checks), or for a shorter date_range");
+}
+
 static void write_check(struct lk_json_writer *w, const struct lk_check *check)
 {
     const struct lk_error *error = &check->error;
@@ -50,12 +63,7 @@ static void write_check(struct lk_json_writer *w, const struct lk_check *check)
     } else {
         lk_json_member_string(w, "detail", check->detail);
     }
-    if (check->items.len > 0) {
-        lk_json_key(w, "items");
-        lk_json_begin_array(w);
-        lk_json_put_raw(w, lk_buf_view(&check->items));
-        lk_json_end_array(w);
-    }
+    write_items(w, &check->items);
     lk_json_end_object(w);
 }
 
@@ -78,6 +86,8 @@ bool lk_handler_health_pulse(struct mcp_call *call, const void *args_, struct lk
     struct lk_arena *arena = mcp_call_arena(call);
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
     struct pulse *pulse = lk_arena_new_object(arena, struct pulse);
+    size_t n = args->checks.is == LK_PRESENT ? args->checks.len : lk_n_checks;
+    size_t max_bytes = lk_tool_max_answer_bytes(context) / (n + 1); /* one for all the rest */
 
     /* 1. The checks that are wanted, at once; a failure is recorded with its check. */
     *pulse = (struct pulse){.call = call,
@@ -85,11 +95,10 @@ bool lk_handler_health_pulse(struct mcp_call *call, const void *args_, struct lk
     for (size_t i = 0; i < lk_n_checks; i++) {
         if (is_wanted(lk_checks[i].name, &args->checks))
             lk_check_init(&pulse->checks[pulse->n_checks++], &lk_checks[i], context, arena,
-                          args->date_range.value);
+                          args->date_range.value, max_bytes);
     }
-    if (!lk_parallel(context->loop,
-                     context->max_parallel > 0 ? context->max_parallel : LK_DEFAULT_PARALLEL,
-                     pulse->n_checks, run_check, pulse, err))
+    if (!lk_parallel(context->loop, lk_tool_max_parallel(context), pulse->n_checks, run_check,
+                     pulse, err))
         return false;
 
     /* 2. The verdict: healthy only when all of them were seen to be. */

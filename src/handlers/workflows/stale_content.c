@@ -167,6 +167,15 @@ static bool read_used(struct never *never)
         lk_steps_left(never->steps, "content that was never opened could not be told");
         return false;
     }
+    if (lk_json_count(rows) >= USED_MAX) {
+        lk_fail(&failure, LK_ERROR_LIMIT,
+                "System Activity knows more than %d pieces of content, so one that it did not "
+                "tell of may have been opened",
+                USED_MAX);
+        lk_steps_failed(never->steps, "read_used_content", false, &failure);
+        lk_steps_left(never->steps, "content that was never opened could not be told");
+        return false;
+    }
     never->used = lk_arena_array(never->arena, lk_json_count(rows), sizeof(*never->used));
     struct lk_json_iter it = lk_json_iter(rows);
     while (lk_json_next(&it, NULL, &row)) {

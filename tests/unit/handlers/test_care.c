@@ -243,6 +243,26 @@ static void test_what_was_used_cannot_be_read(void **state)
     assert_int_equal(fake_n_requests, 2);
 }
 
+/* As many rows as were asked for: what is not among them may have been opened all the same. */
+static void test_more_was_used_than_is_read(void **state)
+{
+    struct lk_buf rows;
+
+    (void)state;
+    lk_buf_init(&rows, (size_t)4 << 20);
+    lk_buf_char(&rows, '[');
+    for (int i = 0; i < 50000; i++)
+        lk_buf_printf(&rows, "%s{\"content_usage.content_id\":\"%d\"}", i > 0 ? "," : "", i);
+    lk_buf_char(&rows, ']');
+    fake_answers(RUN, "[]");
+    fake_answers(RUN, rows.ptr);
+    struct lk_str answer = run_tool("find_stale_content", "{}");
+    assert_str(at(answer, "never_opened"), "(absent)");
+    assert_str(at(answer, "steps/1/status"), "\"failed\"");
+    assert_int_equal(fake_n_requests, 2);
+    lk_buf_free(&rows);
+}
+
 static void test_usage_cannot_be_read(void **state)
 {
     (void)state;
@@ -349,6 +369,7 @@ int main(void)
         T(test_a_threshold_that_everything_meets),
         T(test_never_opened_is_what_nothing_speaks_for),
         T(test_what_was_used_cannot_be_read),
+        T(test_more_was_used_than_is_read),
         T(test_usage_cannot_be_read),
         T(test_stale_ones_are_ended_and_others_stay),
         T(test_nothing_is_ended_unless_all_were_seen),

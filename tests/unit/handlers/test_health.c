@@ -100,6 +100,31 @@ static void test_what_failed_outweighs_what_is_unknown(void **state)
                                      "\"http_status\":422,\"message\":\"not now\"}");
 }
 
+/* However much there is to say, the answer stays JSON, and stays small. */
+static void test_more_findings_than_fit(void **state)
+{
+    char connections[16 * 1024] = "[", result[4 * 1024], message[3 * 1024], name[40];
+
+    (void)state;
+    memset(message, 'x', sizeof(message) - 1);
+    message[sizeof(message) - 1] = '\0';
+    snprintf(result, sizeof(result), "[{\"status\":\"error\",\"message\":\"%s\"}]", message);
+    fake_answers("GET /connections", connections);
+    for (int i = 0; i < 50; i++) {
+        sprintf(connections + strlen(connections), "%s{\"name\":\"c%d\"}", i > 0 ? "," : "", i);
+        snprintf(name, sizeof(name), "PUT /connections/c%d/test", i);
+        fake_answers(lk_arena_cstr(fake_arena, lk_arena_str(fake_arena, lk_str(name))), result);
+    }
+    strcat(connections, "]");
+    struct lk_str answer = run_tool("health_pulse", "{\"checks\":[\"connections\"]}");
+    struct lk_str found = check(answer, "connections");
+    assert_str(at(answer, "status"), "\"failed\"");
+    assert_str(at(found, "detail"), "\"0 of 50 connections passed Looker's tests\"");
+    assert_true(answer.len < LK_DEFAULT_MAX_ANSWER_BYTES);
+    assert_int_equal(lk_json_count(at(found, "items")), 16);
+    assert_str(at(found, "truncated/returned"), "16");
+}
+
 static void test_only_some_checks(void **state)
 {
     (void)state;
@@ -229,6 +254,7 @@ int main(void)
         T(test_healthy_is_said_when_all_was_seen),
         T(test_any_check_that_fails_or_is_not_made),
         T(test_what_failed_outweighs_what_is_unknown),
+        T(test_more_findings_than_fit),
         T(test_only_some_checks),
         T(test_models_with_the_most_used_first),
         T(test_projects_without_models_count_too),
