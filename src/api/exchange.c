@@ -216,25 +216,24 @@ static bool judge(const struct lk_api_request *request, const struct lk_http_ans
 }
 
 /* Whether sending it twice does no more than sending it once (RFC 9110 section 9.2.2): by its
- * method, or because it only computes. A second login is only a second token. */
+ * method, unless it is a GET that acts, or because it only computes. A second login is only a
+ * second token, a query that is there already is not made again. */
 static bool may_be_repeated(const struct lk_operation *op)
 {
     static const enum looker_op harmless[] = {
         LOOKER_OP_LOGIN,
         LOOKER_OP_LOGIN_USER,
         LOOKER_OP_CREATE_QUERY,
-        LOOKER_OP_RUN_INLINE_QUERY,
-        LOOKER_OP_RUN_INLINE_QUERY_ATTRIBUTED,
         LOOKER_OP_RUN_SQL_QUERY,
     };
 
     if (op->method != LK_POST && op->method != LK_PATCH)
-        return true;
+        return !op->acts;
     for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
         if (op == &looker_ops[harmless[i]])
             return true;
     }
-    return false;
+    return op->reads;
 }
 
 bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str root,

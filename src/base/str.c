@@ -10,6 +10,15 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+bool lk_str_icontains(struct lk_str s, struct lk_str part)
+{
+    for (size_t i = 0; part.len > 0 && i + part.len <= s.len; i++) {
+        if (strncasecmp(s.ptr + i, part.ptr, part.len) == 0)
+            return true;
+    }
+    return part.len == 0;
+}
+
 struct lk_str lk_str_trim(struct lk_str s)
 {
     while (s.len > 0 && is_blank(s.ptr[0])) {

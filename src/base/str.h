@@ -58,6 +58,9 @@ static inline bool lk_str_starts(struct lk_str s, struct lk_str prefix)
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.ptr, prefix.ptr, prefix.len) == 0);
 }
 
+/* Whether the part occurs in it, ASCII case ignored; an empty one does everywhere. */
+bool lk_str_icontains(struct lk_str s, struct lk_str part);
+
 /* Without leading and trailing spaces, tabs, CR and LF. */
 struct lk_str lk_str_trim(struct lk_str s);
 

@@ -8,6 +8,7 @@
 #include "handlers/rows.h"
 #include "looker_ops.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define FILTERS_BYTES_MAX ((size_t)64 * 1024)
@@ -15,8 +16,10 @@
 void lk_activity_filter(struct lk_activity_query *query, const char *field,
                         struct lk_str expression)
 {
-    if (expression.len == 0 || query->n_filters == LK_ACTIVITY_FILTERS_MAX)
+    if (expression.len == 0)
         return;
+    /* One too many, left out in silence, would answer with everybody's history. */
+    assert(query->n_filters < LK_ACTIVITY_FILTERS_MAX);
     query->filters[query->n_filters].field = field;
     query->filters[query->n_filters++].expression = expression;
 }
@@ -114,7 +117,10 @@ bool lk_activity_write(struct mcp_call *call, struct lk_json_writer *w,
     query->limit = limit.applied;
     if (!lk_activity_ask(context, mcp_call_arena(call), query, &rows, err))
         return false;
-    lk_rows_write_list(w, rows, lk_json_count(rows), &limit, lk_tool_max_answer_bytes(context));
+    lk_rows_write_list(
+        w, rows, lk_json_count(rows), &limit, lk_tool_max_answer_bytes(context),
+        "ask for less: a shorter time, or more of the filters that this tool has (or "
+        "have LOOKER_MAX_ANSWER_BYTES raised)");
     return true;
 }
 

@@ -57,7 +57,16 @@ static bool is_given(size_t source, const struct lk_type *type, const void *args
     return field != NULL && lk_field_presence(field, args) == LK_PRESENT;
 }
 
-/* "a, b and c": that word of those that were given. Returns how many. */
+static bool is_said(enum word word, const size_t *said, size_t n, size_t source)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(sources[said[i]].words[word], sources[source].words[word]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "a, b and c": that word of those that were given, each once. Returns how many. */
 static size_t put_given(struct lk_buf *out, const struct lk_type *type, const void *args,
                         bool whole_too, enum word word, const char *last)
 {
@@ -65,7 +74,7 @@ static size_t put_given(struct lk_buf *out, const struct lk_type *type, const vo
 
     for (size_t i = 0; i < N_SOURCES; i++) {
         if (is_given(i, type, args) && sources[i].words[word] != NULL &&
-            (whole_too || !sources[i].whole))
+            (whole_too || !sources[i].whole) && !is_said(word, given, n, i))
             given[n++] = i;
     }
     for (size_t i = 0; i < n; i++)

@@ -14,7 +14,7 @@
 static const char how_detail[] =
     "ask for fewer fields, since each is described there (or have LOOKER_MAX_ANSWER_BYTES raised); "
     "result_format json has the rows alone";
-static const char how_rows[] =
+static const char how_json[] =
     NARROW "; result_format csv takes less room a row (or have LOOKER_MAX_ANSWER_BYTES raised)";
 static const char how_text[] = NARROW " (or have LOOKER_MAX_ANSWER_BYTES raised)";
 
@@ -218,7 +218,7 @@ static void write_limit(struct lk_json_writer *w, int64_t rows, const struct lk_
 }
 
 void lk_rows_write_list(struct lk_json_writer *w, struct lk_str rows, size_t total,
-                        const struct lk_rows_limit *limit, size_t max_bytes)
+                        const struct lk_rows_limit *limit, size_t max_bytes, const char *how)
 {
     struct lk_json_iter it = lk_json_iter(rows);
     struct lk_str row;
@@ -235,7 +235,7 @@ void lk_rows_write_list(struct lk_json_writer *w, struct lk_str rows, size_t tot
     lk_json_end_array(w);
     write_limit(w, (int64_t)total, limit);
     if (count < total)
-        lk_write_truncated(w, max_bytes, (int64_t)count, (int64_t)total, how_rows);
+        lk_write_truncated(w, max_bytes, (int64_t)count, (int64_t)total, how);
 }
 
 static void write_json(struct lk_json_writer *w, struct lk_str body,
@@ -248,7 +248,7 @@ static void write_json(struct lk_json_writer *w, struct lk_str body,
     if (lk_json_type(body) == LK_JSON_OBJECT)
         detail = write_detail(w, body, member, max_bytes);
     lk_rows_write_list(w, rows, lk_json_count(rows), limit,
-                       detail < max_bytes ? max_bytes - detail : 0);
+                       detail < max_bytes ? max_bytes - detail : 0, how_json);
 }
 
 /* ---- text ---- */

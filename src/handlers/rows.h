@@ -44,9 +44,9 @@ void lk_rows_write(struct lk_json_writer *w, struct lk_arena *arena,
                    const struct lk_rows_limit *limit, size_t max_bytes);
 
 /* The same for a JSON array of rows, of which `total` there are (more than the array has when it
- * was cut before). */
+ * was cut before). how: what to do to see the rest, when the rows had to be cut. */
 void lk_rows_write_list(struct lk_json_writer *w, struct lk_str rows, size_t total,
-                        const struct lk_rows_limit *limit, size_t max_bytes);
+                        const struct lk_rows_limit *limit, size_t max_bytes, const char *how);
 
 /* The text of a result that is not rows, also when it came as a JSON string. */
 struct lk_str lk_rows_text(struct lk_arena *arena, const struct lk_api_answer *answer);

@@ -26,15 +26,6 @@ struct lk_search lk_search(struct lk_arena *arena, struct lk_str text)
     return search;
 }
 
-static bool contains(struct lk_str text, struct lk_str word)
-{
-    for (size_t i = 0; i + word.len <= text.len; i++) {
-        if (strncasecmp(text.ptr + i, word.ptr, word.len) == 0)
-            return true;
-    }
-    return false;
-}
-
 bool lk_search_object(struct lk_arena *arena, const struct lk_search *search, struct lk_str object,
                       const char *const *members)
 {
@@ -47,7 +38,7 @@ bool lk_search_object(struct lk_arena *arena, const struct lk_search *search, st
                 continue;
             if (lk_json_type(value) == LK_JSON_STRING)
                 value = lk_json_decode_string(arena, value);
-            found = contains(value, search->words[i]);
+            found = lk_str_icontains(value, search->words[i]);
         }
         if (!found)
             return false;

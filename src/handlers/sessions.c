@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <time.h>
 
+/* Of users: more than any instance has, so that one that ignores `offset` is not read for ever. */
+#define MAX_USERS ((int64_t)200 * 1000)
+
 bool lk_sessions_page(const struct lk_tool_context *context, struct lk_arena *arena, int64_t offset,
                       int64_t limit, struct lk_str *ret_users, struct lk_error *err)
 {
@@ -48,7 +51,7 @@ bool lk_sessions_find_owner(const struct lk_tool_context *context, struct lk_are
     int64_t seen = 0, n = LK_SESSION_USERS_PAGE;
     struct lk_str users, owner = {0};
 
-    while (n == LK_SESSION_USERS_PAGE) {
+    while (n == LK_SESSION_USERS_PAGE && seen < MAX_USERS) {
         struct lk_arena *scratch = lk_arena_new();
         if (!lk_sessions_page(context, scratch, seen, LK_SESSION_USERS_PAGE, &users, err)) {
             if (err != NULL)

@@ -198,3 +198,31 @@ bool lk_project(struct lk_str text, const struct lk_projection *projection, bool
                        out->max_bytes);
     return true;
 }
+
+/* ---- as text ---- */
+
+/* Projections are written by people, in manifests and arguments: none comes near it. */
+#define MAX_TEXT_BYTES ((size_t)64 * 1024)
+
+static void put_text(struct lk_buf *out, const struct lk_projection *node)
+{
+    for (size_t i = 0; i < node->n_fields; i++) {
+        lk_buf_printf(out, "%s%s", i > 0 ? "," : "", node->fields[i].name);
+        if (node->fields[i].n_fields > 0) {
+            lk_buf_char(out, '(');
+            put_text(out, &node->fields[i]);
+            lk_buf_char(out, ')');
+        }
+    }
+}
+
+struct lk_str lk_projection_text(struct lk_arena *arena, const struct lk_projection *projection)
+{
+    struct lk_buf out;
+
+    lk_buf_init(&out, MAX_TEXT_BYTES);
+    put_text(&out, projection);
+    struct lk_str text = lk_arena_str(arena, lk_buf_view(&out));
+    lk_buf_free(&out);
+    return text;
+}

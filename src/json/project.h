@@ -11,6 +11,7 @@
 #ifndef LK_JSON_PROJECT_H
 #define LK_JSON_PROJECT_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
 
@@ -31,5 +32,8 @@ struct lk_projection {
  */
 bool lk_project(struct lk_str text, const struct lk_projection *projection, bool drop,
                 struct lk_buf *out, struct lk_error *err);
+
+/* The projection as Looker's parameter `fields` takes it: "id,title,folder(id,name)". */
+struct lk_str lk_projection_text(struct lk_arena *arena, const struct lk_projection *projection);
 
 #endif

@@ -105,6 +105,21 @@ def test_looker_cuts_its_answer_off(server: Any, looker: Sandbox, cut_after_byte
     assert fails_then_recovers(server, looker, rule)["error"]
 
 
+def test_a_get_that_acts_is_sent_once(stdio: Any, looker: Sandbox) -> None:
+    """curl repeats what it sent over a connection that turns out closed: right for reading only."""
+    server = stdio("--groups", "all", "--timeout", "2")
+    build = {"model_name": "thelook", "view_name": "orders"}
+    for tool, arguments, operation, times in (
+        ("list_connections", {}, "all_connections", 2),
+        ("start_pdt_build", build, "start_pdt_build", 1),
+    ):
+        assert server.answer("whoami")  # a connection that is kept
+        looker.rules({"operation": operation, "cut_after_bytes": 0})
+        assert server.failure(tool, arguments)["error"]
+        looker.obey()
+        assert len(looker.requests(operation)) == times
+
+
 @pytest.mark.parametrize("corrupt", ["not_json", "html", "truncate_json", "bad_utf8", "deep"])
 def test_looker_answers_no_json(server: Any, looker: Sandbox, corrupt: str) -> None:
     failure = fails_then_recovers(server, looker, {"operation": "all_connections", "corrupt": corrupt})

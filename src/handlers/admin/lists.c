@@ -41,7 +41,12 @@ bool lk_handler_list_groups(struct mcp_call *call, const void *args_, struct lk_
         args->name.is == LK_PRESENT ? looker_search_groups(&search) : looker_all_groups(&all);
 
     return lk_ask(context->api, arena, request, LK_JSON_ARRAY, &list, err) &&
-           lk_write_page(call, list, &group_projection, args->offset.value, args->limit.value, err);
+           lk_write_page(call,
+                         &(struct lk_page){.list = list,
+                                           .offset = args->offset.value,
+                                           .limit = args->limit.value,
+                                           .projection = &group_projection},
+                         err);
 }
 
 static const struct lk_projection destination_fields[] = {
@@ -108,6 +113,10 @@ bool lk_handler_list_schedules(struct mcp_call *call, const void *args_, struct 
                                  "Looker does not show the schedules of others to this account, "
                                  "which takes the permission see_schedules: with all_users false "
                                  "you get your own");
-    return lk_write_page(call, list, &schedule_projection, args->offset.value, args->limit.value,
+    return lk_write_page(call,
+                         &(struct lk_page){.list = list,
+                                           .offset = args->offset.value,
+                                           .limit = args->limit.value,
+                                           .projection = &schedule_projection},
                          err);
 }

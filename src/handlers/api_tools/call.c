@@ -81,7 +81,7 @@ static void add_params(struct calling *c)
     else
         c->skip = c->args->offset.value;
     if (c->projection != NULL && fields != NULL && fields->is == LK_ABSENT)
-        *fields = lk_string(lk_fields_text(c->arena, c->projection));
+        *fields = lk_string(lk_projection_text(c->arena, c->projection));
 }
 
 static bool read_arguments(struct calling *c, struct lk_error *err)
@@ -206,6 +206,9 @@ static bool write_list(struct calling *c, struct lk_error *err)
         return false;
     if (next < 0 && by_looker && limit > 0 && n >= limit)
         next = offset + n;
+    /* A call for the next page would do it once more. */
+    if (lk_operation_access(c->op) != LK_ACCESS_READ)
+        next = -1;
     begin_answer(c);
     lk_items_write(items, &c->w, by_looker ? -1 : items->offered, next);
     lk_json_end_object(&c->w);

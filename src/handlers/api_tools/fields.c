@@ -159,26 +159,3 @@ bool lk_fields_parse(struct lk_arena *arena, struct lk_str text, const struct lk
     *ret_projection = root;
     return true;
 }
-
-static void put_text(struct lk_buf *out, const struct lk_projection *node)
-{
-    for (size_t i = 0; i < node->n_fields; i++) {
-        lk_buf_printf(out, "%s%s", i > 0 ? "," : "", node->fields[i].name);
-        if (node->fields[i].n_fields > 0) {
-            lk_buf_char(out, '(');
-            put_text(out, &node->fields[i]);
-            lk_buf_char(out, ')');
-        }
-    }
-}
-
-struct lk_str lk_fields_text(struct lk_arena *arena, const struct lk_projection *projection)
-{
-    struct lk_buf out;
-
-    lk_buf_init(&out, SIZE_MAX);
-    put_text(&out, projection);
-    struct lk_str text = lk_arena_str(arena, lk_buf_view(&out));
-    lk_buf_free(&out);
-    return text;
-}

@@ -17,7 +17,4 @@
 bool lk_fields_parse(struct lk_arena *arena, struct lk_str text, const struct lk_type *type,
                      const struct lk_projection **ret_projection, struct lk_error *err);
 
-/* As Looker writes it: id,title,folder(id,name). */
-struct lk_str lk_fields_text(struct lk_arena *arena, const struct lk_projection *projection);
-
 #endif

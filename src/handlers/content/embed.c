@@ -83,6 +83,11 @@ bool lk_handler_generate_embed_url(struct mcp_call *call, const void *args_, str
                        "link runs as the caller",
                        user);
 
+    if (!as_me && args->group_ids.len == 0 && (args->models.len == 0 || args->permissions.len == 0))
+        return lk_fail(err, LK_ERROR_ARGUMENT,
+                       "group_ids: give group_ids, or both models and permissions; an embed user "
+                       "without may see nothing");
+
     /* 2. The link. */
     lk_bind_same_names(arena, mcp_call_tool(call)->args, args, &looker_embed_sso_params_type, &sso);
     sso.target_url = target(arena, args->target_url.value, path, false);

@@ -81,12 +81,17 @@ static int kinship(const struct looker_query *query, struct lk_str dimension)
     return best;
 }
 
-/* Those of the tile that knows the dimension best; of the tiles that shall listen, if any were
- * named. Absent when no tile has a query. */
+/* Those of the filter that is there; of a new one those of the tile that knows the dimension best,
+ * out of the tiles that shall listen, if any were named. Absent when no tile has a query. */
 static void find_explore(struct adding *adding)
 {
     int best = 0;
 
+    if (adding->existing != NULL) {
+        adding->model = adding->existing->model;
+        adding->explore = adding->existing->explore;
+        return;
+    }
     adding->model = adding->args->model;
     adding->explore = adding->args->explore;
     if (adding->model.is == LK_PRESENT || adding->explore.is == LK_PRESENT)
@@ -152,7 +157,9 @@ static bool create(struct adding *adding, struct lk_str *ret_id)
 
     if (adding->existing != NULL) {
         *ret_id = adding->existing->id.value;
-        lk_steps_skipped(&adding->steps, "create_filter", "filter %.*s is there already",
+        lk_steps_skipped(&adding->steps, "create_filter",
+                         "filter %.*s is there already and stays as it is; update_dashboard_filter "
+                         "changes it",
                          LK_STR_ARG(*ret_id));
         return true;
     }
@@ -168,13 +175,14 @@ static bool create(struct adding *adding, struct lk_str *ret_id)
 
 static void write_filter(struct adding *adding, struct lk_str id)
 {
+    const struct looker_dashboard_filter *existing = adding->existing;
     struct lk_json_writer *w = &adding->steps.w;
 
     lk_json_member_string(w, "id", id);
     lk_json_member_string(w, "dashboard_id", adding->args->dashboard_id.value);
     lk_json_member_string(w, "name", adding->name);
-    lk_json_member_string(w, "title", adding->args->title.value);
-    lk_json_member_string(w, "type", adding->args->type.value);
+    lk_write_filled(w, "title", existing != NULL ? existing->title : adding->args->title);
+    lk_write_filled(w, "type", existing != NULL ? existing->type : adding->args->type);
     lk_json_member_string(w, "dimension", adding->args->dimension.value);
     lk_write_filled(w, "model", adding->model);
     lk_write_filled(w, "explore", adding->explore);
@@ -230,7 +238,7 @@ bool lk_handler_add_dashboard_filter(struct mcp_call *call, const void *args_, s
     }
     write_filter(adding, id);
     bind_tiles(adding);
-    if (adding->model.is != LK_PRESENT || adding->explore.is != LK_PRESENT)
+    if (adding->model.value.len == 0 || adding->explore.value.len == 0)
         lk_steps_left(&adding->steps,
                       "the filter has no model and explore, so it cannot suggest values: set them "
                       "with update_dashboard_filter");

@@ -6,6 +6,7 @@
 #include "handlers/content/listen.h"
 
 #include "handlers/content/parts.h"
+#include "handlers/query/filters.h"
 #include "looker_ops.h"
 #include "json/codec.h"
 #include "json/scan.h"
@@ -24,54 +25,26 @@ filterables_of(const struct looker_dashboard_element *element)
 
 /* ---- the argument ---- */
 
-static const struct looker_dashboard_filter *
-find_filter(const struct looker_dashboard_filter_list *filters, struct lk_str name)
-{
-    for (size_t i = 0; i < filters->len && name.len > 0; i++) {
-        if (lk_str_eq(filters->items[i].name.value, name))
-            return &filters->items[i];
-    }
-    for (size_t i = 0; i < filters->len && name.len > 0; i++) {
-        if (lk_str_ieq(filters->items[i].name.value, name) ||
-            lk_str_ieq(filters->items[i].title.value, name))
-            return &filters->items[i];
-    }
-    return NULL;
-}
-
-static bool fail_unknown(const struct looker_dashboard_filter_list *filters, struct lk_str name,
-                         struct lk_error *err)
-{
-    struct lk_buf known;
-
-    lk_buf_init(&known, 400);
-    for (size_t i = 0; i < filters->len; i++)
-        lk_buf_printf(&known, "%s%.*s", i > 0 ? ", " : "",
-                      LK_STR_ARG(filters->items[i].name.value));
-    lk_fail(err, LK_ERROR_ARGUMENT,
-            "listen: the dashboard has no filter \"%.*s\"; its filters: %.*s. "
-            "add_dashboard_filter makes one",
-            LK_STR_ARG(name), LK_STR_ARG(known.len > 0 ? lk_buf_view(&known) : LK_STR("none")));
-    lk_buf_free(&known);
-    return false;
-}
-
 bool lk_listens_resolve(struct lk_arena *arena, struct lk_json given,
                         const struct looker_dashboard_filter_list *filters,
                         struct lk_listens *ret_listens, struct lk_error *err)
 {
     struct lk_listens listens = {
         .items = lk_arena_array(arena, lk_json_count(given.value), sizeof(*listens.items))};
+    struct lk_filters known = lk_filters_of(arena, filters);
     struct lk_json_iter it = lk_json_iter(given.value);
     struct lk_str key, value;
 
     while (lk_json_next(&it, &key, &value)) {
         struct lk_str name = lk_json_decode_key(arena, key);
-        const struct looker_dashboard_filter *filter = find_filter(filters, name);
-        if (filter == NULL)
-            return fail_unknown(filters, name, err);
-        listens.items[listens.len++] = (struct lk_listen){
-            filter->name.value, lk_str_trim(lk_json_decode_string(arena, value))};
+        const struct lk_filter *filter = lk_filters_find(&known, name);
+        if (filter == NULL) {
+            lk_filters_fail_unknown(&known, "listen", name, err);
+            lk_error_advise(err, "add_dashboard_filter makes one");
+            return false;
+        }
+        listens.items[listens.len++] =
+            (struct lk_listen){filter->name, lk_str_trim(lk_json_decode_string(arena, value))};
     }
     *ret_listens = listens;
     return true;

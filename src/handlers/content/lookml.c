@@ -3,8 +3,9 @@
  */
 #include "handlers/ask.h"
 #include "handlers/bind.h"
+#include "handlers/content/parts.h"
 #include "handlers/context.h"
-#include "handlers/items.h"
+#include "handlers/listing.h"
 #include "looker_tools.h"
 
 static struct lk_str first_string(struct lk_arena *arena, struct lk_str object, const char *a,
@@ -33,12 +34,6 @@ static struct lk_str title_in(struct lk_str lookml)
     return (struct lk_str){0};
 }
 
-static void put_filled(struct lk_json_writer *w, const char *key, struct lk_str value)
-{
-    if (value.len > 0)
-        lk_json_member_string(w, key, value);
-}
-
 static void write_item(struct lk_arena *arena, struct lk_str item, struct lk_buf *buf)
 {
     struct lk_json_writer w = lk_json_writer(buf);
@@ -47,26 +42,13 @@ static void write_item(struct lk_arena *arena, struct lk_str item, struct lk_buf
     if (title.len == 0)
         title = title_in(lk_json_get_string(arena, item, LK_STR("lookml")));
     lk_json_begin_object(&w);
-    put_filled(&w, "id", first_string(arena, item, "dashboard_id", "id"));
-    put_filled(&w, "title", title);
-    put_filled(&w, "description", lk_json_get_string(arena, item, LK_STR("description")));
-    put_filled(&w, "folder_id", lk_json_get_string(arena, item, LK_STR("folder_id")));
+    lk_write_filled(&w, "id", lk_string(first_string(arena, item, "dashboard_id", "id")));
+    lk_write_filled(&w, "title", lk_string(title));
+    lk_write_filled(&w, "description",
+                    lk_string(lk_json_get_string(arena, item, LK_STR("description"))));
+    lk_write_filled(&w, "folder_id",
+                    lk_string(lk_json_get_string(arena, item, LK_STR("folder_id"))));
     lk_json_end_object(&w);
-}
-
-static bool ask(struct mcp_call *call, const struct looker_list_lookml_dashboards_args *args,
-                struct lk_str *ret_list, struct lk_error *err)
-{
-    struct lk_arena *arena = mcp_call_arena(call);
-    struct looker_search_lookml_dashboards_params params = {
-        .title = lk_contains(arena, args->title),
-        .folder_id = args->folder_id,
-        .limit = args->limit,
-        .offset = args->offset,
-    };
-
-    return lk_ask(lk_tool_context(call)->api, arena, looker_search_lookml_dashboards(&params),
-                  LK_JSON_ARRAY, ret_list, err);
 }
 
 bool lk_handler_list_lookml_dashboards(struct mcp_call *call, const void *args_,
@@ -74,28 +56,16 @@ bool lk_handler_list_lookml_dashboards(struct mcp_call *call, const void *args_,
 {
     const struct looker_list_lookml_dashboards_args *args = args_;
     struct lk_arena *arena = mcp_call_arena(call);
-    struct lk_items *items = lk_arena_new_object(arena, struct lk_items);
-    struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
-    int64_t n = 0, resume = -1, next = -1;
-    struct lk_str list, item;
+    struct looker_search_lookml_dashboards_params params = {
+        .title = lk_contains(arena, args->title),
+        .folder_id = args->folder_id,
+        .limit = args->limit,
+        .offset = args->offset,
+    };
+    struct lk_page page = {
+        .offset = args->offset.value, .limit = args->limit.value, .write = write_item};
 
-    if (!ask(call, args, &list, err))
-        return false;
-    lk_items_init(items, arena, lk_tool_max_answer_bytes(lk_tool_context(call)), 0, -1);
-    struct lk_json_iter it = lk_json_iter(list);
-    for (; lk_json_next(&it, NULL, &item); n++) {
-        if (!lk_items_next(items))
-            continue;
-        write_item(arena, item, &items->buf);
-        if (!lk_items_end(items))
-            resume = n;
-    }
-    if (!lk_items_check(items, err))
-        return false;
-    if (resume >= 0 || n >= args->limit.value)
-        next = args->offset.value + (resume >= 0 ? resume : n);
-    lk_json_begin_object(&w);
-    lk_items_write(items, &w, -1, next);
-    lk_json_end_object(&w);
-    return true;
+    return lk_ask(lk_tool_context(call)->api, arena, looker_search_lookml_dashboards(&params),
+                  LK_JSON_ARRAY, &page.list, err) &&
+           lk_write_page(call, &page, err);
 }

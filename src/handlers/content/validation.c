@@ -3,6 +3,7 @@
  */
 #include "handlers/ask.h"
 #include "handlers/context.h"
+#include "handlers/heartbeat.h"
 #include "handlers/items.h"
 #include "looker_tools.h"
 
@@ -175,10 +176,13 @@ bool lk_handler_validate_content(struct mcp_call *call, const void *args_, struc
                                                       .space_ids = args->folder_ids};
     struct lk_api_request request =
         lk_in_dev(looker_content_validation(&params), lk_is_true(args->dev_mode));
+    struct lk_heartbeat heartbeat;
     struct lk_api_answer answer;
 
-    return lk_api_call_within(lk_tool_context(call)->api, mcp_call_arena(call), request,
-                              VALIDATION_TIMEOUT_MS, &answer, err) &&
-           lk_expect_json(&answer, request.op, LK_JSON_OBJECT, err) &&
+    lk_heartbeat_start(&heartbeat, call, LK_HEARTBEAT_MS, LK_STR("validating content"));
+    bool asked = lk_api_call_within(lk_tool_context(call)->api, mcp_call_arena(call), request,
+                                    VALIDATION_TIMEOUT_MS, &answer, err);
+    lk_heartbeat_stop(&heartbeat);
+    return asked && lk_expect_json(&answer, request.op, LK_JSON_OBJECT, err) &&
            write_answer(call, args, answer.body, err);
 }

@@ -148,8 +148,8 @@ static const char *const categories[] = {"filters", "parameters", "measures", "d
 
 static struct lk_str explore_fields_parameter(struct lk_arena *arena, bool with_fields)
 {
-    struct lk_str own = lk_projection_fields(arena, &lk_explore_projection);
-    struct lk_str names = lk_projection_fields(arena, &lk_field_short_projection);
+    struct lk_str own = lk_projection_text(arena, &lk_explore_projection);
+    struct lk_str names = lk_projection_text(arena, &lk_field_short_projection);
 
     if (!with_fields)
         return own;

@@ -92,7 +92,7 @@ bool lk_choose_fields(struct lk_arena *arena, const struct lk_string_list *chose
         if (find_node(&asked, lk_str(needed[i])) == NULL)
             ask[asked.n_fields++] = (struct lk_projection){.name = needed[i]};
     }
-    *ret_shown = (struct lk_shown_fields){shown, lk_projection_fields(arena, &asked)};
+    *ret_shown = (struct lk_shown_fields){shown, lk_projection_text(arena, &asked)};
     return true;
 }
 
@@ -148,32 +148,6 @@ static const struct lk_projection explore[] = {
     {.name = "view_name"},
 };
 const struct lk_projection lk_explore_projection = {FIELDS(explore)};
-
-static void put_fields(struct lk_buf *buf, const struct lk_projection *node)
-{
-    for (size_t i = 0; i < node->n_fields; i++) {
-        if (i > 0)
-            lk_buf_char(buf, ',');
-        lk_buf_str(buf, lk_str(node->fields[i].name));
-        if (node->fields[i].fields != NULL) {
-            lk_buf_char(buf, '(');
-            put_fields(buf, &node->fields[i]);
-            lk_buf_char(buf, ')');
-        }
-    }
-}
-
-struct lk_str lk_projection_fields(struct lk_arena *arena, const struct lk_projection *projection)
-{
-    struct lk_buf buf;
-    struct lk_str text;
-
-    lk_buf_init(&buf, 64 * 1024);
-    put_fields(&buf, projection);
-    text = lk_arena_str(arena, lk_buf_view(&buf));
-    lk_buf_free(&buf);
-    return text;
-}
 
 bool lk_is_hidden(struct lk_str object)
 {

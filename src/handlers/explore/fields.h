@@ -1,6 +1,5 @@
 /*
- * Fields of an explore (and other members that Looker fills with nulls) in short form, and the
- * `fields` parameter that asks Looker for no more than that.
+ * Fields of an explore (and other members that Looker fills with nulls) in short form.
  */
 #ifndef LK_HANDLERS_EXPLORE_FIELDS_H
 #define LK_HANDLERS_EXPLORE_FIELDS_H
@@ -10,9 +9,6 @@
 #include "json/project.h"
 #include "json/type.h"
 #include "json/write.h"
-
-/* "name,explores(name,label)": what to send as the `fields` parameter for that projection. */
-struct lk_str lk_projection_fields(struct lk_arena *arena, const struct lk_projection *projection);
 
 /* Writes a checked JSON object with the projection's members only (in any order, unlike
  * lk_project), without those that are null, false, "", [] or {}: an explore has thousands of

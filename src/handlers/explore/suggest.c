@@ -170,15 +170,6 @@ static bool find_out(struct mcp_call *call, const struct looker_suggest_field_va
 
 /* ---- the answer ---- */
 
-static bool matches(struct lk_str value, struct lk_str term)
-{
-    for (size_t i = 0; term.len > 0 && i + term.len <= value.len; i++) {
-        if (strncasecmp(value.ptr + i, term.ptr, term.len) == 0)
-            return true;
-    }
-    return term.len == 0;
-}
-
 static void add_values(struct lk_arena *arena, const struct found *found, struct lk_str term,
                        struct lk_items *items)
 {
@@ -189,7 +180,7 @@ static void add_values(struct lk_arena *arena, const struct found *found, struct
         if (lk_json_type(value) == LK_JSON_OBJECT && !lk_json_get(value, LK_STR("value"), &value))
             continue;
         if (lk_json_type(value) == LK_JSON_NULL ||
-            (found->of_lookml && !matches(lk_json_decode_string(arena, value), term)) ||
+            (found->of_lookml && !lk_str_icontains(lk_json_decode_string(arena, value), term)) ||
             !lk_items_next(items))
             continue;
         lk_buf_str(&items->buf, value);

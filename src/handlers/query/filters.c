@@ -14,7 +14,7 @@ static bool is_called(const struct lk_filter *filter, struct lk_str name)
     return lk_str_ieq(filter->name, name) || lk_str_ieq(filter->title, name);
 }
 
-static struct lk_filter *find(const struct lk_filters *filters, struct lk_str name)
+struct lk_filter *lk_filters_find(const struct lk_filters *filters, struct lk_str name)
 {
     if (name.len == 0) /* or it would be whatever filter has no title */
         return NULL;
@@ -29,15 +29,17 @@ static struct lk_filter *find(const struct lk_filters *filters, struct lk_str na
     return NULL;
 }
 
-static bool fail_unknown(const struct lk_filters *filters, struct lk_str name, struct lk_error *err)
+bool lk_filters_fail_unknown(const struct lk_filters *filters, const char *place,
+                             struct lk_str name, struct lk_error *err)
 {
     struct lk_buf known;
 
     lk_buf_init(&known, 400);
     for (size_t i = 0; i < filters->len; i++)
         lk_buf_printf(&known, "%s%.*s", i > 0 ? ", " : "", LK_STR_ARG(filters->items[i].name));
-    lk_fail(err, LK_ERROR_ARGUMENT, "the dashboard has no filter \"%.*s\"; its filters: %.*s",
-            LK_STR_ARG(name), LK_STR_ARG(known.len > 0 ? lk_buf_view(&known) : LK_STR("none")));
+    lk_fail(err, LK_ERROR_ARGUMENT, "%s: the dashboard has no filter \"%.*s\"; its filters: %.*s",
+            place, LK_STR_ARG(name),
+            LK_STR_ARG(known.len > 0 ? lk_buf_view(&known) : LK_STR("none")));
     lk_buf_free(&known);
     return false;
 }
@@ -56,31 +58,39 @@ static bool check_required(const struct looker_dashboard_filter_list *filters,
     return true;
 }
 
-bool lk_filters_resolve(struct lk_arena *arena, const struct looker_dashboard_filter_list *filters,
-                        struct lk_str given, struct lk_filters *ret_filters, struct lk_error *err)
+struct lk_filters lk_filters_of(struct lk_arena *arena,
+                                const struct looker_dashboard_filter_list *filters)
 {
-    struct lk_filters resolved = {
-        .items = lk_arena_array(arena, filters->len, sizeof(*resolved.items)),
+    struct lk_filters all = {
+        .items = lk_arena_array(arena, filters->len, sizeof(*all.items)),
         .len = filters->len,
     };
-    struct lk_json_iter it = lk_json_iter(given);
-    struct lk_str key, value;
 
     for (size_t i = 0; i < filters->len; i++) {
         const struct looker_dashboard_filter *filter = &filters->items[i];
-        struct lk_str title = filter->title.value, value_ = filter->default_value.value;
-        resolved.items[i] = (struct lk_filter){
+        struct lk_str title = filter->title.value, value = filter->default_value.value;
+        all.items[i] = (struct lk_filter){
             .name = filter->name.value.len > 0 ? filter->name.value : title,
             .title = title,
-            .value = value_,
-            .applies = value_.len > 0,
+            .value = value,
+            .applies = value.len > 0,
         };
     }
+    return all;
+}
+
+bool lk_filters_resolve(struct lk_arena *arena, const struct looker_dashboard_filter_list *filters,
+                        struct lk_str given, struct lk_filters *ret_filters, struct lk_error *err)
+{
+    struct lk_filters resolved = lk_filters_of(arena, filters);
+    struct lk_json_iter it = lk_json_iter(given);
+    struct lk_str key, value;
+
     while (lk_json_next(&it, &key, &value)) {
         struct lk_str name = lk_json_decode_key(arena, key);
-        struct lk_filter *filter = find(&resolved, name);
+        struct lk_filter *filter = lk_filters_find(&resolved, name);
         if (filter == NULL)
-            return fail_unknown(&resolved, name, err);
+            return lk_filters_fail_unknown(&resolved, "filters", name, err);
         filter->value = lk_json_decode_string(arena, value);
         filter->applies = filter->given = true;
     }
@@ -113,7 +123,8 @@ static const struct lk_filter *listens(const struct lk_filters *filters,
 {
     for (size_t i = 0; i < listener->listen.len; i++) {
         const struct looker_result_maker_filterables_listen *listen = &listener->listen.items[i];
-        const struct lk_filter *filter = find(filters, listen->dashboard_filter_name.value);
+        const struct lk_filter *filter =
+            lk_filters_find(filters, listen->dashboard_filter_name.value);
         if (filter != NULL && filter->applies && lk_str_eq(listen->field.value, field))
             return filter;
     }
@@ -143,7 +154,7 @@ bool lk_filters_apply(struct lk_arena *arena, const struct lk_filters *filters,
     for (size_t i = 0; i < listener->listen.len; i++) {
         struct lk_str field = listener->listen.items[i].field.value;
         const struct lk_filter *filter =
-            find(filters, listener->listen.items[i].dashboard_filter_name.value);
+            lk_filters_find(filters, listener->listen.items[i].dashboard_filter_name.value);
         /* Two filters on one field: the first wins, as in `listens`. */
         if (filter == NULL || listens(filters, listener, field) != filter)
             continue;

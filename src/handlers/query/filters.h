@@ -23,6 +23,18 @@ struct lk_filters {
     size_t len;
 };
 
+/* The filters with their defaults. */
+struct lk_filters lk_filters_of(struct lk_arena *arena,
+                                const struct looker_dashboard_filter_list *filters);
+
+/* The one with that name, or else the first that has it as its name or title but for ASCII case;
+ * NULL when there is none. */
+struct lk_filter *lk_filters_find(const struct lk_filters *filters, struct lk_str name);
+
+/* LK_ERROR_ARGUMENT with the filters that there are; place: of which argument. */
+bool lk_filters_fail_unknown(const struct lk_filters *filters, const char *place,
+                             struct lk_str name, struct lk_error *err);
+
 /*
  * given: JSON text of the caller's {"name or title": "expression"}, or empty. Names are compared
  * without ASCII case. Errors: LK_ERROR_ARGUMENT for a name that the dashboard does not have, with

@@ -38,11 +38,7 @@ static struct lk_str field_part(struct lk_str name)
 
 static bool contains(struct lk_str text, struct lk_str part)
 {
-    for (size_t i = 0; part.len >= 3 && i + part.len <= text.len; i++) {
-        if (strncasecmp(text.ptr + i, part.ptr, part.len) == 0)
-            return true;
-    }
-    return false;
+    return part.len >= 3 && lk_str_icontains(text, part);
 }
 
 static unsigned score(struct lk_str word, struct lk_str name)

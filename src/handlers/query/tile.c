@@ -327,7 +327,9 @@ static void write_result(struct lk_json_writer *w, const struct lk_tile_result *
     if (result->error.kind != LK_ERROR_NONE)
         write_error(w, &result->error);
     else
-        lk_rows_write_list(w, result->rows, result->total, &result->limit, max_bytes);
+        lk_rows_write_list(w, result->rows, result->total, &result->limit, max_bytes,
+                           "run fewer tiles at once (tiles), narrow the dashboard's filters, or "
+                           "query the explore itself (or have LOOKER_MAX_ANSWER_BYTES raised)");
 }
 
 static void write_members(struct lk_json_writer *w, const struct lk_tile *tile, size_t max_bytes)

@@ -158,7 +158,8 @@ bool lk_handler_audit_query_activity(struct mcp_call *call, const void *args_, s
         lk_sections_write(&steps->w, &sections[i], TOP, max_bytes / 8);
     if (sections[QUERIES].error.kind == LK_ERROR_NONE)
         lk_rows_write_list(&steps->w, sections[QUERIES].rows, lk_json_count(sections[QUERIES].rows),
-                           &limit, max_bytes / 2);
+                           &limit, max_bytes / 2,
+                           "ask for less: a lower limit, a shorter date_range or another scope");
     lk_sections_report(steps, sections, N_SECTIONS, 1);
     return lk_steps_end(steps, err);
 }

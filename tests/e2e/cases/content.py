@@ -705,6 +705,11 @@ CASES = [
     ),
     Case("generate_embed_url", {"target_url": "/dashboards/1"}, fails=True),
     Case("generate_embed_url", {"target_url": "https://x.example/looks/1", "models": ["m"]}, fails=True),
+    Case(
+        "generate_embed_url",
+        {"target_url": "https://x.example/looks/1", "external_user_id": "u1", "models": ["thelook"]},
+        fails=True,
+    ),
     Case("validate_content", {}, found_what_is_broken),
     Case(
         "validate_content",

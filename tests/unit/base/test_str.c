@@ -30,6 +30,10 @@ static void compares_without_terminators(void **state)
     assert_true(lk_str_eq(lk_str(NULL), LK_STR("")));
     assert_true(lk_str_ieq(LK_STR("Content-Type"), LK_STR("content-tYPE")));
     assert_false(lk_str_ieq(LK_STR("a"), LK_STR("b")));
+    assert_true(lk_str_icontains(LK_STR("Order Items"), LK_STR("ER it")));
+    assert_true(lk_str_icontains(LK_STR("abc"), LK_STR("C")));
+    assert_true(lk_str_icontains(lk_str(NULL), LK_STR("")));
+    assert_false(lk_str_icontains(LK_STR("ab"), LK_STR("abc")));
     assert_true(lk_str_starts(LK_STR("abc"), LK_STR("ab")));
     assert_true(lk_str_starts(LK_STR("abc"), LK_STR("")));
     assert_false(lk_str_starts(LK_STR("ab"), LK_STR("abc")));

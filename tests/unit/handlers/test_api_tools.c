@@ -346,6 +346,21 @@ static void test_lists(void **state)
     assert_str(at(answer, "next_offset"), "2");
 }
 
+/* What was changed is not to be changed again for the rest of a long answer. */
+static void test_lists_of_what_was_changed(void **state)
+{
+    (void)state;
+    fake_context.api_allow_writes = true;
+    fake_context.max_answer_bytes = 20;
+    fake_answers("PUT /roles/2/users", "[{\"id\":\"3\",\"x\":1},{\"id\":\"4\",\"x\":1}]");
+    struct lk_str answer =
+        run_tool("call_operation", CALL("set_role_users", ",\"arguments\":{\"role_id\":\"2\"},"
+                                                          "\"body\":{\"value\":[3,4]}"));
+    assert_str(at(answer, "count"), "1");
+    assert_str(at(answer, "total"), "2");
+    assert_str(at(answer, "next_offset"), "(absent)");
+}
+
 /* Where Looker pages by itself, its offset is the one that counts. */
 static void test_lists_that_looker_pages(void **state)
 {
@@ -446,6 +461,7 @@ int main(void)
         TEST(test_wrong_fields),
         TEST(test_what_is_sent),
         TEST(test_lists),
+        TEST(test_lists_of_what_was_changed),
         TEST(test_lists_that_looker_pages),
         TEST(test_large_answers),
         TEST(test_other_answers),

@@ -304,6 +304,9 @@ static void test_tiles_share_the_room(void **state)
     /* What the small one leaves goes to the others: 4000 - 3 * 250 - 911, halved, at 13 a row. */
     assert_in_range(a, 85, 95);
     assert_str(at(answer, "items/0/truncated/total"), "500");
+    /* With what this tool has: it has no result_format. */
+    assert_contains(lk_arena_cstr(fake_arena, at(answer, "items/0/truncated/how")), "tiles");
+    assert_null(strstr(lk_arena_cstr(fake_arena, at(answer, "items/0/truncated/how")), "csv"));
     assert_in_range(answer.len, 3000, 4700);
     lk_buf_free(&big);
 }

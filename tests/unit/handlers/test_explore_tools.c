@@ -343,6 +343,16 @@ static void test_where_names_come_from(void **state)
         "there is no such connection, database or schema, or no access to it: list_connections, "
         "list_databases and list_schemas show what there is");
 
+    /* Two arguments of one kind are said once. */
+    assert_string_equal(
+        refuse_tool("update_folder", "{\"folder_id\":\"7\",\"parent_id\":\"8\"}")->message,
+        "there is no such folder, or no access to it: list_folders shows what there is");
+    assert_string_equal(
+        refuse_tool("update_board_item", "{\"board_item_id\":\"7\",\"board_section_id\":\"8\"}")
+            ->message,
+        "there is no such board section or board item, or no access to it: "
+        "get_board shows what there is");
+
     fake_answers("GET /connections/c/columns", "[]");
     fake_answers("GET /connections/c/databases", "[]");
     fake_answers("GET /connections/c/tables", "[{\"name\":\"s\",\"tables\":[]}]");

@@ -401,6 +401,11 @@ static void test_a_filter_that_is_there(void **state)
                                     "\"v.st\",\"tiles\":[\"7\"]}");
     assert_step(answer, "create_filter", "skipped");
     assert_json(answer, "tiles", "[\"7\"]");
+    /* It shows what there is, not what was asked for. */
+    assert_json(answer, "title", "\"US State\"");
+    assert_json(answer, "type", "(absent)");
+    assert_contains(lk_arena_cstr(fake_arena, at(answer, "steps/0/detail")),
+                    "update_dashboard_filter");
     /* Of that name, but another: not touched. */
     fake_forget();
     fake_answers("GET /dashboards/2", WITH_TILES(TILE("")));
