@@ -23,7 +23,7 @@ static bool read_tables(struct lk_arena *arena, const struct lk_json_list *list,
 
         if (!lk_tree_parse(arena, list->items[i], &tree, &failure) ||
             !lk_decode_arguments(arena, &looker_project_view_table_type, tree, &items[i], &failure))
-            return lk_fail(err, LK_ERROR_ARGUMENT, "tables[%zu].%s", i, failure.message);
+            return lk_fail(err, LK_ERROR_ARGUMENT, "tables[%zu]: %s", i, failure.message);
     }
     *ret_tables = (struct looker_project_view_table_list){items, list->len, LK_PRESENT};
     return true;
@@ -81,7 +81,8 @@ bool lk_handler_create_views_from_tables(struct mcp_call *call, const void *args
     if (!lk_steps_call(&steps, "generate_views", looker_generate_project_views(&params, &body),
                        &answer))
         return lk_steps_end(&steps, err);
-    lk_steps_done(&steps, "generate_views", "asked for %zu tables", body.tables.len);
+    lk_steps_done(&steps, "generate_views", "asked for %zu table%s", body.tables.len,
+                  body.tables.len == 1 ? "" : "s");
     lk_steps_changed(&steps, "Looker wrote views into the dev workspace of %.*s",
                      LK_STR_ARG(args->project_id.value));
 
@@ -92,12 +93,12 @@ bool lk_handler_create_views_from_tables(struct mcp_call *call, const void *args
         return lk_steps_end(&steps, err);
     }
     size_t n = write_new_files(&steps, before, after);
-    lk_steps_done(&steps, "find_new_files", "%zu new files", n);
+    lk_steps_done(&steps, "find_new_files", "%zu new file%s", n, n == 1 ? "" : "s");
     if (n < body.tables.len)
         lk_steps_left(&steps,
-                      "%zu tables gave no new file: Looker wrote over a file that was there, "
+                      "%zu table%s gave no new file: Looker wrote over a file that was there, "
                       "or left them out; list_project_files shows git_status",
-                      body.tables.len - n);
+                      body.tables.len - n, body.tables.len - n == 1 ? "" : "s");
     lk_steps_left(&steps, "check with validate_project (dev_mode=true), then deploy_to_production");
     return lk_steps_end(&steps, err);
 }

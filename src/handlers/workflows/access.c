@@ -110,8 +110,9 @@ static bool write_members(struct access *a, const struct lk_string_list *ids)
                                : looker_set_role_groups(&groups, ids),
                        &answer))
         return false;
-    lk_steps_done(&a->steps, a->write_step, "wrote %zu members: %s %.*s", ids->len,
-                  a->grant ? "all of before and" : "all of before but", LK_STR_ARG(a->who));
+    lk_steps_done(&a->steps, a->write_step, "wrote %zu member%s: %s %.*s", ids->len,
+                  ids->len == 1 ? "" : "s", a->grant ? "all of before and" : "all of before but",
+                  LK_STR_ARG(a->who));
     lk_steps_changed(&a->steps, "%.*s %s %.*s", LK_STR_ARG(a->who),
                      a->grant ? "was given" : "no longer has", LK_STR_ARG(a->role));
     return true;
@@ -178,9 +179,9 @@ static void change(struct access *a)
     struct lk_string_list wanted = a->grant ? lk_ids_with(a->arena, &a->before, a->id)
                                             : lk_ids_without(a->arena, &a->before, a->id);
     if (a->dry_run)
-        lk_steps_planned(&a->steps, a->write_step, "%s %.*s %s the %zu members of %.*s",
+        lk_steps_planned(&a->steps, a->write_step, "%s %.*s %s the %zu member%s of %.*s",
                          a->grant ? "add" : "remove", LK_STR_ARG(a->who), a->grant ? "to" : "from",
-                         a->before.len, LK_STR_ARG(a->role));
+                         a->before.len, a->before.len == 1 ? "" : "s", LK_STR_ARG(a->role));
     else if (write_members(a, &wanted))
         verify(a, &wanted);
 }

@@ -150,7 +150,7 @@ static void test_views_are_told_by_the_files_that_are_new(void **state)
     assert_str(at(answer, "new_files"), "[\"views/t.view.lkml\"]");
     assert_str(at(answer, "outcome"), "\"done\"");
     assert_contains(lk_arena_cstr(fake_arena, at(answer, "left_to_do")),
-                    "1 tables gave no new file");
+                    "1 table gave no new file");
     assert_string_equal(
         fake_requests[1],
         "POST /projects/p/generate?connection=c&file_type_for_explores=none&folder_name=views "
@@ -164,12 +164,12 @@ static void test_views_that_fail_in_the_middle(void **state)
     assert_contains(
         refuse_tool("create_views_from_tables", VIEWS "[{\"schema\":\"s\",\"name\":\"t\"}]}")
             ->message,
-        "tables[0].");
+        "tables[0]: unknown argument \"name\"");
     assert_contains(
         refuse_tool("create_views_from_tables",
                     VIEWS "[{\"schema\":\"s\",\"table_name\":\"t\",\"columns\":[{\"name\":1}]}]}")
             ->message,
-        "tables[0].");
+        "tables[0]: unknown field \"name\" in columns[0]");
     assert_int_equal(fake_n_requests, 0);
 
     fake_answers(FILES, SOME_FILES);
