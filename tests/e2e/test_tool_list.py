@@ -121,6 +121,27 @@ def test_every_schema_has_the_strict_form(stdio: Any) -> None:
     assert not found, "\n".join(found)
 
 
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_knows_every_group() -> None:
+    """Its table has the groups in their order, and says how many are on by default."""
+    rows = sorted(_ROWS, key=lambda row: row["order"])
+    assert re.findall(r"^\| `([a-z_]+)` \| [^|]+ \|$", README, re.M)[: len(rows)] == [
+        row["group"] for row in rows
+    ]
+    words = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight"]
+    assert f"in {len(rows)} groups" in README
+    assert f"The first {words[sum(row['on_by_default'] for row in rows)]} are on by default" in README
+
+
+def test_the_readme_knows_what_only_reads(stdio: Any) -> None:
+    groups = re.search(r"`--groups ([a-z_,]+)` only reads", README)
+    assert groups is not None
+    tools = stdio("--groups", groups.group(1)).tools()
+    assert [t["name"] for t in tools if not t["annotations"]["readOnlyHint"]] == []
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
