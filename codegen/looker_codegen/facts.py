@@ -112,6 +112,7 @@ class Operation:
     origin: str = "published"
     remedy: str = ""
     acts: bool = False
+    acts_if: str = ""
     reads: bool = False
     of_session: bool = False
     sends_read_only: bool = False

@@ -83,6 +83,15 @@ class Overlay:
             raise self.fail(f"{place}.reads", f"is said of a {method}", "remove it; it is for POST, PUT and PATCH")
         return True
 
+    def acts_if(self, row: dict[str, Any], op: Operation, place: str) -> str:
+        if "acts_if" not in row:
+            return ""
+        name = self.reader.text(row["acts_if"], f"{place}.acts_if")
+        parameter = op.parameter(name, "query")
+        if parameter is None or str(parameter.type) != "boolean":
+            raise self.fail(f"{place}.acts_if", f"{name} is no boolean query parameter of it", "correct the name")
+        return name
+
     def needs_dev(self, row: dict[str, Any], place: str) -> bool:
         if "workspace" not in row:
             return False
@@ -97,7 +106,7 @@ class Overlay:
             raise self.fail(
                 place, f"the API has no such operation{hint}", "correct the id or remove the entry"
             )
-        keys = ("drop_parameters", "add_parameters", "body", "answers", "workspace")
+        keys = ("drop_parameters", "add_parameters", "body", "answers", "workspace", "acts_if")
         marks = ("acts", "reads", "of_session", "sends_read_only")
         got = self.reader.keys(row, place, ("source",), keys + marks)
         self.source(got, place)
@@ -117,6 +126,7 @@ class Overlay:
             body=self.reader.content(got["body"], f"{place}.body") if "body" in got else op.body,
             answers=self.answers(got["answers"], f"{place}.answers") if "answers" in got else op.answers,
             acts=got.get("acts") is True,
+            acts_if=self.acts_if(got, op, place),
             reads=self.reads(got, op.method, place),
             of_session=got.get("of_session") is True,
             sends_read_only=got.get("sends_read_only") is True,

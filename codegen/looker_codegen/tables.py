@@ -232,6 +232,7 @@ class Tables:
             ("deprecated", "true" if op.deprecated else ""),
             ("rate_limited", "true" if op.rate_limited else ""),
             ("acts", "true" if op.acts else ""),
+            ("acts_if", string(op.acts_if) if op.acts_if else ""),
             ("reads", "true" if op.reads else ""),
             ("of_session", "true" if op.of_session else ""),
             ("sends_read_only", "true" if op.sends_read_only else ""),

@@ -52,7 +52,9 @@ struct lk_operation {
     bool sends_read_only; /* Looker wants the readOnly fields of its body */
     bool needs_dev;       /* Looker takes it only from a session in the dev workspace */
     const char *tag;      /* the part of the API that it belongs to, such as "Query"; or NULL */
-    const char *remedy;   /* unverified rows: what to do instead when Looker answers 404; or NULL */
+    const char
+        *acts_if; /* the boolean parameter with which it changes something after all; or NULL */
+    const char *remedy; /* unverified rows: what to do instead when Looker answers 404; or NULL */
 };
 
 /*

@@ -70,6 +70,21 @@ static int64_t integer_param(const struct calling *c, const char *name, int64_t 
     return value != NULL && value->is == LK_PRESENT ? value->value : otherwise;
 }
 
+/* Some operations only read, unless a parameter says otherwise. */
+static bool check_acting(const struct calling *c, struct lk_error *err)
+{
+    const struct lk_boolean *acting =
+        c->op->acts_if != NULL ? find_param(c, c->op->acts_if, LK_KIND_BOOLEAN) : NULL;
+
+    if (acting == NULL || !lk_is_true(*acting) || c->context->api_allow_writes)
+        return true;
+    return lk_fail(err, LK_ERROR_UNSUPPORTED,
+                   "%s with %s changes something at Looker, which call_operation may not do here: "
+                   "leave it out, or have whoever runs this server allow it with "
+                   "LOOKER_API_ALLOW_WRITES=true",
+                   c->op->id, c->op->acts_if);
+}
+
 /* `offset` and `fields` of the tool go to Looker where the operation has them, too. */
 static void add_params(struct calling *c)
 {
@@ -94,7 +109,7 @@ static bool read_arguments(struct calling *c, struct lk_error *err)
     if (c->op->params != NULL)
         c->params = lk_arena_alloc(c->arena, c->op->params->size);
     if (lk_decode_arguments(c->arena, c->op->params, tree, c->params, err))
-        return true;
+        return check_acting(c, err);
     lk_error_advise(err, "these are the names inside of `arguments`");
     return false;
 }

@@ -84,6 +84,8 @@ void lk_operation_write(struct lk_json_writer *w, const struct lk_operation *op)
     if (op->tag != NULL)
         lk_json_member_string(w, "tag", lk_str(op->tag));
     lk_json_member_string(w, "access", lk_str(access[lk_operation_access(op)]));
+    if (op->acts_if != NULL)
+        lk_json_member_string(w, "write_if", lk_str(op->acts_if));
     if (op->origin != LK_PUBLISHED)
         lk_json_member_string(w, "origin", lk_str(origin[op->origin]));
     else if (op->stability != LK_STABLE)

@@ -209,6 +209,23 @@ static void test_what_changes_something_needs_leave(void **state)
                                "\"view\":\"v\"}}");
 }
 
+static void test_a_query_that_builds_tables_needs_leave(void **state)
+{
+#define RUN(value)                                                                                 \
+    "{\"operation\":\"run_look\",\"arguments\":{\"look_id\":\"1\",\"result_format\":\"json\","     \
+    "\"rebuild_pdts\":" value "}}"
+    (void)state;
+    assert_contains(refused("call_operation", RUN("true")), "LOOKER_API_ALLOW_WRITES=true");
+    assert_int_equal(fake_error.kind, LK_ERROR_UNSUPPORTED);
+    fake_answers("GET /looks/1/run/json", "[]");
+    run_tool("call_operation", RUN("false"));
+    allow_writes();
+    fake_answers("GET /looks/1/run/json", "[]");
+    run_tool("call_operation", RUN("true"));
+    assert_str(at(run_tool("describe_operation", "{\"operation\":\"run_look\"}"), "write_if"),
+               "\"rebuild_pdts\"");
+}
+
 static void test_wrong_arguments(void **state)
 {
     (void)state;
@@ -456,6 +473,7 @@ int main(void)
         TEST(test_describe_the_odd_ones),
         TEST(test_describe_deeply),
         TEST(test_what_changes_something_needs_leave),
+        TEST(test_a_query_that_builds_tables_needs_leave),
         TEST(test_wrong_arguments),
         TEST(test_wrong_bodies),
         TEST(test_wrong_fields),
