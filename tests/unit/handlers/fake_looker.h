@@ -53,6 +53,9 @@ static bool fake_in_dev[FAKE_MAX]; /* of each request: that it goes to the dev w
 static size_t fake_n_requests;
 static uint64_t fake_timeout_ms; /* of the last call that had one of its own */
 static unsigned fake_in_flight, fake_most_in_flight, fake_delay_ms;
+static const char *fake_cancel_at; /* the route whose request is under way when the caller cancels;
+                                      goes with a delay; NULL: none */
+static struct lk_co *fake_caller;
 static struct lk_tool_context fake_context;
 static struct lk_error fake_error;
 static double fake_progress;
@@ -142,6 +145,8 @@ bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_reque
 
     if (++fake_in_flight > fake_most_in_flight)
         fake_most_in_flight = fake_in_flight;
+    if (fake_cancel_at != NULL && strcmp(route, fake_cancel_at) == 0)
+        lk_co_cancel(fake_caller);
     bool awake = fake_delay_ms == 0 || lk_co_sleep(fake_loop, fake_delay_ms, err);
     fake_in_flight--;
     if (!awake)
@@ -239,6 +244,7 @@ static int fake_set_up(void **state)
     fake_arena = lk_arena_new();
     fake_n_scripts = fake_n_requests = 0;
     fake_in_flight = fake_most_in_flight = fake_delay_ms = 0;
+    fake_cancel_at = NULL;
     fake_progress = 0;
     fake_error = (struct lk_error){0};
     if (!lk_loop_new(&fake_loop, &err))
@@ -304,6 +310,7 @@ static bool fake_call(const struct mcp_tool *tool, const char *arguments, uint64
     run.args = args;
     assert_true(lk_co_start(fake_loop, fake_run, &run, &co, NULL));
     if (co != NULL) {
+        fake_caller = co;
         struct lk_timer timer = lk_timer((void (*)(void *))(uintptr_t)lk_co_cancel, co);
         if (cancel_after_ms > 0)
             lk_timer_start(fake_loop, &timer, cancel_after_ms);

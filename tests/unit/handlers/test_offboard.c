@@ -234,8 +234,9 @@ static void test_a_cancel_before_handing_over(void **state)
 
     (void)state;
     fake_play(all, N(all), N(all));
-    fake_delay_ms = 20;
-    assert_true(fake_call(fake_tool("offboard_user"), HAND, 20 * 12, &answer));
+    fake_delay_ms = 1;
+    fake_cancel_at = "DELETE /users/2/sessions/51";
+    assert_true(fake_call(fake_tool("offboard_user"), HAND, 0, &answer));
     assert_json(answer, "kind", "\"cancelled\"");
     assert_json(answer, "changed/0", "\"disabled user 2\"");
     assert_not_sent("PATCH /looks");
