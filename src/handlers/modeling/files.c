@@ -165,6 +165,11 @@ static bool check_file(struct mcp_call *call, const struct write *write, struct 
 {
     struct lk_str files, file;
 
+    if (write->change == CREATE && !lk_is_project_path(write->file_id.value))
+        return lk_fail(err, LK_ERROR_ARGUMENT,
+                       "file_id: \"%.*s\" is no path of a file within the project, such as "
+                       "views/orders.view.lkml",
+                       LK_STR_ARG(write->file_id.value));
     if (!lk_project_files(call, write->project_id, true, &files, err))
         return false;
     bool exists = lk_project_file(files, write->file_id.value, &file);

@@ -42,6 +42,25 @@ bool lk_project_file(struct lk_str files, struct lk_str id_or_path, struct lk_st
     return false;
 }
 
+bool lk_is_project_path(struct lk_str path)
+{
+    struct lk_str rest = path;
+
+    if (path.len == 0 || path.ptr[path.len - 1] == '/')
+        return false;
+    for (size_t i = 0; i < path.len; i++) {
+        if ((unsigned char)path.ptr[i] < ' ' || path.ptr[i] == '\\')
+            return false;
+    }
+    while (rest.len > 0) {
+        struct lk_str part = lk_str_take(&rest, '/');
+        if (part.len == 0 || lk_str_eq(part, LK_STR(".")) || lk_str_eq(part, LK_STR("..")) ||
+            lk_str_ieq(part, LK_STR(".git")))
+            return false;
+    }
+    return true;
+}
+
 struct lk_str lk_text_member(struct lk_arena *arena, struct lk_str object, const char *name,
                              struct lk_str otherwise)
 {

@@ -4,6 +4,7 @@
  * others, but nothing is deployed then; nor is anything with LookML errors.
  */
 #include "handlers/ask.h"
+#include "handlers/modeling/project.h"
 #include "handlers/workflows/dev.h"
 #include "looker_tools.h"
 
@@ -37,21 +38,6 @@ struct deployment {
 
 /* ---- reading ---- */
 
-/* "../x", "/x", "a//b" and the like lead nowhere, or out of the project. */
-static bool is_path(struct lk_str path)
-{
-    struct lk_str rest = path;
-
-    if (path.len == 0 || path.ptr[path.len - 1] == '/')
-        return false;
-    while (rest.len > 0) {
-        struct lk_str part = lk_str_take(&rest, '/');
-        if (part.len == 0 || lk_str_eq(part, LK_STR(".")) || lk_str_eq(part, LK_STR("..")))
-            return false;
-    }
-    return true;
-}
-
 static bool take_files(struct deployment *d, struct lk_str map, struct lk_error *err)
 {
     struct lk_json_iter it = lk_json_iter(map);
@@ -60,7 +46,7 @@ static bool take_files(struct deployment *d, struct lk_str map, struct lk_error 
     d->files = lk_arena_array(d->arena, lk_json_count(map), sizeof(*d->files));
     while (lk_json_next(&it, &key, &value)) {
         struct lk_str path = lk_json_decode_key(d->arena, key);
-        if (!is_path(path))
+        if (!lk_is_project_path(path))
             return lk_fail(err, LK_ERROR_ARGUMENT,
                            "files: \"%.*s\" is no path of a file within the project, such as "
                            "views/orders.view.lkml",

@@ -208,7 +208,7 @@ def directory_listed(got: Got) -> None:
 
 
 def directory_made(got: Got) -> None:
-    assert got.answer == {"ok": True, "project_id": "thelook"}
+    assert got.answer == {"ok": True, "project_id": "thelook", "path": "views/shop"}
     assert got.body("create_project_directory") == {"path": "views/shop"}
 
 

@@ -54,6 +54,29 @@ static void test_long_files_come_in_pieces(void **state)
     assert_contains(refuse_tool("get_file", "{" FILE_OF "\"a\",\"offset\":8}")->message, "7 bytes");
 }
 
+static void test_paths_stay_within_the_project(void **state)
+{
+    static const char *const bad[] = {"/etc/passwd",    ".",      "..",
+                                      "../x",           "a/../b", "./b.view.lkml",
+                                      "views//a",       "a//",    "views\\\\a.view.lkml",
+                                      ".git/hooks/pre", "a/.GIT", "a\\nb"};
+    char text[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(text, sizeof(text), "{" FILE_OF "\"%s\",\"content\":\"x\"}", bad[i]);
+        assert_contains(refuse_tool("create_file", text)->message, "file_id: ");
+        snprintf(text, sizeof(text), "{\"project_id\":\"p\",\"path\":\"%s\"}", bad[i]);
+        assert_contains(refuse_tool("create_directory", text)->message, "path: ");
+        assert_contains(refuse_tool("delete_directory", text)->message, "path: ");
+    }
+    assert_int_equal(fake_n_requests, 0);
+    fake_script("DELETE /projects/p/directories", 204, 0, "");
+    assert_str(run_tool("delete_directory", "{\"project_id\":\"p\",\"path\":\"a.b/..c/\"}"),
+               "{\"ok\":true,\"project_id\":\"p\",\"path\":\"a.b/..c\"}");
+    assert_string_equal(fake_requests[0], "DELETE /projects/p/directories?path=a.b%2F..c");
+}
+
 static void test_a_file_without_its_text(void **state)
 {
     (void)state;
@@ -432,6 +455,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_file_is_read_by_its_path),
         TEST(test_long_files_come_in_pieces),
+        TEST(test_paths_stay_within_the_project),
         TEST(test_a_file_without_its_text),
         TEST(test_writing_looks_first),
         TEST(test_writing),
