@@ -7,6 +7,7 @@
 #include "base/nearest.h"
 
 #define FAR 100
+#define WORD_BYTES_MAX 256 /* nobody means a name with a longer word, which would take its time */
 
 /* What kind of likeness counts how much; each adds the edits that are needed. */
 enum { SAME_FIELD = 4, NEAR_FIELD = 5, CONTAINED = 10 };
@@ -93,7 +94,7 @@ struct lk_similar lk_similar(struct lk_arena *arena, struct lk_str word,
     struct lk_similar similar = {0};
     unsigned scores[LK_SIMILAR_MAX];
 
-    if (word.len == 0)
+    if (word.len == 0 || word.len > WORD_BYTES_MAX)
         return similar;
     if (label)
         word = flat(arena, word, " .");

@@ -15,7 +15,8 @@
 #define EXPLORE_TIMEOUT_MS 15000
 #define NAMES                                                                                      \
     "fields(dimensions(name),measures(name),filters(name),parameters(name)),aliases(name,value)"
-#define MAX_SHOWN 4 /* wrong names in one error */
+#define SHOWN_BYTES 60 /* of a name that is wrong */
+#define MAX_SHOWN 4    /* wrong names in one error */
 
 /* ---- the query ---- */
 
@@ -224,10 +225,10 @@ static bool fail_unknown(struct lk_arena *arena, const struct looker_query *quer
 
     lk_buf_init(&buf, 420);
     for (size_t i = 0; i < wrong->n && i < MAX_SHOWN; i++) {
-        struct lk_similar similar =
-            lk_similar(arena, wrong->items[i].text, explore->names, explore->n);
-        lk_buf_printf(&buf, "%s\"%.*s\" (%s", i > 0 ? ", " : "", LK_STR_ARG(wrong->items[i].text),
-                      wrong->items[i].place);
+        struct lk_str text = wrong->items[i].text, shown = lk_str_cut(text, SHOWN_BYTES);
+        struct lk_similar similar = lk_similar(arena, text, explore->names, explore->n);
+        lk_buf_printf(&buf, "%s\"%.*s%s\" (%s", i > 0 ? ", " : "", LK_STR_ARG(shown),
+                      shown.len < text.len ? "..." : "", wrong->items[i].place);
         lk_similar_put(&buf, &similar);
         lk_buf_char(&buf, ')');
     }

@@ -38,6 +38,23 @@ static void test_what_is_there_is_asked(void **state)
     assert_int_equal(fake_n_requests, 4);
 }
 
+static void test_a_name_without_end_is_not_compared(void **state)
+{
+    char name[5001];
+    const char *text;
+    const struct lk_str contained = LK_STR("v.status");
+
+    (void)state;
+    memset(name, 's', 5000);
+    memcpy(name, "v.status", 8);
+    name[5000] = '\0';
+    assert_int_equal(lk_similar(fake_arena, lk_str(name), &contained, 1).n, 0);
+    known_names();
+    text = lk_arena_printf(fake_arena, "{\"model\":\"m\",\"view\":\"v\",\"fields\":[\"%s\"]}", name)
+               .ptr;
+    assert_contains(refuse_tool("query", text)->message, "ssss...\" (fields)");
+}
+
 static void test_what_is_not_there_is_not(void **state)
 {
     static const struct {
@@ -282,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_what_is_there_is_asked),
         TEST(test_what_is_not_there_is_not),
+        TEST(test_a_name_without_end_is_not_compared),
         TEST(test_many_wrong_names_are_counted),
         TEST(test_unless_told_not_to),
         TEST(test_dynamic_fields_count),
