@@ -11,12 +11,12 @@
  *   spec/tools/credentials.yaml sha256 d127c851e04b78155fa2d08274577f65d4b485b0d8a4a0be950fa4f4513ab889
  *   spec/tools/explore.yaml sha256 30d020542ac73e85cc8b735dc53416926d9b5ed7278f9708064424b36be2e913
  *   spec/tools/folder.yaml sha256 d92bbc34d705ccaa5107355b3890ddb67e94dc859ecce1dd8d4e402cc10724fd
- *   spec/tools/git.yaml sha256 5e730672a5e15e10dfd9d0a8172060c131454a0b92504d761467dd51e743a53a
+ *   spec/tools/git.yaml sha256 2fee2baac626ec41634c6de183fccb5b964e4c6a0b8fbfef229d6c494e98bd9c
  *   spec/tools/health.yaml sha256 9adc9932afcd770b348cccd42672f7f46c73dece00f8a105935d7f366ae6ddf9
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
- *   spec/tools/modeling.yaml sha256 8f7f6976afbb70669609607e9309da73e32ee821364c060b35eb45b55e2fc9a5
+ *   spec/tools/modeling.yaml sha256 72e3dc448ad4652be1668c8e6884963fcd17b3ab75dda3a0c39eda2c9eca0b7c
  *   spec/tools/query.yaml sha256 0a2279ed28d5d70d2ec9921b672b64b6914380ffeb672513c3cd5245cbe7354b
- *   spec/tools/render.yaml sha256 4c12f6ab36d153a1b54a54f2d92cbe01fc54b3d65a92bdd80b6eafdc046b975c
+ *   spec/tools/render.yaml sha256 4026be1dd0c1395cca4217a8652d5d4e2eef2a699535b90c1211b3d7eca7d757
  *   spec/tools/schema.yaml sha256 b0deb80aa8a514ca6dd0dfbe6dc6c5dcc602f75773302cdd0b2b2bda07205ee6
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
  *   spec/tools/workflows.yaml sha256 db76d7a32a6670d9516a01ab5924dd7713703713111b15d65970af88e1e81961
@@ -2913,7 +2913,7 @@ static const char schema_list_project_files[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"false: production instead of the dev workspace.\",\"default\":true},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Files to return at most.\",\"maximum\":5000,\"default\":500},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Files to skip.\",\"default\":0}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
@@ -2965,7 +2965,7 @@ static const char schema_get_file[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Id or path of the file as list_project_files gives it, such as \\\"views/orders.view.lkml\\\".\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"false: production instead of the dev workspace.\",\"default\":true},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Bytes of the text to skip.\",\"default\":0}"
     "},\"required\":[\"project_id\",\"file_id\"],\"additionalProperties\":false}";
 
@@ -2990,7 +2990,7 @@ static const char schema_create_file[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Path from the root of the project, such as \\\"views/orders.view.lkml\\\".\"},"
     "\"content\":{\"type\":\"string\",\"description\":\"The whole text of the file.\"},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"file_id\",\"content\"],\"additionalProperties\":false}";
 
 /* ---- update_file ---- */
@@ -3014,7 +3014,7 @@ static const char schema_update_file[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Id or path of the file as list_project_files gives it, such as \\\"views/orders.view.lkml\\\".\"},"
     "\"content\":{\"type\":\"string\",\"description\":\"The whole text of the file.\"},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"file_id\",\"content\"],\"additionalProperties\":false}";
 
 /* ---- delete_file ---- */
@@ -3035,7 +3035,7 @@ static const char schema_delete_file[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Id or path of the file as list_project_files gives it, such as \\\"views/orders.view.lkml\\\".\"},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"file_id\"],\"additionalProperties\":false}";
 
 /* ---- list_directories ---- */
@@ -3136,7 +3136,7 @@ static const char schema_validate_project[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: the dev workspace instead of production.\",\"default\":false},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Errors to return at most.\",\"maximum\":2000,\"default\":100},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Errors to skip; errors.next_offset of the answer before.\",\"default\":0}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
@@ -3165,7 +3165,7 @@ static const char schema_list_lookml_tests[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Only tests of this file.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: the dev workspace instead of production.\",\"default\":false},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Tests to return at most.\",\"maximum\":2000,\"default\":200},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Tests to skip.\",\"default\":0}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
@@ -3219,7 +3219,7 @@ static const char schema_run_lookml_tests[] =
     "\"test\":{\"type\":\"string\",\"description\":\"Only the test of this name.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Only tests of this file.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: the dev workspace instead of production.\",\"default\":false},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"timeout\":{\"type\":\"number\",\"description\":\"Seconds to wait for the results.\",\"maximum\":7200,\"default\":1800},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Results to return at most.\",\"maximum\":2000,\"default\":200},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Results to skip. The tests run again.\",\"default\":0}"
@@ -3444,7 +3444,7 @@ static const char schema_get_git_branch[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: as the dev workspace has it.\",\"default\":false},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_get_git_branch[] = {
     {2, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* project_id */
@@ -3493,7 +3493,7 @@ static const char schema_list_git_branches[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: as the dev workspace has it.\",\"default\":false},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Branches to return at most.\",\"maximum\":2000,\"default\":200},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Branches to skip.\",\"default\":0}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
@@ -3542,7 +3542,7 @@ static const char schema_get_git_branch_by_name[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"branch_name\":{\"type\":\"string\",\"description\":\"Name of the branch, such as \\\"feature/returns\\\".\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: as the dev workspace has it.\",\"default\":false},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"branch_name\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_get_git_branch_by_name[] = {
     {1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* branch_name */
@@ -3593,7 +3593,7 @@ static const char schema_create_git_branch[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"branch_name\":{\"type\":\"string\",\"description\":\"Name of the branch, such as \\\"feature/returns\\\".\"},"
     "\"ref\":{\"type\":\"string\",\"description\":\"Where it starts: a branch, tag or commit. Left out: the branch that is checked out.\"},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"branch_name\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_create_git_branch[] = {
     {2, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* project_id */
@@ -3641,7 +3641,7 @@ static const char schema_switch_git_branch[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"branch_name\":{\"type\":\"string\",\"description\":\"Name of the branch, such as \\\"feature/returns\\\".\"},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"branch_name\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_switch_git_branch[] = {
     {2, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* project_id */
@@ -3688,7 +3688,7 @@ static const char schema_delete_git_branch[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"branch_name\":{\"type\":\"string\",\"description\":\"Name of the branch, such as \\\"feature/returns\\\".\"},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"branch_name\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_delete_git_branch[] = {
     {1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* branch_name */
@@ -3718,7 +3718,7 @@ static const char schema_deploy_to_production[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"branch\":{\"type\":\"string\",\"description\":\"Deploy this branch of the remote. Not together with ref.\"},"
     "\"ref\":{\"type\":\"string\",\"description\":\"Deploy this commit or tag. Not together with branch.\"},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 
 /* ---- reset_to_production ---- */
@@ -3733,7 +3733,7 @@ TYPE(reset_to_production_args, "reset_to_production", reset_to_production_args_f
 static const char schema_reset_to_production[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_reset_to_production[] = {
     {1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* project_id */
@@ -3759,7 +3759,7 @@ static const char schema_reset_git_branch_to_remote[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"confirm\":{\"type\":\"boolean\",\"description\":\"true does it; otherwise a preview.\",\"default\":false},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 
 /* ---- update_git_branch ---- */
@@ -3784,7 +3784,7 @@ static const char schema_update_git_branch[] =
     "\"branch_name\":{\"type\":\"string\",\"description\":\"Name of the branch, such as \\\"feature/returns\\\".\"},"
     "\"ref\":{\"type\":\"string\",\"description\":\"Branch, tag or commit to reset to.\"},"
     "\"confirm\":{\"type\":\"boolean\",\"description\":\"true does it; otherwise a preview.\",\"default\":false},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"branch_name\",\"ref\"],\"additionalProperties\":false}";
 
 /* ---- get_git_deploy_key ---- */
@@ -3962,7 +3962,7 @@ static const char schema_render_query[] =
     "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":120.0},"
     "\"validate\":{\"type\":\"boolean\",\"description\":\"Check field names first; false: leave it to Looker.\",\"default\":true},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Use the LookML of the dev workspace.\",\"default\":false},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"model\",\"view\",\"fields\",\"width\",\"height\"],\"additionalProperties\":false}";
 
 /* ---- render_look ---- */
@@ -3990,7 +3990,7 @@ static const char schema_render_look[] =
     "\"height\":{\"type\":\"integer\",\"description\":\"Pixels.\",\"maximum\":10000},"
     "\"result_format\":{\"type\":\"string\",\"enum\":[\"png\",\"jpg\"],\"default\":\"png\"},"
     "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":120.0},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"look_id\",\"width\",\"height\"],\"additionalProperties\":false}";
 
 /* ---- render_dashboard ---- */
@@ -4040,7 +4040,7 @@ static const char schema_render_dashboard[] =
     "\"pdf_paper_size\":{\"type\":\"string\",\"enum\":[\"letter\",\"legal\",\"tabloid\",\"a0\",\"a1\",\"a2\",\"a3\",\"a4\",\"a5\"]},"
     "\"pdf_landscape\":{\"type\":\"boolean\"},"
     "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":180.0},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"dashboard_id\",\"width\",\"height\"],\"additionalProperties\":false}";
 
 /* ---- render_dashboard_tile ---- */
@@ -4069,7 +4069,7 @@ static const char schema_render_dashboard_tile[] =
     "\"height\":{\"type\":\"integer\",\"description\":\"Pixels.\",\"maximum\":10000},"
     "\"result_format\":{\"type\":\"string\",\"enum\":[\"png\",\"jpg\"],\"default\":\"png\"},"
     "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":120.0},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"dashboard_element_id\",\"width\",\"height\"],\"additionalProperties\":false}";
 
 /* ---- get_render ---- */

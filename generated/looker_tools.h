@@ -11,12 +11,12 @@
  *   spec/tools/credentials.yaml sha256 d127c851e04b78155fa2d08274577f65d4b485b0d8a4a0be950fa4f4513ab889
  *   spec/tools/explore.yaml sha256 30d020542ac73e85cc8b735dc53416926d9b5ed7278f9708064424b36be2e913
  *   spec/tools/folder.yaml sha256 d92bbc34d705ccaa5107355b3890ddb67e94dc859ecce1dd8d4e402cc10724fd
- *   spec/tools/git.yaml sha256 5e730672a5e15e10dfd9d0a8172060c131454a0b92504d761467dd51e743a53a
+ *   spec/tools/git.yaml sha256 2fee2baac626ec41634c6de183fccb5b964e4c6a0b8fbfef229d6c494e98bd9c
  *   spec/tools/health.yaml sha256 9adc9932afcd770b348cccd42672f7f46c73dece00f8a105935d7f366ae6ddf9
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
- *   spec/tools/modeling.yaml sha256 8f7f6976afbb70669609607e9309da73e32ee821364c060b35eb45b55e2fc9a5
+ *   spec/tools/modeling.yaml sha256 72e3dc448ad4652be1668c8e6884963fcd17b3ab75dda3a0c39eda2c9eca0b7c
  *   spec/tools/query.yaml sha256 0a2279ed28d5d70d2ec9921b672b64b6914380ffeb672513c3cd5245cbe7354b
- *   spec/tools/render.yaml sha256 4c12f6ab36d153a1b54a54f2d92cbe01fc54b3d65a92bdd80b6eafdc046b975c
+ *   spec/tools/render.yaml sha256 4026be1dd0c1395cca4217a8652d5d4e2eef2a699535b90c1211b3d7eca7d757
  *   spec/tools/schema.yaml sha256 b0deb80aa8a514ca6dd0dfbe6dc6c5dcc602f75773302cdd0b2b2bda07205ee6
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
  *   spec/tools/workflows.yaml sha256 db76d7a32a6670d9516a01ab5924dd7713703713111b15d65970af88e1e81961

@@ -23,8 +23,8 @@ struct shared {
     struct lk_arena *arena;
     struct lk_api_options options;
     struct lk_pool pool;
-    size_t ending;         /* pools of views that are being ended */
-    struct lk_co *waiting; /* for them */
+    struct ending *endings; /* pools of views that are being ended */
+    struct lk_co *waiting;  /* for them */
 };
 
 struct lk_api {
@@ -83,36 +83,47 @@ struct lk_api *lk_api_as(struct lk_api *api, struct lk_arena *arena,
 struct ending {
     struct shared *shared;
     struct lk_pool *pool;
+    struct lk_co *co;
+    struct ending *next;
 };
 
 static void end_pool(void *arg)
 {
     struct ending *ending = arg;
     struct shared *shared = ending->shared;
+    struct ending **at = &shared->endings;
 
-    lk_pool_end(ending->pool, 0);
+    lk_pool_end(ending->pool);
+    while (*at != ending)
+        at = &(*at)->next;
+    *at = ending->next;
     free(ending->pool);
     free(ending);
-    if (--shared->ending == 0 && shared->waiting != NULL)
+    if (shared->endings == NULL && shared->waiting != NULL)
         lk_co_wake(shared->waiting);
 }
 
 void lk_api_end(struct lk_api *view)
 {
+    struct shared *shared;
     struct ending *ending;
+    struct lk_co *co;
 
     if (view == NULL || is_pooled(view))
         return;
+    shared = view->shared;
     ending = lk_memory_new(sizeof(*ending));
-    *ending = (struct ending){view->shared, view->pool};
+    *ending = (struct ending){shared, view->pool, NULL, shared->endings};
+    shared->endings = ending;
     view->pool = NULL;
-    view->shared->ending++;
-    if (lk_co_start(ending->shared->options.loop, end_pool, ending, NULL, NULL))
-        return;
-    ending->shared->ending--;
-    lk_pool_free(ending->pool); /* its tokens end by themselves */
-    free(ending->pool);
-    free(ending);
+    if (!lk_co_start(shared->options.loop, end_pool, ending, &co, NULL)) {
+        shared->endings = ending->next;
+        lk_pool_free(ending->pool); /* its tokens end by themselves */
+        free(ending->pool);
+        free(ending);
+    } else if (co != NULL) {
+        ending->co = co;
+    }
 }
 
 /* ---- calls ---- */
@@ -213,13 +224,27 @@ bool lk_api_reach(struct lk_api *api, struct lk_arena *arena, int *ret_status, s
     return true;
 }
 
+static void cancel(void *arg)
+{
+    lk_co_cancel(arg);
+}
+
 void lk_api_logout(struct lk_api *api, uint64_t timeout_ms)
 {
     struct shared *shared = api->shared;
+    struct lk_loop *loop = shared->options.loop;
+    struct lk_co *self = lk_co_self(loop);
+    struct lk_timer patience = lk_timer(cancel, self);
 
-    shared->waiting = lk_co_self(shared->options.loop);
-    while (shared->ending > 0 && !lk_co_cancelled(shared->waiting))
-        lk_co_park(shared->options.loop);
+    if (timeout_ms != 0)
+        lk_timer_start(loop, &patience, timeout_ms);
+    shared->waiting = self;
+    while (shared->endings != NULL) {
+        for (struct ending *e = shared->endings; lk_co_cancelled(self) && e != NULL; e = e->next)
+            lk_co_cancel(e->co);
+        lk_co_park(loop);
+    }
     shared->waiting = NULL;
-    lk_pool_end(&shared->pool, timeout_ms);
+    lk_pool_end(&shared->pool);
+    lk_timer_stop(loop, &patience);
 }

@@ -74,7 +74,9 @@ bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_ap
 bool lk_api_reach(struct lk_api *api, struct lk_arena *arena, int *ret_status,
                   struct lk_error *err);
 
-/* Awaits. Ends all sessions at Looker, views' included, each waiting at most timeout_ms. */
+/* Awaits. Ends all sessions at Looker, views' included, in at most timeout_ms altogether (0:
+ * however long it takes); those left then end by themselves. When the time was over, the calling
+ * coroutine is cancelled. No call may run any more. */
 void lk_api_logout(struct lk_api *api, uint64_t timeout_ms);
 
 #endif

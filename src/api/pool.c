@@ -36,24 +36,36 @@ static void log_out_and_free(void *arg)
 {
     struct lk_session *session = arg;
     struct lk_pool *pool = session->pool;
+    struct lk_session **at = &pool->leaving;
 
-    lk_session_end(session, 0);
+    lk_session_end(session);
+    while (*at != session)
+        at = &(*at)->next;
+    *at = session->next;
     lk_session_free(session);
-    if (--pool->ending == 0 && pool->waiting != NULL)
-        lk_co_wake(pool->waiting);
+    lk_pool_done(pool);
 }
 
 static void end_session(struct lk_pool *pool, struct lk_session **link)
 {
     struct lk_session *session = *link;
+    struct lk_co *co;
 
     *link = session->next;
     pool->n--;
-    pool->ending++;
-    if (session->token == NULL ||
-        !lk_co_start(pool->options->loop, log_out_and_free, session, NULL, NULL)) {
-        pool->ending--;
+    if (session->token == NULL) {
+        lk_session_free(session);
+        return;
+    }
+    session->next = pool->leaving;
+    pool->leaving = session;
+    pool->busy++;
+    if (!lk_co_start(pool->options->loop, log_out_and_free, session, &co, NULL)) {
+        pool->busy--;
+        pool->leaving = session->next;
         lk_session_free(session); /* its token ends by itself */
+    } else if (co != NULL) {
+        session->co = co;
     }
 }
 
@@ -141,35 +153,52 @@ void lk_pool_give(struct lk_session *session)
 
 /* ---- the end ---- */
 
-struct ending {
-    struct lk_session **sessions;
-    uint64_t timeout_ms;
-};
+void lk_pool_done(struct lk_pool *pool)
+{
+    if (--pool->busy == 0 && pool->waiting != NULL)
+        lk_co_wake(pool->waiting);
+}
+
+static void cancel_each(struct lk_session *session)
+{
+    for (; session != NULL; session = session->next) {
+        if (session->co != NULL)
+            lk_co_cancel(session->co);
+    }
+}
+
+static void wait_until_idle(struct lk_pool *pool)
+{
+    pool->waiting = lk_co_self(pool->options->loop);
+    while (pool->busy > 0) {
+        if (lk_co_cancelled(pool->waiting)) {
+            cancel_each(pool->sessions);
+            cancel_each(pool->leaving);
+        }
+        lk_co_park(pool->options->loop);
+    }
+    pool->waiting = NULL;
+}
 
 static void end_one(void *arg, size_t i)
 {
-    const struct ending *ending = arg;
+    struct lk_session **sessions = arg;
 
-    lk_session_end(ending->sessions[i], ending->timeout_ms);
+    lk_session_end(sessions[i]);
 }
 
-void lk_pool_end(struct lk_pool *pool, uint64_t timeout_ms)
+void lk_pool_end(struct lk_pool *pool)
 {
     struct lk_arena *arena = lk_arena_new();
-    struct ending ending = {
-        .sessions = lk_arena_array(arena, pool->n + 1, sizeof(struct lk_session *)),
-        .timeout_ms = timeout_ms,
-    };
+    struct lk_session **sessions;
     size_t n = 0;
 
+    wait_until_idle(pool);
     lk_timer_stop(pool->options->loop, &pool->sweep);
+    sessions = lk_arena_array(arena, pool->n + 1, sizeof(struct lk_session *));
     for (struct lk_session *s = pool->sessions; s != NULL; s = s->next)
-        ending.sessions[n++] = s;
-    lk_parallel(pool->options->loop, LOGOUTS_AT_ONCE, n, end_one, &ending, NULL);
+        sessions[n++] = s;
+    lk_parallel(pool->options->loop, LOGOUTS_AT_ONCE, n, end_one, sessions, NULL);
     lk_arena_free(arena);
-    pool->waiting = lk_co_self(pool->options->loop);
-    while (pool->ending > 0 && !lk_co_cancelled(pool->waiting))
-        lk_co_park(pool->options->loop);
-    pool->waiting = NULL;
     lk_pool_free(pool);
 }

@@ -18,8 +18,9 @@ struct lk_pool {
     struct lk_session *sessions;
     size_t n;
     struct lk_timer sweep;
-    size_t ending;         /* logouts under way */
-    struct lk_co *waiting; /* for them to end */
+    struct lk_session *leaving; /* not in `sessions` any more, and being logged out */
+    size_t busy;                /* logins and logouts under way */
+    struct lk_co *waiting;      /* for them to end */
 };
 
 void lk_pool_init(struct lk_pool *pool, const struct lk_api_options *options, struct lk_str root);
@@ -30,8 +31,11 @@ struct lk_session *lk_pool_take(struct lk_pool *pool, const struct lk_principal 
                                 bool dev);
 void lk_pool_give(struct lk_session *session);
 
-/* Awaits. Logs out all sessions, some at a time, each waiting at most timeout_ms. Nobody may hold
- * one any more. */
-void lk_pool_end(struct lk_pool *pool, uint64_t timeout_ms);
+/* Session.c's: a login has ended. */
+void lk_pool_done(struct lk_pool *pool);
+
+/* Awaits. Lets logins end, logs out all sessions, some at a time, and frees what the pool holds. No
+ * call may run any more. Cancelled, it cuts off what is under way, and has ended soon. */
+void lk_pool_end(struct lk_pool *pool);
 
 #endif

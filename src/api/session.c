@@ -1,7 +1,7 @@
 /*
  * Logging in and out, and the token between the two (session.h). Single flight: whoever finds no
- * valid token logs in, everyone else waits for that login. Sending requests under it, and what to
- * do when Looker refuses one, is api.c; which sessions there are, pool.c.
+ * valid token starts a login, and waits for it like everyone else. Sending requests under it, and
+ * what to do when Looker refuses one, is api.c; which sessions there are, pool.c.
  */
 #include "api/session.h"
 
@@ -244,23 +244,44 @@ static void finish_waiters(struct lk_session *session)
     }
 }
 
-static bool lead_login(struct lk_session *session, struct lk_error *err)
+static void run_login(void *arg)
 {
+    struct lk_session *session = arg;
+    struct lk_pool *pool = session->pool;
     struct lk_error error = {0};
-    bool ok;
 
-    session->logging_in = true;
-    ok = log_in(session, &error);
+    log_in(session, &error);
     session->logging_in = false;
+    session->co = NULL;
     session->login_error = error;
     finish_waiters(session);
-    if (!ok && err != NULL && err->kind == LK_ERROR_NONE)
-        *err = error;
-    return ok;
+    lk_pool_give(session);
+    lk_pool_done(pool);
 }
 
-/* False when this call was cancelled or the login that it waited for failed. A leader that was
- * cancelled says nothing about Looker: then the caller tries again itself. */
+static bool start_login(struct lk_session *session, struct lk_error *err)
+{
+    session->logging_in = true;
+    session->users++;
+    session->pool->busy++;
+    if (lk_co_start(session->pool->options->loop, run_login, session, &session->co, err))
+        return true;
+    session->logging_in = false;
+    session->users--;
+    session->pool->busy--;
+    return false;
+}
+
+static bool login_result(const struct lk_session *session, struct lk_error *err)
+{
+    if (session->login_error.kind == LK_ERROR_NONE)
+        return true;
+    if (err != NULL && err->kind == LK_ERROR_NONE)
+        *err = session->login_error;
+    return false;
+}
+
+/* False when this call was cancelled, or the login failed. */
 static bool follow_login(struct lk_session *session, struct lk_error *err)
 {
     struct lk_loop *loop = session->pool->options->loop;
@@ -276,12 +297,7 @@ static bool follow_login(struct lk_session *session, struct lk_error *err)
         *at = self.next;
         return lk_fail(err, LK_ERROR_CANCELLED, "cancelled while waiting for a login");
     }
-    if (session->login_error.kind == LK_ERROR_NONE ||
-        session->login_error.kind == LK_ERROR_CANCELLED)
-        return true;
-    if (err != NULL && err->kind == LK_ERROR_NONE)
-        *err = session->login_error;
-    return false;
+    return login_result(session, err);
 }
 
 /* A token that somebody else logged in with is there, and is theirs: it is not moved to another
@@ -305,7 +321,10 @@ bool lk_session_token(struct lk_session *session, struct lk_arena *arena,
     if (session->principal.kind == LK_AS_TOKEN)
         return given_token(session, arena, ret_token, err);
     while (!is_valid(session)) {
-        if (session->logging_in ? !follow_login(session, err) : !lead_login(session, err))
+        if (!session->logging_in && !start_login(session, err))
+            return false;
+        /* One that ended at once left its result. */
+        if (session->logging_in ? !follow_login(session, err) : !login_result(session, err))
             return false;
     }
     *ret_token = (struct lk_token){
@@ -321,7 +340,7 @@ void lk_session_drop(struct lk_session *session, uint64_t generation)
         forget_token(session);
 }
 
-void lk_session_end(struct lk_session *session, uint64_t timeout_ms)
+void lk_session_end(struct lk_session *session)
 {
     struct lk_arena *arena;
     const char *token;
@@ -334,9 +353,7 @@ void lk_session_end(struct lk_session *session, uint64_t timeout_ms)
     token = lk_arena_cstr(arena, lk_str(session->token)); /* it may be dropped meanwhile */
     forget_token(session);
     if (!lk_exchange_perform(session->pool->options, session->pool->root, arena,
-                             &(struct lk_exchange){.request = looker_logout(),
-                                                   .token = token,
-                                                   .timeout_ms = timeout_ms},
+                             &(struct lk_exchange){.request = looker_logout(), .token = token},
                              &answer, NULL, &error))
         lk_log_info(session->pool->options->log, "looker.logout_failed",
                     lk_log_text("kind", lk_error_kind_name(error.kind)),

@@ -5,8 +5,9 @@
  *     none ──login──> logging in ──ok──> valid ──near expiry, or a 401──> none
  *                          └─ failed ──> none      (those who waited get the same error)
  *
- * One login at a time: calls that come meanwhile wait for it. The sessions are kept by
- * api/pool.h.
+ * One login at a time: calls that come meanwhile wait for it. It runs on a coroutine of its own,
+ * which no caller's end cuts off: Looker would have a session then that nobody ends. The sessions
+ * are kept by api/pool.h.
  */
 #ifndef LK_API_SESSION_H
 #define LK_API_SESSION_H
@@ -25,6 +26,7 @@ struct lk_session {
     uint64_t renew_at_ms; /* loop time from which it is not used any more */
     uint64_t generation;  /* counts logins */
     bool logging_in;
+    struct lk_co *co;            /* that logs in or out; NULL: none */
     struct lk_error login_error; /* of the last login, for those who waited */
     struct lk_session_waiter *waiters;
     /* The pool's. */
@@ -51,8 +53,7 @@ bool lk_session_token(struct lk_session *session, struct lk_arena *arena,
 /* Looker answered 401 to that token: unless it has been replaced already, it is dropped. */
 void lk_session_drop(struct lk_session *session, uint64_t generation);
 
-/* Awaits. Ends the session at Looker, if it has a token of its own, waiting at most timeout_ms (0:
- * the API's). Failing is logged, no more. */
-void lk_session_end(struct lk_session *session, uint64_t timeout_ms);
+/* Awaits. Ends the session at Looker, if it has a token of its own. Failing is logged, no more. */
+void lk_session_end(struct lk_session *session);
 
 #endif

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -299,3 +300,37 @@ def test_a_dev_workspace_that_can_neither_be_entered_nor_left(stdio: Any, looker
         assert looker.requests("run_inline_query") == []
     looker.obey()
     server.answer("query", {**QUERY, "dev_mode": True})
+
+
+@pytest.mark.parametrize("pool", ["true", "false"])
+def test_a_login_whose_call_is_cancelled_is_logged_out(stdio: Any, looker: Sandbox, pool: str) -> None:
+    server = stdio(SESSION_POOL=pool)
+    looker.rules(*({"operation": op, "delay_ms": 300} for op in ("login", "login_user", "update_session")))
+    for after in (0.1, 0.45, 0.75, 1.05, 1.35):
+        call = {"name": "query", "arguments": {**QUERY, "act_as_user": "2", "dev_mode": True}}
+        id_ = server.start("tools/call", call)
+        time.sleep(after)
+        server.notify("notifications/cancelled", {"requestId": id_})
+    looker.obey()
+    server.answer("whoami")
+    server.close()
+    state = looker.state()
+    assert state["logins"] + state["sudo_logins"] == state["logouts"] and state["live_tokens"] == 0
+
+
+@pytest.mark.parametrize("pool", ["true", "false"])
+@pytest.mark.parametrize("stuck", ["logout", "login_user"])
+def test_a_looker_that_hangs_does_not_keep_the_server(
+    stdio: Any, looker: Sandbox, pool: str, stuck: str
+) -> None:
+    server = stdio(SESSION_POOL=pool)
+    for user in ("2", "3", "4"):
+        server.answer("query", {**QUERY, "act_as_user": user})
+    looker.rules({"operation": stuck, "delay_ms": 60_000})
+    for user in ("5", "6"):
+        server.start("tools/call", {"name": "query", "arguments": {**QUERY, "act_as_user": user}})
+    time.sleep(0.3)
+    began = time.monotonic()
+    server.close()
+    assert time.monotonic() - began < 10, "5 s for calls, 2 s for logouts"
+    looker.obey()
