@@ -221,18 +221,23 @@ static const struct lk_setting_text *from_file(const struct loader *loader, cons
 
 /*
  * Clients start servers in the directory of a project, and a project's .env may be anybody's. It
- * may not weaken how the host is verified that credentials from elsewhere go to; --env-file says
- * that the file is meant.
+ * may not weaken how the host is verified that credentials from elsewhere go to, nor have a library
+ * loaded; --env-file says that the file is meant.
  */
 static bool check_env_file(struct loader *loader, struct lk_error *err)
 {
     static const char *const credentials[] = {"LOOKER_CLIENT_ID", "LOOKER_CLIENT_SECRET",
                                               "LOOKER_CLIENT_SECRET_FILE"};
     static const char *const trust[] = {"LOOKER_VERIFY_SSL", "LOOKER_CA_FILE"};
-    const struct lk_setting_text *text;
+    const struct lk_setting_text *text = from_file(loader, "LOOKER_IDENTITY_PLUGIN");
     const char *foreign = NULL;
     bool verify = false;
 
+    if (text != NULL)
+        return lk_fail(err, LK_ERROR_CONFIG,
+                       "LOOKER_IDENTITY_PLUGIN (%s) may not name code to run from a file that was "
+                       "found by chance; if the file is yours, say --env-file .env",
+                       text->source);
     for (size_t i = 0; i < sizeof(credentials) / sizeof(credentials[0]); i++) {
         if (given(loader, credentials[i]) && from_file(loader, credentials[i]) == NULL)
             foreign = credentials[i];
@@ -381,7 +386,12 @@ static bool check_together(struct loader *loader, struct lk_config *config, stru
                        "LOOKER_MCP_MODE=%.*s is not available in this version, only dev; put an "
                        "authenticating gateway in front instead",
                        LK_STR_ARG(config->mcp_mode));
-    if (serves && config->client_id.len == 0)
+    if (config->identity_plugin.len > 0 && config->identity_plugin.ptr[0] != '/')
+        return lk_fail(err, LK_ERROR_CONFIG,
+                       "LOOKER_IDENTITY_PLUGIN=%.*s: an absolute path is expected, such as "
+                       "/usr/local/lib/looker/identity.so",
+                       LK_STR_ARG(config->identity_plugin));
+    if (serves && config->client_id.len == 0 && config->identity_plugin.len == 0)
         warn(loader, "no LOOKER_CLIENT_ID and LOOKER_CLIENT_SECRET: every tool call will fail");
     if (config->base_url.len > 0 && lk_str_starts(config->base_url, LK_STR("http://")) &&
         !is_loopback(url_host(config->base_url)))

@@ -59,8 +59,10 @@ struct lk_config {
     int64_t max_sessions;
     struct lk_str user_email_header;
     struct lk_str user_token_header;
-    bool trust_identity_headers; /* of verified callers */
-    struct lk_str mcp_mode;      /* "dev", "public" or "looker_oauth" */
+    bool trust_identity_headers;   /* of verified callers */
+    struct lk_str identity_plugin; /* path of a shared library, or empty */
+    uint64_t identity_timeout_ms;  /* for one answer of its */
+    struct lk_str mcp_mode;        /* "dev", "public" or "looker_oauth" */
     struct lk_str mcp_jwks_uri, mcp_issuer_url, mcp_resource_uri;
     struct lk_str mcp_user_claim, mcp_act_as_scope;
     bool lenient_version;

@@ -21,6 +21,8 @@
 #define FINISH_MS 5000
 #define LOGOUT_MS 2000
 
+#define MAX_HEADER_NAMES_BYTES ((size_t)16 * 1024)
+
 static const char instructions[] =
     "Looker, a business intelligence platform, as tools. Data questions: find the model and "
     "explore (list_models, get_explore), pick fields (list_dimensions, list_measures; names are "
@@ -52,6 +54,34 @@ static void on_ended(struct mcp_call *call, const struct lk_error *err)
     lk_identity_ended(tools->identity, call, err);
 }
 
+/* And which request headers decide as whom calls run, the plug-in's among them. */
+static bool load_plugin(struct lk_worker *worker, struct lk_error *err)
+{
+    const struct lk_config *config = worker->config;
+    struct lk_buf *headers = &worker->identity_headers;
+
+    lk_buf_printf(headers, "%.*s,%.*s", LK_STR_ARG(config->user_email_header),
+                  LK_STR_ARG(config->user_token_header));
+    if (config->identity_plugin.len == 0)
+        return true;
+    if (!lk_plugin_load(
+            &(struct lk_plugin_options){
+                .loop = worker->loop,
+                .log = &worker->log,
+                .path = config->identity_plugin,
+                .timeout_ms = config->identity_timeout_ms,
+            },
+            &worker->plugin, err))
+        return false;
+    lk_buf_printf(headers, ",%.*s", LK_STR_ARG(lk_plugin_headers(worker->plugin)));
+    if (headers->overflow)
+        return lk_fail(err, LK_ERROR_CONFIG,
+                       "LOOKER_IDENTITY_PLUGIN: the names of the headers that the plug-in asks for "
+                       "are longer than %zu bytes together",
+                       MAX_HEADER_NAMES_BYTES);
+    return true;
+}
+
 bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
                     const struct lk_toolset *toolset, struct lk_error *err)
 {
@@ -59,8 +89,13 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .config = config,
         .log = {.fd = STDERR_FILENO, .level = config->log_level},
     };
+    lk_buf_init(&worker->identity_headers, MAX_HEADER_NAMES_BYTES);
     if (!lk_loop_new(&worker->loop, err))
         return false;
+    if (!load_plugin(worker, err)) {
+        lk_worker_clean_up(worker);
+        return false;
+    }
     worker->http = lk_http_new(worker->loop,
                                &(struct lk_http_options){
                                    .verify_tls = config->verify_tls,
@@ -102,12 +137,10 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .act_as_scope = config->mcp_act_as_scope,
         .email_header = config->user_email_header,
         .token_header = config->user_token_header,
+        .plugin = worker->plugin,
     });
     worker->tools.identity = worker->identity;
     worker->n_tools = toolset->n_tools;
-    snprintf(worker->identity_header_names, sizeof(worker->identity_header_names), "%.*s,%.*s",
-             LK_STR_ARG(config->user_email_header), LK_STR_ARG(config->user_token_header));
-    worker->identity_headers = lk_str(worker->identity_header_names);
     worker->mcp = mcp_server_new(&(struct mcp_server_options){
         .loop = worker->loop,
         .log = &worker->log,
@@ -120,6 +153,7 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .tool_context = &worker->tools,
         .admit = admit,
         .ended = on_ended,
+        .keep_arguments = worker->plugin != NULL,
         .max_in_flight_name = "LOOKER_MAX_IN_FLIGHT",
         .call_timeout_name = "LOOKER_CALL_TIMEOUT",
         .call_timeout_ms = config->call_timeout_ms,
@@ -137,6 +171,8 @@ void lk_worker_clean_up(struct lk_worker *worker)
 {
     mcp_server_free(worker->mcp);
     lk_identity_free(worker->identity);
+    lk_plugin_free(worker->plugin);
+    lk_buf_free(&worker->identity_headers);
     lk_known_free(worker->tools.known);
     lk_api_free(worker->api);
     lk_http_free(worker->http);
@@ -275,7 +311,7 @@ static bool open_http(struct service *service, struct lk_error *err)
             .allowed_origins = config->allowed_origins,
             .allowed_hosts = config->allowed_hosts,
             .auth_token = config->auth_token,
-            .forward_headers = worker->identity_headers,
+            .forward_headers = lk_buf_view(&worker->identity_headers),
             .ready = is_ready,
             .ready_arg = worker,
         },

@@ -24,8 +24,8 @@ struct lk_worker {
     struct lk_api *api;
     struct lk_tool_context tools;
     size_t n_tools;
-    char identity_header_names[256]; /* comma-separated, for the transport to keep */
-    struct lk_str identity_headers;
+    struct lk_buf identity_headers; /* comma-separated, for the transport to keep */
+    struct lk_plugin *plugin;       /* NULL: none */
     struct lk_identity *identity;
     struct mcp_server *mcp;
 };

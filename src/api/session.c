@@ -91,33 +91,41 @@ static bool ask(const struct lk_session *session, struct lk_arena *arena,
 }
 
 /* Looker says 404 to credentials that it does not know. */
-static bool explain_refusal(struct lk_error *err)
+static bool explain_refusal(const struct lk_session *session, struct lk_error *err)
 {
     int status = err->status;
 
     if (err->kind == LK_ERROR_UPSTREAM && (status == 401 || status == 403 || status == 404)) {
         *err = (struct lk_error){0};
-        lk_fail(err, LK_ERROR_AUTH,
-                "Looker refused the API credentials; check LOOKER_CLIENT_ID, "
-                "LOOKER_CLIENT_SECRET and LOOKER_BASE_URL");
+        lk_fail(err, LK_ERROR_AUTH, "%s",
+                session->principal.kind == LK_AS_KEYS
+                    ? "Looker refused the API credentials that this call was to run under"
+                    : "Looker refused the API credentials; check LOOKER_CLIENT_ID, "
+                      "LOOKER_CLIENT_SECRET and LOOKER_BASE_URL");
         err->status = status;
     }
     return false;
 }
 
-static bool log_in_service(const struct lk_session *session, struct lk_arena *arena,
-                           struct lk_api_answer *ret_answer, struct lk_error *err)
+/* With API keys: the principal's own, or those of the service account. */
+static bool log_in_keys(const struct lk_session *session, struct lk_arena *arena,
+                        struct lk_api_answer *ret_answer, struct lk_error *err)
 {
     const struct lk_api_options *options = session->pool->options;
+    const struct lk_principal *principal = &session->principal;
+    bool own = principal->kind == LK_AS_KEYS;
+    struct lk_str client_id = own ? principal->client_id : options->client_id;
+    struct lk_str client_secret = own ? principal->client_secret : options->client_secret;
     struct looker_login_form form = {
-        .client_id = lk_string(options->client_id),
-        .client_secret = lk_string(options->client_secret),
+        .client_id = lk_string(client_id),
+        .client_secret = lk_string(client_secret),
     };
 
-    if (options->client_id.len == 0 || options->client_secret.len == 0)
+    if (client_id.len == 0 || client_secret.len == 0)
         return lk_fail(err, LK_ERROR_AUTH,
                        "no Looker credentials: set LOOKER_CLIENT_ID and LOOKER_CLIENT_SECRET");
-    return ask(session, arena, looker_login(&form), NULL, ret_answer, err) || explain_refusal(err);
+    return ask(session, arena, looker_login(&form), NULL, ret_answer, err) ||
+           explain_refusal(session, err);
 }
 
 /* What Looker means by refusing to impersonate; never a reason to run as somebody else. */
@@ -195,7 +203,9 @@ static void log_login(const struct lk_session *session, bool ok, const struct lk
 {
     const struct lk_log *log = session->pool->options->log;
     const struct lk_principal *principal = &session->principal;
-    struct lk_str user = principal->kind == LK_AS_USER ? principal->user_id : LK_STR("service");
+    struct lk_str user = principal->kind == LK_AS_USER   ? principal->user_id
+                         : principal->kind == LK_AS_KEYS ? principal->client_id
+                                                         : LK_STR("service");
 
     if (ok)
         lk_log_debug(log, "looker.login", lk_log_str("as", user),
@@ -212,13 +222,12 @@ static bool log_in(struct lk_session *session, struct lk_error *err)
     struct lk_arena *arena = lk_arena_new();
     struct looker_access_token token = {0};
     struct lk_api_answer answer;
-    bool ok =
-        (session->principal.kind == LK_AS_USER ? log_in_user(session, arena, &answer, err)
-                                               : log_in_service(session, arena, &answer, err)) &&
-        lk_decode_answer(arena, &looker_access_token_type, answer.body, &token, err) &&
-        check_token(&token, err) &&
-        (!session->dev ||
-         enter_dev(session, arena, lk_arena_cstr(arena, token.access_token.value), err));
+    bool ok = (session->principal.kind == LK_AS_USER ? log_in_user(session, arena, &answer, err)
+                                                     : log_in_keys(session, arena, &answer, err)) &&
+              lk_decode_answer(arena, &looker_access_token_type, answer.body, &token, err) &&
+              check_token(&token, err) &&
+              (!session->dev ||
+               enter_dev(session, arena, lk_arena_cstr(arena, token.access_token.value), err));
 
     if (ok)
         keep_token(session, &token);
@@ -379,11 +388,17 @@ struct lk_session *lk_session_new(struct lk_pool *pool, const struct lk_principa
     return session;
 }
 
+/* Of our own copy. */
+static void wipe(struct lk_str secret)
+{
+    if (secret.len > 0)
+        explicit_bzero((void *)(uintptr_t)secret.ptr, secret.len);
+}
+
 void lk_session_free(struct lk_session *session)
 {
     forget_token(session);
-    if (session->principal.token.len > 0) /* our own copy */
-        explicit_bzero((void *)(uintptr_t)session->principal.token.ptr,
-                       session->principal.token.len);
+    wipe(session->principal.token);
+    wipe(session->principal.client_secret);
     lk_arena_free(session->arena);
 }

@@ -210,19 +210,13 @@ static bool run_as_argument(struct lk_identity *identity, struct mcp_call *call,
 
 /* ---- what came with the request ---- */
 
-/* source: "the header X-User-Email", "the verified caller". Errors about them are not the model's
- * to mend. */
-static bool run_as_email(struct lk_identity *identity, struct mcp_call *call, struct lk_str email,
+/* asked: an e-mail address or an id; source: "the header X-User-Email", "the verified caller".
+ * Errors about them are not the model's to mend. */
+static bool run_as_named(struct lk_identity *identity, struct mcp_call *call, struct lk_str asked,
                          const char *triggered_by, struct lk_str source, struct lk_error *err)
 {
-    struct lk_str asked = lk_str_trim(email);
     struct user user;
 
-    if (!lk_is_email(asked))
-        return lk_fail(err, LK_ERROR_AUTH,
-                       "%.*s names no e-mail address, so it is not known as whom this call should "
-                       "run",
-                       LK_STR_ARG(source));
     if (!find_user(identity, call, asked, &user, err)) {
         if (err->kind == LK_ERROR_ARGUMENT || err->status == 404) {
             err->kind = LK_ERROR_AUTH;
@@ -236,6 +230,19 @@ static bool run_as_email(struct lk_identity *identity, struct mcp_call *call, st
                  lk_log_text("triggered_by", triggered_by));
     run_as_user(identity, call, asked, &user);
     return true;
+}
+
+static bool run_as_email(struct lk_identity *identity, struct mcp_call *call, struct lk_str email,
+                         const char *triggered_by, struct lk_str source, struct lk_error *err)
+{
+    struct lk_str asked = lk_str_trim(email);
+
+    if (!lk_is_email(asked))
+        return lk_fail(err, LK_ERROR_AUTH,
+                       "%.*s names no e-mail address, so it is not known as whom this call should "
+                       "run",
+                       LK_STR_ARG(source));
+    return run_as_named(identity, call, asked, triggered_by, source, err);
 }
 
 static bool run_as_token(struct lk_identity *identity, struct mcp_call *call, struct lk_str header,
@@ -302,6 +309,73 @@ static bool run_as_caller(struct lk_identity *identity, struct mcp_call *call,
                         LK_STR("the claim of the access token that says who the user is"), err);
 }
 
+/* ---- what the plug-in says ---- */
+
+/* What a plug-in may not decide on this server, whatever it is trusted with. */
+static bool may_plugin_choose(const struct lk_identity *identity, enum looker_identity_kind kind,
+                              struct lk_error *err)
+{
+    if (identity->options.own_tokens_only)
+        return lk_fail(err, LK_ERROR_AUTH,
+                       "the identity plug-in wants to say as whom this call runs, but this server "
+                       "runs every call under the caller's own token "
+                       "(LOOKER_MCP_MODE=looker_oauth)");
+    if (kind == LOOKER_IDENTITY_USER && !identity->options.sudo_as_user)
+        return lk_fail(err, LK_ERROR_AUTH,
+                       "the identity plug-in wants to impersonate a user, which is switched off on "
+                       "this server (LOOKER_SUDO_AS_USER=false)");
+    return true;
+}
+
+static bool is_id(struct lk_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+    }
+    return text.len > 0;
+}
+
+static bool run_as_plugin_s_user(struct lk_identity *identity, struct mcp_call *call,
+                                 struct lk_str user, struct lk_error *err)
+{
+    static const struct lk_str source = LK_STR_INIT("the identity plug-in");
+
+    if (is_id(user))
+        return run_as_named(identity, call, user, "plugin", source, err);
+    return run_as_email(identity, call, user, "plugin", source, err);
+}
+
+/* Any kind but LOOKER_IDENTITY_NO_OPINION. */
+static bool run_as_plugin_says(struct lk_identity *identity, struct mcp_call *call,
+                               const struct lk_plugin_identity *said, struct lk_error *err)
+{
+    struct lk_principal principal = {.kind = LK_AS_SERVICE};
+
+    if (said->kind == LOOKER_IDENTITY_USER)
+        return run_as_plugin_s_user(identity, call, said->user, err);
+    if (said->kind == LOOKER_IDENTITY_TOKEN)
+        principal = (struct lk_principal){.kind = LK_AS_TOKEN, .token = said->access_token};
+    if (said->kind == LOOKER_IDENTITY_API_KEYS)
+        principal = (struct lk_principal){
+            .kind = LK_AS_KEYS, .client_id = said->client_id, .client_secret = said->client_secret};
+    run_as(identity, call, &principal, (struct lk_str){0});
+    return true;
+}
+
+/* Without one there is no opinion. */
+static bool ask_plugin(const struct lk_identity *identity, struct mcp_call *call,
+                       struct lk_plugin_identity *ret_said, struct lk_error *err)
+{
+    *ret_said = (struct lk_plugin_identity){.kind = LOOKER_IDENTITY_NO_OPINION};
+    if (identity->options.plugin == NULL)
+        return true;
+    if (!lk_plugin_ask(identity->options.plugin, call, ret_said, err))
+        return false;
+    return ret_said->kind == LOOKER_IDENTITY_NO_OPINION ||
+           may_plugin_choose(identity, ret_said->kind, err);
+}
+
 /* ---- all ---- */
 
 bool lk_identity_admit(struct lk_identity *identity, struct mcp_call *call, struct lk_error *err)
@@ -311,9 +385,14 @@ bool lk_identity_admit(struct lk_identity *identity, struct mcp_call *call, stru
     struct lk_str argument = act_as_user(call);
     bool headers = options->sudo_as_user && !options->own_tokens_only &&
                    (caller == NULL || options->trust_headers);
+    struct lk_plugin_identity said;
 
+    if (!ask_plugin(identity, call, &said, err))
+        return false;
     if (argument.ptr != NULL)
         return run_as_argument(identity, call, argument, err);
+    if (said.kind != LOOKER_IDENTITY_NO_OPINION)
+        return run_as_plugin_says(identity, call, &said, err);
     if (headers && (caller == NULL || has_identity_header(options, call)))
         return run_as_header(identity, call, err);
     if (caller != NULL)

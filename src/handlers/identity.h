@@ -1,7 +1,9 @@
 /*
  * As whom a tool call runs: decided once a call, before the tool, and never wider than asked for.
  *
+ *     the plug-in, if there is one: may refuse ──> or says who, or that it has no opinion
  *     act_as_user in the arguments ──────────────> that user, impersonated   (audit line)
+ *     else whom the plug-in named ───────────────> service account, user, Looker token or API keys
  *     else a verified caller (mcp_call_caller) ──> its Looker token, or its user, impersonated
  *     else the identity header of the deployment > self_hosted: X-User-Email, impersonated
  *                                                  google_cloud_core: X-User-Token, as it is
@@ -9,13 +11,15 @@
  *
  * What names nobody, or two users, is an error, and so is a header of the other kind of deployment:
  * falling back to the service account would give the caller its permissions. With
- * LOOKER_SUDO_AS_USER=false headers mean nothing and act_as_user is refused. A verified caller's
- * headers mean nothing either, unless they are trusted: anybody can set a header.
+ * LOOKER_SUDO_AS_USER=false headers mean nothing, act_as_user is refused, and so is a plug-in's
+ * user. A verified caller's headers mean nothing either, unless they are trusted: anybody can set a
+ * header. A plug-in that fails, or does not answer, has refused.
  */
 #ifndef LK_HANDLERS_IDENTITY_H
 #define LK_HANDLERS_IDENTITY_H
 
 #include "handlers/context.h"
+#include "handlers/plugin.h"
 
 struct lk_identity;
 
@@ -32,6 +36,7 @@ struct lk_identity_options {
                                    act_as_user */
     struct lk_str email_header; /* LOOKER_USER_EMAIL_HEADER */
     struct lk_str token_header; /* LOOKER_USER_TOKEN_HEADER */
+    struct lk_plugin *plugin;   /* LOOKER_IDENTITY_PLUGIN; NULL: none */
 };
 
 struct lk_identity *lk_identity_new(const struct lk_identity_options *options);
@@ -42,7 +47,7 @@ void lk_identity_free(struct lk_identity *identity);
  * Awaits. Finds out as whom the call runs and gives it a tool context whose `api` is Looker as that
  * principal sees it. Errors: LK_ERROR_ARGUMENT (act_as_user names nobody or several, or
  * impersonation is switched off), LK_ERROR_AUTH (a header or a claim does, or the scope is
- * missing), those of lk_api_call.
+ * missing), those of lk_plugin_ask and of lk_api_call.
  */
 bool lk_identity_admit(struct lk_identity *identity, struct mcp_call *call, struct lk_error *err);
 

@@ -245,8 +245,8 @@ void mcp_call_start(struct mcp_request *request)
         lk_fail(&err, LK_ERROR_LIMIT,
                 "%u tool calls are in flight, the limit (%s); try again in a moment",
                 server->options.max_in_flight, server->options.max_in_flight_name);
-    else
-        decode(call, arguments, &err);
+    else if (decode(call, arguments, &err) && server->options.keep_arguments)
+        call->arguments = lk_arena_str(call->arena, arguments);
     if (err.kind != LK_ERROR_NONE)
         finish(call, &err);
     else
@@ -321,6 +321,11 @@ void mcp_call_demand_scope(struct mcp_call *call, struct lk_str scope)
 const void *mcp_call_args(const struct mcp_call *call)
 {
     return call->args;
+}
+
+struct lk_str mcp_call_arguments(const struct mcp_call *call)
+{
+    return call->arguments;
 }
 
 struct lk_str mcp_call_header(const struct mcp_call *call, struct lk_str name)

@@ -52,6 +52,7 @@ struct mcp_call {
     struct lk_arena *arena; /* this struct lives in it as well */
     const struct mcp_tool *tool;
     void *args;
+    struct lk_str arguments; /* as they came, when they are kept */
     struct mcp_inbound inbound;
     struct lk_str id, progress_token; /* raw JSON text */
     enum mcp_revision revision;

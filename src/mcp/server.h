@@ -35,6 +35,7 @@ struct mcp_server_options {
     /* Told of each call that was asked about, when it has ended, how: err->kind is LK_ERROR_NONE
      * for a success. It does not await. NULL: nobody wants to know. */
     void (*ended)(struct mcp_call *call, const struct lk_error *err);
+    bool keep_arguments;            /* for mcp_call_arguments */
     size_t max_answer_bytes;        /* of one tool's answer object; 0: 8 MiB */
     const char *max_in_flight_name; /* what users call that limit, for the error that says that it
                                        was met; NULL: "max_in_flight" */

@@ -109,6 +109,10 @@ void mcp_call_set_context(struct mcp_call *call, void *context);
 /* The decoded arguments, as `run` gets them. */
 const void *mcp_call_args(const struct mcp_call *call);
 
+/* The arguments as the caller sent them: the text of a JSON object, in which no name comes twice;
+ * empty when there were none, or when the server does not keep them (keep_arguments). */
+struct lk_str mcp_call_arguments(const struct mcp_call *call);
+
 /* What the transport said of the caller: the value of an HTTP request header. One that is there but
  * empty has a ptr and len 0; one that is not has ptr NULL. */
 struct lk_str mcp_call_header(const struct mcp_call *call, struct lk_str name);

@@ -17,6 +17,7 @@
 #include "rt/co.h"
 #include "rt/loop.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
@@ -64,6 +65,10 @@ struct lk_loop {
     size_t deferred_len, deferred_cap;
     struct lk_deferred *spare; /* the array that is being run, swapped with the other */
     size_t spare_cap;
+
+    pthread_mutex_t post_mutex; /* guards what follows: other threads write there */
+    struct lk_deferred *posted;
+    size_t posted_len, posted_cap;
 
     struct lk_loop_hook *hooks;
     struct lk_co_state *co;

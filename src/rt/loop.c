@@ -35,9 +35,18 @@ uint64_t lk_loop_now_ms(const struct lk_loop *loop)
     return loop->now_ms;
 }
 
+/* Ends the wait of a turn, from any thread. */
+static void wake(struct lk_loop *loop)
+{
+    static const uint64_t one = 1;
+
+    (void)!write(loop->event_fd, &one, sizeof(one));
+}
+
 /* ---- the private epoll ---- */
 
 static void run_rounds(struct lk_loop *loop);
+static void take_posted(struct lk_loop *loop);
 
 static void on_epoll_readable(h2o_socket_t *socket, const char *err)
 {
@@ -64,9 +73,10 @@ static void on_event_fd(void *arg, uint32_t events)
     struct lk_loop *loop = arg;
     uint64_t count;
 
-    /* Only there to end a wait: whoever wrote to it has set loop->stop before. */
+    /* Only there to end a wait: whoever wrote to it has set loop->stop, or posted, before. */
     (void)events;
     (void)!read(loop->event_fd, &count, sizeof(count));
+    take_posted(loop);
 }
 
 static bool open_epoll(struct lk_loop *loop, struct lk_error *err)
@@ -92,6 +102,7 @@ bool lk_loop_new(struct lk_loop **ret_loop, struct lk_error *err)
 
     loop->epoll_fd = loop->timer_fd = loop->event_fd = -1;
     atomic_init(&loop->stop, false);
+    pthread_mutex_init(&loop->post_mutex, NULL);
     loop->co = lk_co_state_new();
     if (!open_epoll(loop, err) || !lk_timers_init(loop, err)) {
         lk_loop_free(loop);
@@ -117,6 +128,8 @@ void lk_loop_free(struct lk_loop *loop)
     }
     free(loop->deferred);
     free(loop->spare);
+    free(loop->posted);
+    pthread_mutex_destroy(&loop->post_mutex);
     free(loop);
 }
 
@@ -227,6 +240,34 @@ static void run_deferred(struct lk_loop *loop)
     loop->spare_cap = cap;
 }
 
+/* Only the first of several wakes the loop: it takes all that are there, and the wake comes before
+ * that. */
+void lk_loop_post(struct lk_loop *loop, void (*fn)(void *arg), void *arg)
+{
+    bool first;
+
+    pthread_mutex_lock(&loop->post_mutex);
+    first = loop->posted_len == 0;
+    if (loop->posted_len == loop->posted_cap) {
+        loop->posted_cap = loop->posted_cap * 2 + 16;
+        loop->posted =
+            lk_memory_resize(loop->posted, loop->posted_cap * sizeof(struct lk_deferred));
+    }
+    loop->posted[loop->posted_len++] = (struct lk_deferred){fn, arg};
+    pthread_mutex_unlock(&loop->post_mutex);
+    if (first)
+        wake(loop);
+}
+
+static void take_posted(struct lk_loop *loop)
+{
+    pthread_mutex_lock(&loop->post_mutex);
+    for (size_t i = 0; i < loop->posted_len; i++)
+        lk_loop_defer(loop, loop->posted[i].fn, loop->posted[i].arg);
+    loop->posted_len = 0;
+    pthread_mutex_unlock(&loop->post_mutex);
+}
+
 void lk_loop_add_hook(struct lk_loop *loop, struct lk_loop_hook *hook)
 {
     hook->next = loop->hooks;
@@ -306,11 +347,10 @@ void lk_loop_run(struct lk_loop *loop)
 
 void lk_loop_stop(struct lk_loop *loop)
 {
-    static const uint64_t one = 1;
     int saved_errno = errno; /* a signal handler must leave it as it was */
 
     atomic_store(&loop->stop, true);
-    (void)!write(loop->event_fd, &one, sizeof(one));
+    wake(loop);
     errno = saved_errno;
 }
 

@@ -5,11 +5,11 @@
  *     h2o evloop ── listening and client sockets (transport/http)
  *          └── private epoll ── curl's sockets (rt/http)
  *                           ├── one timerfd ── timers, curl's time-out
- *                           ├── one eventfd ── lk_loop_stop from elsewhere
+ *                           ├── one eventfd ── lk_loop_stop, lk_loop_post from elsewhere
  *                           └── watched fds (stdin, stdout, signalfd)
  *
- * Nothing here is thread-safe but lk_loop_stop. Callbacks run on the loop's own stack and must not
- * await (rt/co.h does that).
+ * Nothing here is thread-safe but lk_loop_stop and lk_loop_post. Callbacks run on the loop's own
+ * stack and must not await (rt/co.h does that).
  */
 #ifndef LK_RT_LOOP_H
 #define LK_RT_LOOP_H
@@ -77,5 +77,9 @@ void lk_loop_unwatch(struct lk_loop *loop, struct lk_watch *watch);
 /* Has fn(arg) called once on the loop's own stack, after whatever runs now has returned: later in
  * this turn or in the next. */
 void lk_loop_defer(struct lk_loop *loop, void (*fn)(void *arg), void *arg);
+
+/* The same from any thread (not from a signal handler), in the order of the calls. What has not run
+ * when the loop is freed never does; nobody may post from then on. */
+void lk_loop_post(struct lk_loop *loop, void (*fn)(void *arg), void *arg);
 
 #endif

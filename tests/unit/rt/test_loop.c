@@ -1,5 +1,5 @@
 /*
- * The loop: timers, watched fds, deferred functions, and stopping it from elsewhere.
+ * The loop: timers, watched fds, deferred functions, and what other threads may ask of it.
  */
 #include "../test.h"
 
@@ -381,6 +381,105 @@ static void test_stops_from_a_signal_handler(void **state)
     signal(SIGALRM, SIG_DFL);
 }
 
+/* ---- from other threads ---- */
+
+enum { POSTERS = 4, POSTS = 5000 };
+
+struct poster {
+    struct lk_loop *loop;
+    unsigned seen;
+    bool out_of_order;
+    pthread_t loop_thread;
+    struct post {
+        struct poster *poster;
+        unsigned number;
+    } posts[POSTS];
+};
+
+static void arrive(void *arg)
+{
+    struct post *post = arg;
+    struct poster *poster = post->poster;
+
+    if (post->number != poster->seen++ || !pthread_equal(pthread_self(), poster->loop_thread))
+        poster->out_of_order = true;
+}
+
+static void *post_many(void *arg)
+{
+    struct poster *poster = arg;
+
+    for (unsigned i = 0; i < POSTS; i++) {
+        poster->posts[i] = (struct post){poster, i};
+        lk_loop_post(poster->loop, arrive, &poster->posts[i]);
+    }
+    return NULL;
+}
+
+static void test_posts_of_threads_arrive_in_order(void **state)
+{
+    struct fixture *f = *state;
+    struct poster *posters = calloc(POSTERS, sizeof(*posters));
+    uint64_t until = lk_loop_now_ms(f->loop) + 20000;
+    unsigned seen = 0;
+    pthread_t threads[POSTERS];
+
+    for (unsigned i = 0; i < POSTERS; i++) {
+        posters[i].loop = f->loop;
+        posters[i].loop_thread = pthread_self();
+        assert_int_equal(pthread_create(&threads[i], NULL, post_many, &posters[i]), 0);
+    }
+    while (seen < POSTERS * POSTS && lk_loop_now_ms(f->loop) < until) {
+        lk_loop_run_once(f->loop, 20000); /* a post that wakes nobody shows here */
+        seen = 0;
+        for (unsigned i = 0; i < POSTERS; i++)
+            seen += posters[i].seen;
+    }
+    for (unsigned i = 0; i < POSTERS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_false(posters[i].out_of_order);
+    }
+    assert_int_equal(seen, POSTERS * POSTS);
+    free(posters);
+}
+
+static void *post_soon(void *arg)
+{
+    struct tag *tag = arg;
+
+    nanosleep(&(struct timespec){.tv_nsec = 30000000}, NULL);
+    lk_loop_post(tag->f->loop, note, tag);
+    return NULL;
+}
+
+static void test_a_post_ends_the_wait(void **state)
+{
+    struct fixture *f = *state;
+    struct tag tag = {.f = f, .letter = 'p'};
+    uint64_t began = lk_loop_now_ms(f->loop);
+    pthread_t thread;
+
+    for (size_t i = 1; i <= 2; i++) {
+        assert_int_equal(pthread_create(&thread, NULL, post_soon, &tag), 0);
+        while (f->trace.len < i && lk_loop_now_ms(f->loop) - began < 10000)
+            lk_loop_run_once(f->loop, 10000);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+    }
+    assert_str(lk_buf_view(&f->trace), "pp");
+    assert_true(lk_loop_now_ms(f->loop) - began < 5000);
+}
+
+/* From the loop's own thread too, and what never gets to run is no leak. */
+static void test_posts_that_nobody_runs(void **state)
+{
+    struct fixture *f = *state;
+    struct tag tag = {.f = f, .letter = 'p'};
+
+    for (int i = 0; i < 100; i++)
+        lk_loop_post(f->loop, note, &tag);
+    assert_int_equal(f->trace.len, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -399,6 +498,9 @@ int main(void)
         TEST(test_defers),
         TEST(test_stops_from_a_thread),
         TEST(test_stops_from_a_signal_handler),
+        TEST(test_posts_of_threads_arrive_in_order),
+        TEST(test_a_post_ends_the_wait),
+        TEST(test_posts_that_nobody_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

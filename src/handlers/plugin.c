@@ -1,0 +1,541 @@
+/*
+ * Asking the identity plug-in (plugin.h), and its replies, which come from any thread.
+ *
+ *     call's coroutine          loop                      plug-in
+ *     link, defer ────────────> resolve ────────────────> …
+ *     parks                                     reply <── (any thread; copied under the mutex)
+ *        ^──── wake ─────────── deliver <── lk_loop_post
+ *     unlink, look at the reply; none (time is over, cancelled): cancel, on the loop as well
+ *
+ * A reply finds its call by number in the list of those that wait. One that is late, or comes
+ * twice, or was made up, finds nothing; so nobody has to keep anything for a plug-in that never
+ * replies. Plug-in code runs on the loop's own stack, since a coroutine's is small.
+ */
+#include "handlers/plugin.h"
+
+#include "base/memory.h"
+#include "rt/co.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MAX_HEADERS 32
+#define MAX_HEADER_NAME_BYTES 100
+#define MAX_TEXT_BYTES 8192
+#define MAX_LINES 16
+#define MAX_LINE_BYTES 300
+
+enum text { MESSAGE, USER, ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, N_TEXTS };
+
+/* A reply, copied; texts may be NULL. */
+struct reply {
+    uint32_t kind, status;
+    char *texts[N_TEXTS];
+};
+
+/* A call that is being asked about, in its arena. */
+struct waiting {
+    struct lk_plugin *plugin;
+    struct lk_co *co;
+    struct looker_identity_request request;
+    struct lk_timer timer;
+    bool asked, told;      /* resolve has returned; cancel has */
+    bool skipped;          /* resolve was not called, for the call was cancelled by then */
+    bool timed_out, woken; /* what the coroutine is woken for */
+    struct reply *reply;   /* guarded by the plug-in's mutex */
+    struct waiting *next;  /* likewise */
+};
+
+struct line {
+    enum lk_log_level level;
+    char text[MAX_LINE_BYTES + 1];
+};
+
+struct lk_plugin {
+    struct lk_plugin_options options;
+    const struct looker_identity_plugin *table;
+    struct looker_identity_host host;
+    struct looker_identity_setup setup;
+    struct lk_arena *arena;
+    const char *headers[MAX_HEADERS];
+    size_t n_headers;
+    uint64_t last_id;
+
+    pthread_mutex_t mutex; /* guards what follows */
+    struct waiting *waiting;
+    struct line lines[MAX_LINES];
+    size_t n_lines;
+    bool posted; /* `deliver` will run */
+};
+
+/* ---- what the plug-in calls, from any thread ---- */
+
+static bool copy_text(const char *text, char **ret_copy)
+{
+    size_t len;
+
+    if (text == NULL)
+        return true;
+    len = strnlen(text, MAX_TEXT_BYTES + 1);
+    if (len > MAX_TEXT_BYTES)
+        return false;
+    *ret_copy = lk_memory_new(len + 1);
+    memcpy(*ret_copy, text, len);
+    return true;
+}
+
+/* What makes no sense becomes a reply of kind 0, which is none. */
+static struct reply *copy_reply(const struct looker_identity *identity)
+{
+    struct reply *reply = lk_memory_new(sizeof(*reply));
+
+    if (identity != NULL && identity->size >= sizeof(*identity) &&
+        copy_text(identity->message, &reply->texts[MESSAGE]) &&
+        copy_text(identity->user, &reply->texts[USER]) &&
+        copy_text(identity->access_token, &reply->texts[ACCESS_TOKEN]) &&
+        copy_text(identity->client_id, &reply->texts[CLIENT_ID]) &&
+        copy_text(identity->client_secret, &reply->texts[CLIENT_SECRET])) {
+        reply->kind = identity->kind;
+        reply->status = identity->status;
+    }
+    return reply;
+}
+
+static void free_reply(struct reply *reply)
+{
+    for (size_t i = 0; reply != NULL && i < N_TEXTS; i++) {
+        if (reply->texts[i] != NULL)
+            explicit_bzero(reply->texts[i], strlen(reply->texts[i]));
+        free(reply->texts[i]);
+    }
+    free(reply);
+}
+
+static void deliver(void *arg);
+
+/* With the mutex held. */
+static void post(struct lk_plugin *plugin)
+{
+    if (!plugin->posted)
+        lk_loop_post(plugin->options.loop, deliver, plugin);
+    plugin->posted = true;
+}
+
+static void on_reply(const struct looker_identity_host *host, uint64_t request,
+                     const struct looker_identity *identity)
+{
+    struct lk_plugin *plugin = host->self_;
+    struct reply *reply = copy_reply(identity);
+    struct waiting *waiting;
+
+    pthread_mutex_lock(&plugin->mutex);
+    waiting = plugin->waiting;
+    while (waiting != NULL && waiting->request.id != request)
+        waiting = waiting->next;
+    if (waiting != NULL && waiting->reply == NULL) {
+        waiting->reply = reply;
+        reply = NULL;
+        post(plugin);
+    }
+    pthread_mutex_unlock(&plugin->mutex);
+    free_reply(reply);
+}
+
+static void on_log(const struct looker_identity_host *host, enum looker_identity_log_level level,
+                   const char *message)
+{
+    static const enum lk_log_level levels[] = {LK_LOG_DEBUG, LK_LOG_INFO, LK_LOG_WARNING,
+                                               LK_LOG_ERROR};
+    struct lk_plugin *plugin = host->self_;
+    struct line *line;
+
+    pthread_mutex_lock(&plugin->mutex);
+    if (plugin->n_lines < MAX_LINES && message != NULL) {
+        line = &plugin->lines[plugin->n_lines++];
+        line->level = (unsigned)level < 4 ? levels[level] : LK_LOG_INFO;
+        snprintf(line->text, sizeof(line->text), "%s", message);
+        post(plugin);
+    }
+    pthread_mutex_unlock(&plugin->mutex);
+}
+
+/* ---- on the loop ---- */
+
+static void write_lines(struct lk_plugin *plugin)
+{
+    for (size_t i = 0; i < plugin->n_lines; i++) {
+        const struct lk_log_field fields[] = {
+            lk_log_text("plugin", plugin->table->name),
+            lk_log_str("message", lk_str_cut(lk_str(plugin->lines[i].text), MAX_LINE_BYTES)),
+        };
+
+        lk_log_write(plugin->options.log, plugin->lines[i].level, "identity.plugin", fields, 2);
+    }
+    plugin->n_lines = 0;
+}
+
+static void deliver(void *arg)
+{
+    struct lk_plugin *plugin = arg;
+
+    pthread_mutex_lock(&plugin->mutex);
+    plugin->posted = false;
+    for (struct waiting *waiting = plugin->waiting; waiting != NULL; waiting = waiting->next) {
+        if (waiting->reply == NULL || waiting->woken)
+            continue;
+        waiting->woken = true;
+        lk_co_wake(waiting->co);
+    }
+    write_lines(plugin);
+    pthread_mutex_unlock(&plugin->mutex);
+}
+
+static void call_resolve(void *arg)
+{
+    struct waiting *waiting = arg;
+    const struct lk_plugin *plugin = waiting->plugin;
+
+    if (lk_co_cancelled(waiting->co))
+        waiting->skipped = true;
+    else
+        plugin->table->resolve(plugin->setup.state, &waiting->request);
+    waiting->asked = true;
+    lk_co_wake(waiting->co);
+}
+
+static void call_cancel(void *arg)
+{
+    struct waiting *waiting = arg;
+    const struct lk_plugin *plugin = waiting->plugin;
+
+    plugin->table->cancel(plugin->setup.state, waiting->request.id);
+    waiting->told = true;
+    lk_co_wake(waiting->co);
+}
+
+static void on_timer(void *arg)
+{
+    struct waiting *waiting = arg;
+
+    waiting->timed_out = true;
+    lk_co_wake(waiting->co);
+}
+
+/* ---- the request ---- */
+
+static void fill_headers(struct lk_plugin *plugin, struct mcp_call *call,
+                         struct looker_identity_request *request)
+{
+    struct lk_arena *arena = mcp_call_arena(call);
+    struct looker_identity_header *headers =
+        lk_arena_array(arena, plugin->n_headers + 1, sizeof(*headers));
+
+    for (size_t i = 0; i < plugin->n_headers; i++) {
+        struct lk_str value = mcp_call_header(call, lk_str(plugin->headers[i]));
+
+        if (value.ptr != NULL)
+            headers[request->n_headers++] = (struct looker_identity_header){
+                .name = plugin->headers[i], .value = lk_arena_cstr(arena, value)};
+    }
+    request->headers = headers;
+}
+
+static void fill_caller(struct mcp_call *call, struct looker_identity_request *request)
+{
+    const struct mcp_caller *verified = mcp_call_caller(call);
+    struct lk_arena *arena = mcp_call_arena(call);
+    struct looker_identity_caller *caller;
+
+    if (verified == NULL)
+        return;
+    caller = lk_arena_new_object(arena, struct looker_identity_caller);
+    *caller = (struct looker_identity_caller){
+        .size = sizeof(*caller),
+        .subject = lk_arena_cstr(arena, verified->subject),
+        .user = lk_arena_cstr(arena, verified->user),
+        .scope = lk_arena_cstr(arena, verified->scope),
+    };
+    request->caller = caller;
+}
+
+static struct waiting *new_waiting(struct lk_plugin *plugin, struct mcp_call *call)
+{
+    struct lk_arena *arena = mcp_call_arena(call);
+    struct waiting *waiting = lk_arena_new_object(arena, struct waiting);
+    struct lk_str arguments = mcp_call_arguments(call);
+
+    *waiting = (struct waiting){
+        .plugin = plugin,
+        .co = lk_co_self(plugin->options.loop),
+        .timer = lk_timer(on_timer, waiting),
+        .request =
+            {
+                .size = sizeof(waiting->request),
+                .id = ++plugin->last_id,
+                .tool = mcp_call_tool(call)->name,
+                .group = mcp_call_tool(call)->group->name,
+                .arguments = arguments.len > 0 ? lk_arena_cstr(arena, arguments) : "{}",
+                .timeout_ms = (uint32_t)plugin->options.timeout_ms,
+            },
+    };
+    fill_headers(plugin, call, &waiting->request);
+    fill_caller(call, &waiting->request);
+    return waiting;
+}
+
+/* ---- the reply ---- */
+
+static bool refuse(const struct lk_plugin *plugin, const struct reply *reply, struct lk_error *err)
+{
+    struct lk_str message = lk_str_trim(lk_str(reply->texts[MESSAGE]));
+    bool known = reply->status >= 400 && reply->status <= 599;
+    uint32_t status = known ? reply->status : 403;
+
+    if (message.len == 0 || !lk_str_is_utf8(message))
+        message = LK_STR("no reason was given");
+    lk_fail(err, status >= 500 ? LK_ERROR_UPSTREAM : LK_ERROR_AUTH,
+            "the identity plug-in %s refused this call: %.*s", plugin->table->name,
+            LK_STR_ARG(message));
+    if (err != NULL)
+        err->status = (int)status;
+    return false;
+}
+
+/* The texts that a kind cannot do without. */
+static bool is_complete(const struct lk_plugin_identity *identity)
+{
+    switch (identity->kind) {
+    case LOOKER_IDENTITY_NO_OPINION:
+    case LOOKER_IDENTITY_SERVICE_ACCOUNT:
+        return true;
+    case LOOKER_IDENTITY_USER:
+        return identity->user.len > 0;
+    case LOOKER_IDENTITY_TOKEN:
+        return identity->access_token.len > 0;
+    case LOOKER_IDENTITY_API_KEYS:
+        return identity->client_id.len > 0 && identity->client_secret.len > 0;
+    case LOOKER_IDENTITY_REFUSED:
+        break;
+    }
+    return false;
+}
+
+static bool judge(const struct lk_plugin *plugin, struct lk_arena *arena, const struct reply *reply,
+                  struct lk_plugin_identity *ret_identity, struct lk_error *err)
+{
+    struct lk_plugin_identity identity = {
+        .kind = (enum looker_identity_kind)reply->kind,
+        .user = lk_str_trim(lk_arena_str(arena, lk_str(reply->texts[USER]))),
+        .access_token = lk_str_trim(lk_arena_str(arena, lk_str(reply->texts[ACCESS_TOKEN]))),
+        .client_id = lk_arena_str(arena, lk_str(reply->texts[CLIENT_ID])),
+        .client_secret = lk_arena_str(arena, lk_str(reply->texts[CLIENT_SECRET])),
+    };
+
+    if (reply->kind == LOOKER_IDENTITY_REFUSED)
+        return refuse(plugin, reply, err);
+    if (!is_complete(&identity)) {
+        lk_log_error(plugin->options.log, "identity.plugin_reply_senseless",
+                     lk_log_text("plugin", plugin->table->name), lk_log_int("kind", reply->kind));
+        return lk_fail(err, LK_ERROR_AUTH,
+                       "the identity plug-in %s gave an answer that makes no sense, so it is not "
+                       "known as whom this call should run",
+                       plugin->table->name);
+    }
+    *ret_identity = identity;
+    return true;
+}
+
+static bool explain_silence(const struct waiting *waiting, struct lk_error *err)
+{
+    const struct lk_plugin *plugin = waiting->plugin;
+
+    if (lk_co_cancelled(waiting->co))
+        return lk_fail(err, LK_ERROR_CANCELLED, "cancelled while waiting for the identity plug-in");
+    lk_log_warning(plugin->options.log, "identity.plugin_timeout",
+                   lk_log_text("plugin", plugin->table->name),
+                   lk_log_text("tool", waiting->request.tool));
+    return lk_fail(
+        err, LK_ERROR_TIMEOUT,
+        "the identity plug-in %s did not say within %llu ms (LOOKER_IDENTITY_TIMEOUT) as "
+        "whom this call should run",
+        plugin->table->name, (unsigned long long)plugin->options.timeout_ms);
+}
+
+/* ---- asking ---- */
+
+static void link_waiting(struct lk_plugin *plugin, struct waiting *waiting)
+{
+    pthread_mutex_lock(&plugin->mutex);
+    waiting->next = plugin->waiting;
+    plugin->waiting = waiting;
+    pthread_mutex_unlock(&plugin->mutex);
+}
+
+/* From here on a reply does not find it. */
+static struct reply *unlink_waiting(struct lk_plugin *plugin, struct waiting *waiting)
+{
+    struct waiting **at = &plugin->waiting;
+
+    pthread_mutex_lock(&plugin->mutex);
+    while (*at != waiting)
+        at = &(*at)->next;
+    *at = waiting->next;
+    pthread_mutex_unlock(&plugin->mutex);
+    return waiting->reply;
+}
+
+bool lk_plugin_ask(struct lk_plugin *plugin, struct mcp_call *call,
+                   struct lk_plugin_identity *ret_identity, struct lk_error *err)
+{
+    struct lk_loop *loop = plugin->options.loop;
+    struct waiting *waiting = new_waiting(plugin, call);
+    struct reply *reply;
+    bool ok;
+
+    link_waiting(plugin, waiting);
+    lk_timer_start(loop, &waiting->timer, plugin->options.timeout_ms);
+    lk_loop_defer(loop, call_resolve, waiting);
+    while (!waiting->asked)
+        lk_co_park(loop);
+    while (!waiting->woken && !waiting->timed_out && !lk_co_cancelled(waiting->co))
+        lk_co_park(loop);
+    lk_timer_stop(loop, &waiting->timer);
+    reply = unlink_waiting(plugin, waiting);
+    if (reply == NULL && !waiting->skipped && plugin->table->cancel != NULL) {
+        lk_loop_defer(loop, call_cancel, waiting);
+        while (!waiting->told)
+            lk_co_park(loop);
+    }
+    ok = reply != NULL ? judge(plugin, mcp_call_arena(call), reply, ret_identity, err)
+                       : explain_silence(waiting, err);
+    free_reply(reply);
+    return ok;
+}
+
+/* ---- lifecycle ---- */
+
+static bool is_header_name(struct lk_str name)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~"; /* RFC 9110 section 5.6.2 */
+
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) &&
+            strchr(others, c) == NULL)
+            return false;
+    }
+    return name.len > 0 && name.len <= MAX_HEADER_NAME_BYTES;
+}
+
+static bool read_headers(struct lk_plugin *plugin, struct lk_error *err)
+{
+    struct lk_str list = lk_str(plugin->setup.headers);
+
+    while (list.len > 0) {
+        struct lk_str name = lk_str_trim(lk_str_take(&list, ','));
+
+        if (name.len == 0)
+            continue;
+        if (!is_header_name(name) || plugin->n_headers == MAX_HEADERS)
+            return lk_fail(err, LK_ERROR_CONFIG,
+                           "LOOKER_IDENTITY_PLUGIN (%.*s): the plug-in asks for the header "
+                           "\"%.*s\"; expected are the names of %d headers at most, "
+                           "comma-separated",
+                           LK_STR_ARG(plugin->options.path), LK_STR_ARG(lk_str_cut(name, 100)),
+                           MAX_HEADERS);
+        plugin->headers[plugin->n_headers++] = lk_arena_cstr(plugin->arena, name);
+    }
+    return true;
+}
+
+static void destroy(struct lk_plugin *plugin)
+{
+    if (plugin->table->destroy != NULL)
+        plugin->table->destroy(plugin->setup.state);
+}
+
+static bool initialise(struct lk_plugin *plugin, struct lk_error *err)
+{
+    int status =
+        plugin->table->init != NULL ? plugin->table->init(&plugin->host, &plugin->setup) : 0;
+
+    plugin->setup.error[sizeof(plugin->setup.error) - 1] = '\0';
+    if (status != 0)
+        return lk_fail(err, LK_ERROR_CONFIG,
+                       "LOOKER_IDENTITY_PLUGIN (%.*s): the plug-in %s could not initialise itself "
+                       "(%d): %s",
+                       LK_STR_ARG(plugin->options.path), plugin->table->name, status,
+                       plugin->setup.error[0] != '\0' ? plugin->setup.error
+                                                      : "it does not say why");
+    if (read_headers(plugin, err))
+        return true;
+    destroy(plugin);
+    return false;
+}
+
+static void free_plugin(struct lk_plugin *plugin)
+{
+    assert(plugin->waiting == NULL);
+    write_lines(plugin);
+    pthread_mutex_destroy(&plugin->mutex);
+    lk_arena_free(plugin->arena);
+    free(plugin);
+}
+
+bool lk_plugin_new(const struct lk_plugin_options *options,
+                   const struct looker_identity_plugin *table, struct lk_plugin **ret_plugin,
+                   struct lk_error *err)
+{
+    struct lk_plugin *plugin;
+
+    if (!lk_plugin_check(options->path, table, err))
+        return false;
+    plugin = lk_memory_new(sizeof(*plugin));
+    plugin->options = *options;
+    plugin->table = table;
+    plugin->arena = lk_arena_new();
+    plugin->host = (struct looker_identity_host){
+        .size = sizeof(plugin->host), .self_ = plugin, .reply = on_reply, .log = on_log};
+    plugin->setup.size = sizeof(plugin->setup);
+    pthread_mutex_init(&plugin->mutex, NULL);
+    if (!initialise(plugin, err)) {
+        free_plugin(plugin);
+        return false;
+    }
+    *ret_plugin = plugin;
+    return true;
+}
+
+bool lk_plugin_load(const struct lk_plugin_options *options, struct lk_plugin **ret_plugin,
+                    struct lk_error *err)
+{
+    const struct looker_identity_plugin *table;
+    sigset_t all, before;
+    bool ok;
+
+    /* Threads that it starts inherit this; otherwise one of them might get SIGTERM, and that would
+     * be the end of the process. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    ok = lk_plugin_open(options->path, &table, err) &&
+         lk_plugin_new(options, table, ret_plugin, err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return ok;
+}
+
+void lk_plugin_free(struct lk_plugin *plugin)
+{
+    if (plugin == NULL)
+        return;
+    destroy(plugin);
+    free_plugin(plugin);
+}
+
+struct lk_str lk_plugin_headers(const struct lk_plugin *plugin)
+{
+    return lk_str(plugin->setup.headers);
+}
