@@ -14,6 +14,7 @@
 #include "handlers/plugin.h"
 
 #include "base/memory.h"
+#include "handlers/plugin_reply.h"
 #include "rt/co.h"
 
 #include <assert.h>
@@ -24,17 +25,8 @@
 
 #define MAX_HEADERS 32
 #define MAX_HEADER_NAME_BYTES 100
-#define MAX_TEXT_BYTES 8192
 #define MAX_LINES 16
 #define MAX_LINE_BYTES 300
-
-enum text { MESSAGE, USER, ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, N_TEXTS };
-
-/* A reply, copied; texts may be NULL. */
-struct reply {
-    uint32_t kind, status;
-    char *texts[N_TEXTS];
-};
 
 /* A call that is being asked about, in its arena. */
 struct waiting {
@@ -42,11 +34,11 @@ struct waiting {
     struct lk_co *co;
     struct looker_identity_request request;
     struct lk_timer timer;
-    bool asked, told;      /* resolve has returned; cancel has */
-    bool skipped;          /* resolve was not called, for the call was cancelled by then */
-    bool timed_out, woken; /* what the coroutine is woken for */
-    struct reply *reply;   /* guarded by the plug-in's mutex */
-    struct waiting *next;  /* likewise */
+    bool asked, told;              /* resolve has returned; cancel has */
+    bool skipped;                  /* resolve was not called, for the call was cancelled by then */
+    bool timed_out, woken;         /* what the coroutine is woken for */
+    struct lk_plugin_reply *reply; /* guarded by the plug-in's mutex */
+    struct waiting *next;          /* likewise */
 };
 
 struct line {
@@ -73,47 +65,6 @@ struct lk_plugin {
 
 /* ---- what the plug-in calls, from any thread ---- */
 
-static bool copy_text(const char *text, char **ret_copy)
-{
-    size_t len;
-
-    if (text == NULL)
-        return true;
-    len = strnlen(text, MAX_TEXT_BYTES + 1);
-    if (len > MAX_TEXT_BYTES)
-        return false;
-    *ret_copy = lk_memory_new(len + 1);
-    memcpy(*ret_copy, text, len);
-    return true;
-}
-
-/* What makes no sense becomes a reply of kind 0, which is none. */
-static struct reply *copy_reply(const struct looker_identity *identity)
-{
-    struct reply *reply = lk_memory_new(sizeof(*reply));
-
-    if (identity != NULL && identity->size >= sizeof(*identity) &&
-        copy_text(identity->message, &reply->texts[MESSAGE]) &&
-        copy_text(identity->user, &reply->texts[USER]) &&
-        copy_text(identity->access_token, &reply->texts[ACCESS_TOKEN]) &&
-        copy_text(identity->client_id, &reply->texts[CLIENT_ID]) &&
-        copy_text(identity->client_secret, &reply->texts[CLIENT_SECRET])) {
-        reply->kind = identity->kind;
-        reply->status = identity->status;
-    }
-    return reply;
-}
-
-static void free_reply(struct reply *reply)
-{
-    for (size_t i = 0; reply != NULL && i < N_TEXTS; i++) {
-        if (reply->texts[i] != NULL)
-            explicit_bzero(reply->texts[i], strlen(reply->texts[i]));
-        free(reply->texts[i]);
-    }
-    free(reply);
-}
-
 static void deliver(void *arg);
 
 /* With the mutex held. */
@@ -128,7 +79,7 @@ static void on_reply(const struct looker_identity_host *host, uint64_t request,
                      const struct looker_identity *identity)
 {
     struct lk_plugin *plugin = host->self_;
-    struct reply *reply = copy_reply(identity);
+    struct lk_plugin_reply *reply = lk_plugin_reply_copy(identity);
     struct waiting *waiting;
 
     pthread_mutex_lock(&plugin->mutex);
@@ -141,7 +92,7 @@ static void on_reply(const struct looker_identity_host *host, uint64_t request,
         post(plugin);
     }
     pthread_mutex_unlock(&plugin->mutex);
-    free_reply(reply);
+    lk_plugin_reply_free(reply);
 }
 
 static void on_log(const struct looker_identity_host *host, enum looker_identity_log_level level,
@@ -286,66 +237,20 @@ static struct waiting *new_waiting(struct lk_plugin *plugin, struct mcp_call *ca
     return waiting;
 }
 
-/* ---- the reply ---- */
-
-static bool refuse(const struct lk_plugin *plugin, const struct reply *reply, struct lk_error *err)
+static bool judge(const struct lk_plugin *plugin, struct lk_arena *arena,
+                  const struct lk_plugin_reply *reply, struct lk_plugin_identity *ret_identity,
+                  struct lk_error *err)
 {
-    struct lk_str message = lk_str_trim(lk_str(reply->texts[MESSAGE]));
-    bool known = reply->status >= 400 && reply->status <= 599;
-    uint32_t status = known ? reply->status : 403;
+    bool ok = lk_plugin_reply_judge(plugin->table->name, arena, reply, ret_identity, err);
 
-    if (message.len == 0 || !lk_str_is_utf8(message))
-        message = LK_STR("no reason was given");
-    lk_fail(err, status >= 500 ? LK_ERROR_UPSTREAM : LK_ERROR_AUTH,
-            "the identity plug-in %s refused this call: %.*s", plugin->table->name,
-            LK_STR_ARG(message));
-    if (err != NULL)
-        err->status = (int)status;
-    return false;
-}
+    const struct lk_log_field fields[] = {lk_log_text("plugin", plugin->table->name),
+                                          lk_log_int("kind", reply->kind)};
 
-/* The texts that a kind cannot do without. */
-static bool is_complete(const struct lk_plugin_identity *identity)
-{
-    switch (identity->kind) {
-    case LOOKER_IDENTITY_NO_OPINION:
-    case LOOKER_IDENTITY_SERVICE_ACCOUNT:
-        return true;
-    case LOOKER_IDENTITY_USER:
-        return identity->user.len > 0;
-    case LOOKER_IDENTITY_TOKEN:
-        return identity->access_token.len > 0;
-    case LOOKER_IDENTITY_API_KEYS:
-        return identity->client_id.len > 0 && identity->client_secret.len > 0;
-    case LOOKER_IDENTITY_REFUSED:
-        break;
-    }
-    return false;
-}
-
-static bool judge(const struct lk_plugin *plugin, struct lk_arena *arena, const struct reply *reply,
-                  struct lk_plugin_identity *ret_identity, struct lk_error *err)
-{
-    struct lk_plugin_identity identity = {
-        .kind = (enum looker_identity_kind)reply->kind,
-        .user = lk_str_trim(lk_arena_str(arena, lk_str(reply->texts[USER]))),
-        .access_token = lk_str_trim(lk_arena_str(arena, lk_str(reply->texts[ACCESS_TOKEN]))),
-        .client_id = lk_arena_str(arena, lk_str(reply->texts[CLIENT_ID])),
-        .client_secret = lk_arena_str(arena, lk_str(reply->texts[CLIENT_SECRET])),
-    };
-
-    if (reply->kind == LOOKER_IDENTITY_REFUSED)
-        return refuse(plugin, reply, err);
-    if (!is_complete(&identity)) {
-        lk_log_error(plugin->options.log, "identity.plugin_reply_senseless",
-                     lk_log_text("plugin", plugin->table->name), lk_log_int("kind", reply->kind));
-        return lk_fail(err, LK_ERROR_AUTH,
-                       "the identity plug-in %s gave an answer that makes no sense, so it is not "
-                       "known as whom this call should run",
-                       plugin->table->name);
-    }
-    *ret_identity = identity;
-    return true;
+    if (!ok) /* one that makes no sense is a mistake of the plug-in's */
+        lk_log_write(plugin->options.log,
+                     reply->kind == LOOKER_IDENTITY_REFUSED ? LK_LOG_INFO : LK_LOG_ERROR,
+                     "identity.plugin_refused", fields, 2);
+    return ok;
 }
 
 static bool explain_silence(const struct waiting *waiting, struct lk_error *err)
@@ -375,7 +280,7 @@ static void link_waiting(struct lk_plugin *plugin, struct waiting *waiting)
 }
 
 /* From here on a reply does not find it. */
-static struct reply *unlink_waiting(struct lk_plugin *plugin, struct waiting *waiting)
+static struct lk_plugin_reply *unlink_waiting(struct lk_plugin *plugin, struct waiting *waiting)
 {
     struct waiting **at = &plugin->waiting;
 
@@ -392,7 +297,7 @@ bool lk_plugin_ask(struct lk_plugin *plugin, struct mcp_call *call,
 {
     struct lk_loop *loop = plugin->options.loop;
     struct waiting *waiting = new_waiting(plugin, call);
-    struct reply *reply;
+    struct lk_plugin_reply *reply;
     bool ok;
 
     link_waiting(plugin, waiting);
@@ -411,7 +316,7 @@ bool lk_plugin_ask(struct lk_plugin *plugin, struct mcp_call *call,
     }
     ok = reply != NULL ? judge(plugin, mcp_call_arena(call), reply, ret_identity, err)
                        : explain_silence(waiting, err);
-    free_reply(reply);
+    lk_plugin_reply_free(reply);
     return ok;
 }
 

@@ -138,7 +138,7 @@ def test_what_makes_no_sense_is_a_refusal(moody: Any, looker: Sandbox, mood: str
     failure = in_mood(server, mood).failure("whoami")
     assert "makes no sense" in failure["error"] and failure["kind"] == "auth"
     assert looker.requests() == []
-    assert any(e["event"] == "identity.plugin_reply_senseless" for e in server.process.log())
+    assert any(e["event"] == "identity.plugin_refused" for e in server.process.log())
 
 
 def test_only_the_first_reply_counts(moody: Any) -> None:
