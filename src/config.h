@@ -71,6 +71,7 @@ struct lk_config {
     struct lk_str allowed_hosts;   /* comma-separated; empty: see transport/http.h */
 
     enum lk_log_level log_level;
+    bool core_dumps; /* debuggers and core dumps may see this process's memory */
 
     struct lk_str sources;       /* for --check: "NAME=value (source)" lines, secrets masked */
     const char *const *warnings; /* NULL-terminated; to be logged once the log is up */

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 /* One line, whatever was in the setting that it quotes. */
@@ -71,6 +72,13 @@ static void fill_standard_streams(void)
         close(fd);
 }
 
+/* The secrets are in memory, and in the environment besides: no core dump has them, and no other
+ * process of the same user reads them, a debugger among them. */
+static void hide_memory(bool hide)
+{
+    (void)prctl(PR_SET_DUMPABLE, hide ? 0 : 1);
+}
+
 int main(int argc, char **argv)
 {
     struct lk_arena *arena = lk_arena_new();
@@ -78,6 +86,7 @@ int main(int argc, char **argv)
     struct lk_error error = {0};
     int status = LK_EXIT_OK;
 
+    hide_memory(true);
     fill_standard_streams();
     if (!lk_config_load(arena, argc, argv, environ, &config, &error)) {
         status = fail(&error);
@@ -86,6 +95,7 @@ int main(int argc, char **argv)
     } else if (config.command == LK_COMMAND_VERSION) {
         printf("looker-mcp-server %s\n", LK_VERSION);
     } else {
+        hide_memory(!config.core_dumps);
         status = run(arena, &config);
     }
     lk_arena_free(arena);

@@ -65,6 +65,8 @@ const struct lk_setting lk_settings[] = {
      "PEM bundle to verify it with (default: the system's)"},
     {"LOOKER_LOG_LEVEL", "log-level", LK_SETTING_LOG_LEVEL, AT(log_level), "INFO", NULL, NULL, 0, 0,
      "DEBUG, INFO, WARNING or ERROR"},
+    {"LOOKER_CORE_DUMPS", "core-dumps", LK_SETTING_BOOLEAN, AT(core_dumps), "false", NULL, NULL, 0,
+     0, "let core dumps and debuggers see the memory of this process, secrets included"},
     {"LOOKER_MAX_REQUEST_BYTES", "max-request-bytes", LK_SETTING_INTEGER, AT(max_request_bytes),
      "4194304", NULL, NULL, 1024, 64 * MIB, "largest MCP message that is accepted"},
     {"LOOKER_MAX_IN_FLIGHT", "max-in-flight", LK_SETTING_INTEGER, AT(max_in_flight), "512", NULL,

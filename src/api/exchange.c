@@ -5,6 +5,7 @@
  */
 #include "api/exchange.h"
 
+#include "api/echo.h"
 #include "api/request.h"
 #include "looker_ops.h"
 #include "json/scan.h"
@@ -108,11 +109,13 @@ static void describe_failure(struct lk_arena *arena, struct lk_str body, struct 
     lk_buf_free(&text);
 }
 
-/* Gateways are known to show the request that they refuse. What callers and the log get to see must
- * not contain the credentials that were in it. */
+/* What callers and the log get to see must not contain the credentials that were in the request,
+ * nor what it was to set. */
 static bool repeats_credentials(const struct lk_api_options *options, const char *token,
+                                const struct lk_wire_request *wire, struct lk_arena *arena,
                                 struct lk_str text)
 {
+    bool form = wire->content_type != NULL && strstr(wire->content_type, "form") != NULL;
     const struct lk_str secrets[] = {token != NULL ? lk_str(token) : (struct lk_str){0},
                                      options->client_secret};
 
@@ -121,12 +124,12 @@ static bool repeats_credentials(const struct lk_api_options *options, const char
             memmem(text.ptr, text.len, secrets[i].ptr, secrets[i].len) != NULL)
             return true;
     }
-    return false;
+    return lk_echoes_secret(arena, wire->body, form, text);
 }
 
 static bool fail_with_status(const struct lk_api_options *options, const char *token,
-                             struct lk_arena *arena, const struct lk_http_answer *answer,
-                             struct lk_error *err)
+                             const struct lk_wire_request *wire, struct lk_arena *arena,
+                             const struct lk_http_answer *answer, struct lk_error *err)
 {
     bool json = media_of(answer->content_type) == LK_MEDIA_JSON && answer->body.len > 0 &&
                 lk_json_check(answer->body, LK_JSON_MAX_DEPTH, 0, NULL);
@@ -137,7 +140,7 @@ static bool fail_with_status(const struct lk_api_options *options, const char *t
     else
         lk_fail(err, LK_ERROR_UPSTREAM, "%s", status_message(answer->status));
     err->status = answer->status;
-    if (repeats_credentials(options, token, answer->body)) {
+    if (repeats_credentials(options, token, wire, arena, answer->body)) {
         lk_error_detail(err, "the answer repeats the credentials of the request, so it is left "
                              "out");
         return false;
@@ -280,6 +283,6 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
     if (ret_retry_after_s != NULL)
         *ret_retry_after_s = answer.retry_after_s;
     if (answer.status < 200 || answer.status > 299)
-        return fail_with_status(options, exchange->token, arena, &answer, err);
+        return fail_with_status(options, exchange->token, &wire, arena, &answer, err);
     return judge(&exchange->request, &answer, ret_answer, err);
 }

@@ -260,7 +260,7 @@ def test_what_is_not_http(http: Any, data: bytes) -> None:
 
 
 def test_a_client_that_leaves_in_the_middle(http: Any) -> None:
-    server = http()
+    server = http(CORE_DUMPS="true")
     files = server.process.open_files()
     for _ in range(20):
         connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)

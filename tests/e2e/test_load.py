@@ -71,7 +71,7 @@ def test_too_many_calls_are_refused_by_name(stdio: Any, looker: Sandbox) -> None
 
 
 def test_memory_and_files_stay_level(http: Any, looker: Sandbox) -> None:
-    server = http()
+    server = http(CORE_DUMPS="true")
 
     def calls(count: int) -> None:
         for _ in range(count):

@@ -17,7 +17,7 @@ SLACK_S = 8.0
 
 @pytest.fixture
 def server(stdio: Any) -> Any:
-    return stdio("--timeout", "2")
+    return stdio("--timeout", "2", CORE_DUMPS="true")
 
 
 def fails_then_recovers(server: Any, looker: Sandbox, *rules: dict[str, Any]) -> dict[str, Any]:

@@ -88,6 +88,7 @@ class Process:
         return [_log_line(line) for line in lines if MAKECONTEXT not in line]
 
     def open_files(self) -> int:
+        """Of a server with CORE_DUMPS=true; others hide them from all but root."""
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def resident_kib(self) -> int:
