@@ -4,7 +4,6 @@
  */
 #include "api/echo.h"
 
-#include "base/escape.h"
 #include "json/scan.h"
 
 #include <string.h>
@@ -15,6 +14,105 @@ static bool contains(struct lk_str text, struct lk_str part)
 {
     return part.len >= MIN_SECRET_BYTES && text.len >= part.len &&
            memmem(text.ptr, text.len, part.ptr, part.len) != NULL;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* What four hex digits at `at` mean, or -1. */
+static int code_unit(const char *at, const char *end)
+{
+    int code = 0;
+
+    if (end - at < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        int digit = hex_digit(at[i]);
+
+        if (digit < 0)
+            return -1;
+        code = code * 16 + digit;
+    }
+    return code;
+}
+
+static size_t put_utf8(char *out, unsigned code)
+{
+    size_t len = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    static const unsigned char heads[] = {0, 0, 0xC0, 0xE0, 0xF0};
+
+    for (size_t i = len - 1; i > 0; i--, code >>= 6)
+        out[i] = (char)(0x80 | (code & 0x3F));
+    out[0] = (char)(heads[len] | code);
+    return len;
+}
+
+/* The bytes of the \u escape, or of two that are one character, at `at`; 0 when there is none. */
+static size_t take_code(const char *at, const char *end, char *out, size_t *len)
+{
+    int code = end - at > 5 && at[0] == '\\' && at[1] == 'u' ? code_unit(at + 2, end) : -1;
+    int low = -1;
+
+    if (code < 0)
+        return 0;
+    if (code >= 0xD800 && code < 0xDC00 && end - at > 11 && at[6] == '\\' && at[7] == 'u')
+        low = code_unit(at + 8, end);
+    if (low >= 0xDC00 && low < 0xE000)
+        code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+    *len += put_utf8(out + *len, (unsigned)code);
+    return code >= 0x10000 ? 12 : 6;
+}
+
+/* The text with JSON's escapes replaced, wherever they stand: it may be JSON, or have some in it.
+ */
+static struct lk_str unescape(struct lk_arena *arena, struct lk_str text)
+{
+    static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
+    const char *at = text.ptr, *end = lk_str_end(text), *letter;
+    char *out = lk_arena_alloc(arena, text.len);
+    size_t len = 0, taken;
+
+    while (at < end) {
+        taken = take_code(at, end, out, &len);
+        if (taken == 0 && end - at > 1 && at[0] == '\\' && at[1] != '\0' &&
+            (letter = strchr(letters, at[1])) != NULL) {
+            out[len++] = meant[letter - letters];
+            taken = 2;
+        } else if (taken == 0) {
+            out[len++] = *at;
+            taken = 1;
+        }
+        at += taken;
+    }
+    return lk_str_n(out, len);
+}
+
+/* A text as it is, and as a reader of JSON, and of JSON in JSON, sees it. */
+struct readings {
+    struct lk_str texts[3];
+};
+
+static struct readings read_in_all_ways(struct lk_arena *arena, struct lk_str text)
+{
+    struct readings readings = {.texts = {text}};
+
+    for (int i = 1; i < 3; i++)
+        readings.texts[i] = unescape(arena, readings.texts[i - 1]);
+    return readings;
+}
+
+static bool repeats(const struct readings *readings, struct lk_str secret)
+{
+    for (int i = 0; i < 3; i++) {
+        if (contains(readings->texts[i], secret))
+            return true;
+    }
+    return false;
 }
 
 static bool names_secret(struct lk_str name)
@@ -29,37 +127,15 @@ static bool names_secret(struct lk_str name)
     return false;
 }
 
-/* A string's text between its quotes is its value JSON-escaped. A request that is shown as a string
- * of the answer has it escaped twice. */
-static bool echoes_string(struct lk_arena *arena, struct lk_str value, struct lk_str text)
-{
-    struct lk_str escaped = {0};
-    struct lk_buf twice;
-    bool found;
-
-    if (value.len > 2)
-        escaped = lk_str_n(value.ptr + 1, value.len - 2);
-    if (contains(text, escaped))
-        return true;
-    if (!lk_json_key_escaped(escaped))
-        return false;
-    lk_buf_init(&twice, escaped.len * 2);
-    lk_escape_json(&twice, escaped);
-    found =
-        contains(text, lk_json_decode_string(arena, value)) || contains(text, lk_buf_view(&twice));
-    lk_buf_free(&twice);
-    return found;
-}
-
 /* As deep as JSON is allowed to be. */
 static bool echoes_member(struct lk_arena *arena, struct lk_str json, bool secret,
-                          struct lk_str text)
+                          const struct readings *text)
 {
     struct lk_json_iter it;
     struct lk_str key, value;
 
     if (lk_json_type(json) == LK_JSON_STRING)
-        return secret && echoes_string(arena, json, text);
+        return secret && repeats(text, lk_json_decode_string(arena, json));
     it = lk_json_iter(json);
     while (lk_json_next(&it, &key, &value)) {
         bool named = key.len > 0 && names_secret(lk_json_decode_key(arena, key));
@@ -68,14 +144,6 @@ static bool echoes_member(struct lk_arena *arena, struct lk_str json, bool secre
             return true;
     }
     return false;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static struct lk_str percent_decode(struct lk_arena *arena, struct lk_str value)
@@ -97,14 +165,14 @@ static struct lk_str percent_decode(struct lk_arena *arena, struct lk_str value)
     return lk_str_n(out, len);
 }
 
-static bool echoes_field(struct lk_arena *arena, struct lk_str form, struct lk_str text)
+static bool echoes_field(struct lk_arena *arena, struct lk_str form, const struct readings *text)
 {
     while (form.len > 0) {
         struct lk_str value = lk_str_take(&form, '&');
         struct lk_str name = lk_str_take(&value, '=');
 
         if (names_secret(name) &&
-            (contains(text, value) || contains(text, percent_decode(arena, value))))
+            (repeats(text, value) || repeats(text, percent_decode(arena, value))))
             return true;
     }
     return false;
@@ -112,7 +180,11 @@ static bool echoes_field(struct lk_arena *arena, struct lk_str form, struct lk_s
 
 bool lk_echoes_secret(struct lk_arena *arena, struct lk_str body, bool form, struct lk_str text)
 {
+    struct readings readings;
+
     if (body.len == 0 || text.len == 0)
         return false;
-    return form ? echoes_field(arena, body, text) : echoes_member(arena, body, false, text);
+    readings = read_in_all_ways(arena, text);
+    return form ? echoes_field(arena, body, &readings)
+                : echoes_member(arena, body, false, &readings);
 }

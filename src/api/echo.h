@@ -8,7 +8,7 @@
 #include "base/arena.h"
 
 /* Whether `text` has the value of a member of `body`, at any depth, whose name says that it is a
- * secret (password, client_secret, …), as it is or JSON-escaped once or twice. `form`: body is a
+ * secret (password, client_secret, …), as it is or JSON-escaped, once or twice. `form`: body is a
  * form, else JSON, checked; an empty body has none. Values of fewer than four bytes are not looked
  * for. */
 bool lk_echoes_secret(struct lk_arena *arena, struct lk_str body, bool form, struct lk_str text);

@@ -49,6 +49,12 @@ static void test_escaped(void **state)
     assert_true(json(body, "{\"password\":\"a\\\"b\\\\c\\u00e9\"}"));
     assert_true(
         json(body, "{\"message\":\"{\\\"password\\\":\\\"a\\\\\\\"b\\\\\\\\c\\\\u00e9\\\"}\"}"));
+    assert_true(json("{\"password\":\"d\xc3\xa9j\xc3\xa0\"}", "d\\u00e9j\\u00E0 d\\u00"));
+    assert_true(json("{\"password\":\"d\xc3\xa9j\xc3\xa0\"}", "d\\\\u00e9j\\\\u00e0"));
+    assert_true(json("{\"password\":\"\xf0\x9f\x94\x91!\"}", "\\ud83d\\udd11!"));
+    assert_true(json("{\"password\":\"\\ud83d\\udd11!\"}", "\xf0\x9f\x94\x91!"));
+    assert_true(json("{\"password\":\"a/b/c\"}", "a\\/b\\/c\\"));
+    assert_false(json("{\"password\":\"abcd\"}", "\\u00 \\ud83d\\u \\ud83d\\ud83d \\x \\u12"));
     assert_false(json(body, "a\\b"));
 }
 
