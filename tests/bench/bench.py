@@ -29,6 +29,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 CREDENTIAL = "bench"
 CLIENTS = (1, 32, 256)
+POOL_CLIENTS = 32
 STARTS = 100
 CALL = json.dumps(
     {
@@ -136,12 +137,14 @@ class Bench:
         connection.request("POST", "/api/4.0/login", form, headers)
         return json.load(connection.getresponse())["access_token"]
 
-    def start_server(self) -> tuple[subprocess.Popen[bytes], str]:
+    def start_server(
+        self, name: str = "server", *flags: str
+    ) -> tuple[subprocess.Popen[bytes], str]:
         process = self.start(
-            "server", str(self.server), "--transport", "streamable-http", "--port", "0",
-            "--log-level", "INFO",
+            name, str(self.server), "--transport", "streamable-http", "--port", "0",
+            "--log-level", "INFO", *flags,
         )
-        return process, "http://127.0.0.1:" + self.wait_for("server", r'"port":(\d+)')
+        return process, "http://127.0.0.1:" + self.wait_for(name, r'"port":(\d+)')
 
     def start_nginx(self) -> tuple[int, str]:
         """nginx in front of the sandbox: its worker's process id, its address."""
@@ -298,6 +301,13 @@ def main() -> None:
             bench.stop()
 
 
+def measure_without_pool(bench: Bench) -> Load:
+    """Each call logs in and out: three upstream requests instead of one."""
+    print("==> load without a session pool", file=sys.stderr)
+    server, url = bench.start_server("unpooled", "--no-session-pool")
+    return bench.load(f"{url}/mcp", server.pid, POOL_CLIENTS, True)
+
+
 def measure(bench: Bench) -> None:
     bench.start_sandbox()
     print(f"==> {STARTS} starts on stdio", file=sys.stderr)
@@ -314,6 +324,7 @@ def measure(bench: Bench) -> None:
         through[clients] = bench.load(f"{proxy}/api/4.0/user", worker, clients, False)
         calls[clients] = bench.load(f"{url}/mcp", server.pid, clients, True)
     loaded = resident_mb(server.pid)
+    unpooled = measure_without_pool(bench)
 
     print(describe(bench.server))
     print(f"load      {bench.seconds} s a line; one upstream request a call (GET /user)\n")
@@ -321,6 +332,7 @@ def measure(bench: Bench) -> None:
     print(f"{'':<28} {'':>9} {'a call':>9} {'a core':>12} {'ms':>8} {'ms':>8}")
     for clients in CLIENTS:
         print(row(f"tools/call, {counted(clients)}", calls[clients]))
+    print(row(f"no session pool, {counted(POOL_CLIENTS)}", unpooled))
     for clients in CLIENTS:
         print(row(f"nginx proxy, {counted(clients)}", through[clients]))
     for clients in CLIENTS:
@@ -333,6 +345,8 @@ def measure(bench: Bench) -> None:
     verdict(f"exec to tools/list, median of {STARTS} (p95 {p95:.1f})", f"{median:.1f} ms", "< 15 ms", median < 15)
     verdict(f"idle memory, RSS (after the load {loaded:.1f})", f"{idle:.1f} MB", "< 12 MB", idle < 12)
     verdict("calls/s a core as a share of nginx's, 32 clients", f"{ratio:.2f}", ">= 0.33", ratio >= 1 / 3)
+    pool = calls[POOL_CLIENTS].rate / unpooled.rate
+    print(f"{'calls/s with the session pool, times those without':<52} {pool:>10.1f}")
     what = f"latency added to a direct request (nginx adds {nginx_added:.2f})"
     print(f"{what:<52} {added:>7.2f} ms")
 

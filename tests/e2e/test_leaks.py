@@ -115,16 +115,16 @@ def test_pages_that_show_the_request(stdio: Any, evil: EvilLooker, page: str) ->
     server = stdio("--timeout", "5", upstream=evil.url, API_ALLOW_WRITES="true")
     listener = Listener(server)
     for status in ("400 X", "401 X", "403 X", "404 X", "409 X", "422 X", "500 X", "502 X"):
-        evil.answer = lambda head, body, s=status: reply(PAGES[page](head, body), s)
-        listener.fails("list_connections")
-        listener.fails("create_connection", CONNECTION)
-        operation = {"operation": "create_connection", "body": CONNECTION}
-        listener.fails("call_operation", operation)
-    evil.login_answer = lambda head, body: reply(PAGES[page](head, body), "401 X")
-    for _ in range(2):
+        # With the head, which has the token, and without: each is enough to be kept back.
+        for shown in (1, 0):
+            evil.answer = lambda head, body, s=status, n=shown: reply(PAGES[page](head * n, body), s)
+            listener.fails("list_connections")
+            listener.fails("create_connection", CONNECTION)
+            operation = {"operation": "create_connection", "body": CONNECTION}
+            listener.fails("call_operation", operation)
+    for status in ("401 X", "404 X", "500 X"):
+        evil.login_answer = lambda head, body, s=status: reply(PAGES[page](head, body), s)
         listener.fails("whoami")
-    evil.login_answer = lambda head, body: reply(PAGES[page](head, body), "500 X")
-    listener.fails("whoami")
     listener.check()
 
 
@@ -149,8 +149,9 @@ def test_what_other_tools_send(stdio: Any, evil: EvilLooker, tool: str) -> None:
     known = {a["name"]: a for a in listener.server.tools()}[tool]["inputSchema"]["properties"]
     arguments = {name: value for name, value in arguments.items() if name in known}
     assert {"password", "git_password"} & set(arguments)
-    evil.answer = lambda head, body: reply(PAGES["message"](head, body), "422 X")
+    evil.answer = lambda head, body: reply(PAGES["message"]("", body), "422 X")
     listener.fails(tool, arguments)
+    assert any("POST" in head or "PATCH" in head for head in evil.heads[1:]), "it was sent"
     listener.check()
 
 
