@@ -29,7 +29,12 @@ PLUGIN_SECRET = "plugin-secret-99d2"
 SECRETS = (CLIENT_SECRET, TOKEN, PASSWORD, GIT_PASSWORD, HEADER_TOKEN, STATIC_TOKEN, PLUGIN_SECRET)
 
 CONNECTION = {"name": "mine", "dialect_name": "postgres", "host": "db", "password": PASSWORD}
-PROJECT = {"project_id": "p", "git_remote_url": "https://git.example.com/p.git", "git_password": GIT_PASSWORD}
+PROJECT = {
+    "project_id": "p",
+    "name": "p",
+    "git_remote_url": "https://git.example.com/p.git",
+    "git_password": GIT_PASSWORD,
+}
 
 
 def forms(secret: str) -> Iterator[str]:
@@ -149,9 +154,21 @@ def test_what_other_tools_send(stdio: Any, evil: EvilLooker, tool: str) -> None:
     known = {a["name"]: a for a in listener.server.tools()}[tool]["inputSchema"]["properties"]
     arguments = {name: value for name, value in arguments.items() if name in known}
     assert {"password", "git_password"} & set(arguments)
-    evil.answer = lambda head, body: reply(PAGES["message"]("", body), "422 X")
+    shown: list[bytes] = []
+
+    def answer(head: str, body: bytes) -> bytes:
+        if head.startswith("GET"):
+            return reply({"message": "Not found"}, "404 X")
+        if "/session" in head.split("\r\n")[0]:
+            return reply({"workspace_id": "dev"})
+        if b"password" not in body:
+            return reply({"id": "p", "name": "p"})
+        shown.append(body)
+        return reply(PAGES["message"]("", body), "422 X")
+
+    evil.answer = answer
     listener.fails(tool, arguments)
-    assert any("POST" in head or "PATCH" in head for head in evil.heads[1:]), "it was sent"
+    assert shown, "it came so far as to send it"
     listener.check()
 
 

@@ -138,7 +138,13 @@ def test_what_makes_no_sense_is_a_refusal(moody: Any, looker: Sandbox, mood: str
     failure = in_mood(server, mood).failure("whoami")
     assert "makes no sense" in failure["error"] and failure["kind"] == "auth"
     assert looker.requests() == []
-    assert any(e["event"] == "identity.plugin_refused" for e in server.process.log())
+    wait_for(
+        "its line",
+        lambda: any(
+            (e["event"], e["level"]) == ("identity.plugin_refused", "error")
+            for e in server.process.log()
+        ),
+    )
 
 
 def test_only_the_first_reply_counts(moody: Any) -> None:
@@ -184,6 +190,7 @@ def test_act_as_user_overrides_it_but_not_its_refusal(moody: Any, looker: Sandbo
     assert {r["user"] for r in looker.requests("run_inline_query")} == {"2"}
     assert "weekdays" in in_mood(server, "refuse=weekdays").failure("query", query)["error"]
     assert len(looker.requests("run_inline_query")) == 1
+    server.close()
     audit = [e for e in server.process.log() if e["event"] == "looker.audit.act_as_user"]
     assert len(audit) == 1, "what was refused ran as nobody"
 
