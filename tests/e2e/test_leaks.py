@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from harness.evil import TOKEN, EvilLooker, reply
 from harness.mcp import settings_for
-from harness.process import BUILD, SANITIZED, SERVER, environment, run, wait_for
-from harness.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
+from harness.process import BUILD, SERVER, environment, run, wait_for
+from harness.sandbox import CLIENT_SECRET, Sandbox
 
 PASSWORD = 'pw-7f"3e\\91é'
 GIT_PASSWORD = "git-pw-58a1c4"
@@ -290,13 +290,8 @@ def test_a_secret_that_a_tool_hands_out(stdio: Any, looker: Sandbox) -> None:
     answer = server.answer("create_credentials_api3", {"user_id": "3"})
     secret = answer["client_secret"]
     assert len(secret) >= 8
-    server.answer("list_user_credentials_api3" if has_tool(server, "list_user_credentials_api3") else "whoami")
     server.close()
     assert_says_nothing(server.process.stderr.decode(), secret, CLIENT_SECRET)
-
-
-def has_tool(server: Any, name: str) -> bool:
-    return any(tool["name"] == name for tool in server.tools())
 
 
 # ---- settings, and the command line ----
