@@ -1,6 +1,6 @@
 /*
  * See base64.h. Three bytes become four characters, straight into the buffer. Called by whoever
- * puts bytes into JSON.
+ * puts bytes into JSON, and by who reads access tokens.
  */
 #include "base/base64.h"
 
@@ -33,5 +33,43 @@ bool lk_base64(struct lk_buf *buf, struct lk_str bytes)
         out[3] = '=';
     }
     buf->len += lk_base64_len(bytes.len);
+    return true;
+}
+
+/* -1: not in the alphabet of base64url. */
+static int value_of(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '-' ? 62 : c == '_' ? 63 : -1;
+}
+
+bool lk_base64url_decode(struct lk_str text, unsigned char *out, size_t *ret_len)
+{
+    unsigned bits = 0, n_bits = 0;
+    size_t len = 0;
+
+    if (text.len % 4 == 1)
+        return false;
+    for (size_t i = 0; i < text.len; i++) {
+        int value = value_of(text.ptr[i]);
+
+        if (value < 0)
+            return false;
+        bits = bits << 6 | (unsigned)value;
+        n_bits += 6;
+        if (n_bits >= 8) {
+            n_bits -= 8;
+            out[len++] = (unsigned char)(bits >> n_bits);
+            bits &= (1u << n_bits) - 1;
+        }
+    }
+    if (bits != 0)
+        return false;
+    *ret_len = len;
     return true;
 }

@@ -1,0 +1,54 @@
+/*
+ * The public keys of an issuer: its JWK Set (RFC 7517), fetched and kept. One fetch at a time, on a
+ * coroutine of its own; who needs its outcome waits, everybody else goes on with the keys that
+ * there are. Called by auth.c.
+ *
+ *     none ──fetch──> fresh ──4/5 of the TTL──> fresh, fetching beside ──> fresh
+ *      │ failed         └──────TTL over, nobody has asked──> stale: who asks waits for a fetch
+ *      └> error, and again after RETRY                       └─ failed: the last good keys stay
+ *
+ * A key that is not among them is looked for by one more fetch, at most one in `cooldown_ms`:
+ * anybody can make up names of keys.
+ */
+#ifndef LK_TRANSPORT_AUTH_JWKS_H
+#define LK_TRANSPORT_AUTH_JWKS_H
+
+#include "base/log.h"
+#include "rt/http.h"
+#include "transport/auth_jwt.h"
+
+#define LK_JWKS_MAX_BYTES ((size_t)256 * 1024)
+#define LK_JWKS_MAX_KEYS 64
+
+struct lk_jwks;
+
+/* Borrowed; must outlive it. */
+struct lk_jwks_options {
+    struct lk_loop *loop;
+    struct lk_http *http;
+    const struct lk_log *log;
+    const char *uri;
+    uint64_t ttl_ms, cooldown_ms;
+    /* The keys are others than before: what was verified under the old ones is to be forgotten. */
+    void (*changed)(void *arg);
+    void *arg;
+};
+
+struct lk_jwks *lk_jwks_new(const struct lk_jwks_options *options);
+/* lk_jwks_end has returned, or there was no fetch. NULL is legal. */
+void lk_jwks_free(struct lk_jwks *jwks);
+
+/* Fetches, if there is nothing yet, without waiting for it. */
+void lk_jwks_warm_up(struct lk_jwks *jwks);
+/* Awaits. Cancels the fetch that is under way; there will be no other. */
+void lk_jwks_end(struct lk_jwks *jwks);
+
+/*
+ * Awaits. Whether one of the issuer's keys has signed the token. A token that names a key is held
+ * to the keys of that name; one that names none to the only key of its algorithm. Errors:
+ * LK_ERROR_AUTH: none has, or the key is not the issuer's; LK_ERROR_CANCELLED; any other: there are
+ * no keys, and why.
+ */
+bool lk_jwks_verify(struct lk_jwks *jwks, const struct lk_jwt *jwt, struct lk_error *err);
+
+#endif
