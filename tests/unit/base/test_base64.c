@@ -79,12 +79,40 @@ static void what_does_not_fit_is_not_begun(void **state)
     lk_buf_free(&buf);
 }
 
+static void base64url_is_read_strictly(void **state)
+{
+    static const struct {
+        const char *text, *bytes; /* NULL: refused */
+    } cases[] = {
+        {"", ""},        {"Zg", "f"},        {"Zm8", "fo"},
+        {"Zm9v", "foo"}, {"Zm9vYg", "foob"}, {"-_-_", "\xfb\xff\xbf"},
+        {"Z", NULL},     {"Zg==", NULL},     {"Zh", NULL},
+        {"Zm9", NULL},   {"+/+/", NULL},     {"Zm9v\n", NULL},
+        {"Zm 9", NULL},  {"Zm9vYg=", NULL},  {"\xc3\xa9Zm", NULL},
+        {"Zm9vY", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        unsigned char out[16];
+        size_t len = 99;
+        bool ok = lk_base64url_decode(lk_str(cases[i].text), out, &len);
+
+        if (ok != (cases[i].bytes != NULL))
+            fail_msg("\"%s\"", cases[i].text);
+        assert_int_equal(len, ok ? strlen(cases[i].bytes) : 99);
+        if (ok)
+            assert_memory_equal(out, cases[i].bytes, len);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_vectors_of_the_rfc),
         cmocka_unit_test(every_byte_survives),
         cmocka_unit_test(what_does_not_fit_is_not_begun),
+        cmocka_unit_test(base64url_is_read_strictly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
