@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/nearest.h"
 #include "cli.h"
+#include "posture.h"
 #include "settings.h"
 
 #include <stdlib.h>
@@ -77,8 +78,14 @@ static const char *likely_meant(struct lk_str name)
     return NULL;
 }
 
-/* One variable of the environment or of .env. Empty values count as not given, but for the token,
- * whose absence lets everybody in. */
+/* Their absence lets everybody in. */
+static bool is_gate(struct lk_str name)
+{
+    return lk_str_eq(name, LK_STR("LOOKER_MCP_AUTH_TOKEN")) ||
+           lk_str_eq(name, LK_STR("LOOKER_MCP_INTROSPECT_TOKEN"));
+}
+
+/* One variable of the environment or of .env. Empty values count as not given, but for gates. */
 static bool found_variable(void *arg, struct lk_str name, struct lk_str value, const char *source,
                            struct lk_error *err)
 {
@@ -86,7 +93,7 @@ static bool found_variable(void *arg, struct lk_str name, struct lk_str value, c
     const char *near, *meant;
     int index;
 
-    if (value.len == 0 && lk_str_eq(name, LK_STR("LOOKER_MCP_AUTH_TOKEN")))
+    if (value.len == 0 && is_gate(name))
         return lk_fail(err, LK_ERROR_CONFIG,
                        "%.*s (%s) is set but empty, which would let everybody in; give it a value "
                        "or unset it",
@@ -321,12 +328,6 @@ static bool read_secret_file(struct loader *loader, struct lk_config *config, st
     return true;
 }
 
-static bool is_loopback(struct lk_str host)
-{
-    return lk_str_starts(host, LK_STR("127.")) || lk_str_eq(host, LK_STR("::1")) ||
-           lk_str_eq(host, LK_STR("[::1]")) || lk_str_ieq(host, LK_STR("localhost"));
-}
-
 /* "https://x.looker.com:19999/api/4.0/" as people paste it, to "https://x.looker.com:19999". */
 static void trim_base_url(struct lk_config *config)
 {
@@ -341,32 +342,19 @@ static void trim_base_url(struct lk_config *config)
     }
 }
 
-static struct lk_str url_host(struct lk_str url)
+static void warn_of(void *arg, const char *text)
 {
-    const char *start = strstr(url.ptr, "://");
-    struct lk_str rest = lk_str_n(start + 3, url.len - (size_t)(start + 3 - url.ptr));
-    size_t len = 0;
-
-    if (rest.ptr[0] == '[') {
-        while (len < rest.len && rest.ptr[len++] != ']')
-            ;
-        return lk_str_n(rest.ptr, len);
-    }
-    while (len < rest.len && rest.ptr[len] != ':' && rest.ptr[len] != '/')
-        len++;
-    return lk_str_n(rest.ptr, len);
+    warn(arg, text);
 }
 
 /* What no single row can say. */
 static bool check_together(struct loader *loader, struct lk_config *config, struct lk_error *err)
 {
-    /* What they are about, impersonation and OAuth, is refused. */
-    static const char *const without_effect[] = {
-        "LOOKER_DEPLOYMENT_TYPE", "LOOKER_SUDO_ASSOCIATIVE", "LOOKER_MCP_JWKS_URI",
-        "LOOKER_MCP_ISSUER_URL", "LOOKER_MCP_RESOURCE_URI"};
+    /* They say who may call in a mode that asks for access tokens. */
+    static const char *const without_effect[] = {"LOOKER_MCP_JWKS_URI", "LOOKER_MCP_ISSUER_URL",
+                                                 "LOOKER_MCP_RESOURCE_URI", "LOOKER_MCP_SCOPES"};
     bool serves = config->command == LK_COMMAND_SERVE || config->command == LK_COMMAND_CHECK ||
                   config->command == LK_COMMAND_CALL;
-    bool http = lk_str_eq(config->transport, LK_STR("streamable-http"));
 
     if (serves && config->base_url.len == 0)
         return lk_fail(err, LK_ERROR_CONFIG,
@@ -381,38 +369,20 @@ static bool check_together(struct loader *loader, struct lk_config *config, stru
                        "LOOKER_USER_EMAIL_HEADER and LOOKER_USER_TOKEN_HEADER are both \"%.*s\"; "
                        "give each a header of its own",
                        LK_STR_ARG(config->user_token_header));
-    if (!lk_str_eq(config->mcp_mode, LK_STR("dev")))
-        return lk_fail(err, LK_ERROR_CONFIG,
-                       "LOOKER_MCP_MODE=%.*s is not available in this version, only dev; put an "
-                       "authenticating gateway in front instead",
-                       LK_STR_ARG(config->mcp_mode));
     if (config->identity_plugin.len > 0 && config->identity_plugin.ptr[0] != '/')
         return lk_fail(err, LK_ERROR_CONFIG,
                        "LOOKER_IDENTITY_PLUGIN=%.*s: an absolute path is expected, such as "
                        "/usr/local/lib/looker/identity.so",
                        LK_STR_ARG(config->identity_plugin));
-    if (serves && config->client_id.len == 0 && config->identity_plugin.len == 0)
-        warn(loader, "no LOOKER_CLIENT_ID and LOOKER_CLIENT_SECRET: every tool call will fail");
-    if (config->base_url.len > 0 && lk_str_starts(config->base_url, LK_STR("http://")) &&
-        !is_loopback(url_host(config->base_url)))
-        warn(loader, "LOOKER_BASE_URL is http: credentials and data travel unencrypted");
-    if (!config->verify_tls)
-        warn(loader, "LOOKER_VERIFY_SSL is false: whoever is on the way can read and change all");
-    if (http && !is_loopback(config->host) && config->auth_token.len == 0)
-        warn(loader, "LOOKER_HOST is not loopback and callers are not authenticated: whoever "
-                     "reaches the port acts as the service account");
-    if (http && !is_loopback(config->host) && config->auth_token.len > 0)
-        warn(loader, "LOOKER_HOST is not loopback and this server speaks plain HTTP: who is on the "
-                     "way reads LOOKER_MCP_AUTH_TOKEN, unless a gateway in front speaks TLS");
+    if (!lk_posture_check(config, err))
+        return false;
     for (size_t i = 0; i < sizeof(without_effect) / sizeof(without_effect[0]); i++) {
-        if (given(loader, without_effect[i]))
-            warn(loader, lk_arena_printf(loader->arena, "%s has no effect in this version",
+        if (lk_str_eq(config->mcp_mode, LK_STR("dev")) && given(loader, without_effect[i]))
+            warn(loader, lk_arena_printf(loader->arena, "%s has no effect in LOOKER_MCP_MODE=dev",
                                          without_effect[i])
                              .ptr);
     }
-    if (config->auth_token.len > 0)
-        warn(loader,
-             "LOOKER_MCP_AUTH_TOKEN is deprecated: a shared token says nothing of who calls");
+    lk_posture_warn(config, warn_of, loader);
     return true;
 }
 

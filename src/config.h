@@ -64,11 +64,12 @@ struct lk_config {
     uint64_t identity_timeout_ms;  /* for one answer of its */
     struct lk_str mcp_mode;        /* "dev", "public" or "looker_oauth" */
     struct lk_str mcp_jwks_uri, mcp_issuer_url, mcp_resource_uri;
-    struct lk_str mcp_user_claim, mcp_act_as_scope;
+    struct lk_str mcp_user_claim, mcp_act_as_scope, mcp_scopes;
     bool lenient_version;
-    struct lk_str auth_token;      /* LOOKER_MCP_AUTH_TOKEN, or empty */
-    struct lk_str allowed_origins; /* comma-separated; empty: loopback origins */
-    struct lk_str allowed_hosts;   /* comma-separated; empty: see transport/http.h */
+    struct lk_str auth_token;       /* LOOKER_MCP_AUTH_TOKEN, or empty */
+    struct lk_str introspect_token; /* LOOKER_MCP_INTROSPECT_TOKEN, or empty */
+    struct lk_str allowed_origins;  /* comma-separated; empty: loopback origins */
+    struct lk_str allowed_hosts;    /* comma-separated; empty: see transport/http.h */
 
     enum lk_log_level log_level;
     bool core_dumps; /* debuggers and core dumps may see this process's memory */

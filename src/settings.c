@@ -76,16 +76,23 @@ const struct lk_setting lk_settings[] = {
     {"LOOKER_ALLOWED_HOSTS", "allowed-hosts", LK_SETTING_HOSTS, AT(allowed_hosts), NULL, NULL, NULL,
      0, 0, "Host headers that are accepted (default: loopback names when bound to loopback)"},
     {"LOOKER_MCP_MODE", "mcp-mode", LK_SETTING_CHOICE, AT(mcp_mode), "dev", NULL,
-     "dev|public|looker_oauth", 0, 0, "who may connect; only dev in this version"},
+     "dev|public|looker_oauth", 0, 0,
+     "who may connect over HTTP: dev, public (OAuth 2.1 access tokens), looker_oauth (Looker's "
+     "own)"},
     {"LOOKER_MCP_LENIENT_VERSION", "mcp-lenient-version", LK_SETTING_BOOLEAN, AT(lenient_version),
      "false", NULL, NULL, 0, 0,
      "take requests whose MCP-Protocol-Version header differs from their _meta"},
-    {"LOOKER_MCP_JWKS_URI", "mcp-jwks-uri", LK_SETTING_URL, AT(mcp_jwks_uri), NULL, NULL, NULL, 0,
-     0, "JWK Set of the authorization server (mode public)"},
-    {"LOOKER_MCP_ISSUER_URL", "mcp-issuer-url", LK_SETTING_URL, AT(mcp_issuer_url), NULL, NULL,
-     NULL, 0, 0, "expected issuer of tokens (mode public)"},
-    {"LOOKER_MCP_RESOURCE_URI", "mcp-resource-uri", LK_SETTING_URL, AT(mcp_resource_uri), NULL,
-     NULL, NULL, 0, 0, "this server's own canonical URI (modes public, looker_oauth)"},
+    {"LOOKER_MCP_JWKS_URI", "mcp-jwks-uri", LK_SETTING_TEXT, AT(mcp_jwks_uri), NULL, NULL, NULL, 0,
+     0, "JWK Set of the authorization server, https (mode public)"},
+    {"LOOKER_MCP_ISSUER_URL", "mcp-issuer-url", LK_SETTING_TEXT, AT(mcp_issuer_url), NULL, NULL,
+     NULL, 0, 0, "issuer of access tokens, exactly as their `iss` has it, https (mode public)"},
+    {"LOOKER_MCP_RESOURCE_URI", "mcp-resource-uri", LK_SETTING_TEXT, AT(mcp_resource_uri), NULL,
+     NULL, NULL, 0, 0,
+     "this server's own address as clients know it, https; the `aud` of tokens (modes public, "
+     "looker_oauth)"},
+    {"LOOKER_MCP_SCOPES", "mcp-scopes", LK_SETTING_TEXT, AT(mcp_scopes), NULL, NULL, NULL, 0, 0,
+     "scopes that clients should ask for, space-separated (default: `openid email` in mode public, "
+     "`cors_api` in looker_oauth)"},
     {"LOOKER_MCP_USER_CLAIM", "mcp-user-claim", LK_SETTING_TEXT, AT(mcp_user_claim), "email", NULL,
      NULL, 0, 0, "claim of an access token that names the Looker user (mode public)"},
     {"LOOKER_MCP_ACT_AS_SCOPE", "mcp-act-as-scope", LK_SETTING_TEXT, AT(mcp_act_as_scope),
@@ -94,7 +101,9 @@ const struct lk_setting lk_settings[] = {
      AT(trust_identity_headers), "false", NULL, NULL, 0, 0,
      "let identity headers decide beside a verified access token (mode public)"},
     {"LOOKER_MCP_AUTH_TOKEN", NULL, LK_SETTING_SECRET, AT(auth_token), NULL, NULL, NULL, 0, 0,
-     "static bearer token that HTTP clients must send (deprecated; no flag)"},
+     "static bearer token that HTTP clients must send (mode dev; deprecated; no flag)"},
+    {"LOOKER_MCP_INTROSPECT_TOKEN", NULL, LK_SETTING_SECRET, AT(introspect_token), NULL, NULL, NULL,
+     0, 0, "bearer token that /_introspect wants (default: none; no flag)"},
 };
 
 const size_t lk_n_settings = sizeof(lk_settings) / sizeof(lk_settings[0]);

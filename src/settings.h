@@ -55,6 +55,9 @@ struct lk_setting_text {
 bool lk_setting_read(struct lk_arena *arena, const struct lk_setting *setting,
                      const struct lk_setting_text *text, void *value, struct lk_error *err);
 
+/* http(s)://host[:port][/path]; no credentials, query or fragment. */
+bool lk_setting_is_url(struct lk_str text);
+
 /* true/1/yes/on or false/0/no/off, any case; false when the text is none of them. */
 bool lk_setting_boolean(struct lk_str text, bool *ret_value);
 

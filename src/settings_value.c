@@ -103,8 +103,7 @@ static bool is_header_name(struct lk_str text)
     return consists_of(text, "!#$%&'*+-.^_`|~") && text.len <= LK_MAX_HEADER_NAME;
 }
 
-/* http(s)://host[:port][/path]; no credentials, query or fragment. */
-static bool is_url(struct lk_str text)
+bool lk_setting_is_url(struct lk_str text)
 {
     struct lk_str rest = {0};
     size_t authority = 0;
@@ -210,7 +209,7 @@ bool lk_setting_read(struct lk_arena *arena, const struct lk_setting *setting,
             *(uint64_t *)value = (uint64_t)(number * 1000);
         return true;
     case LK_SETTING_URL:
-        if (!is_url(text->text))
+        if (!lk_setting_is_url(text->text))
             return fail_setting(setting, text, "a URL such as https://mycompany.looker.com", err);
         break;
     case LK_SETTING_HEADER:

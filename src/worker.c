@@ -6,6 +6,7 @@
 
 #include "handlers/query/known.h"
 #include "looker_ops.h"
+#include "posture.h"
 #include "rt/co.h"
 #include "transport/http.h"
 #include "transport/stdio.h"
@@ -82,6 +83,32 @@ static bool load_plugin(struct lk_worker *worker, struct lk_error *err)
     return true;
 }
 
+/* Callers over HTTP show access tokens, or (mode dev) they do not. */
+static struct lk_auth *new_auth(struct lk_worker *worker)
+{
+    const struct lk_config *config = worker->config;
+    bool opaque = lk_str_eq(config->mcp_mode, LK_STR("looker_oauth"));
+
+    if (lk_str_eq(config->mcp_mode, LK_STR("dev")) ||
+        !lk_str_eq(config->transport, LK_STR("streamable-http")))
+        return NULL;
+    worker->introspect = (struct lk_introspect){worker->api, &worker->log};
+    return lk_auth_new(&(struct lk_auth_options){
+        .mode = opaque ? LK_AUTH_OPAQUE : LK_AUTH_PUBLIC,
+        .loop = worker->loop,
+        .log = &worker->log,
+        .http = worker->http,
+        .resource_uri = config->mcp_resource_uri,
+        .resource_name = LK_STR("Looker (looker-mcp-server)"),
+        .issuer = opaque ? config->base_url : config->mcp_issuer_url,
+        .jwks_uri = config->mcp_jwks_uri,
+        .user_claim = config->mcp_user_claim,
+        .scopes = lk_posture_scopes(config),
+        .introspect = lk_introspect,
+        .introspect_arg = &worker->introspect,
+    });
+}
+
 bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
                     const struct lk_toolset *toolset, struct lk_error *err)
 {
@@ -141,6 +168,7 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
     });
     worker->tools.identity = worker->identity;
     worker->n_tools = toolset->n_tools;
+    worker->auth = new_auth(worker);
     worker->mcp = mcp_server_new(&(struct mcp_server_options){
         .loop = worker->loop,
         .log = &worker->log,
@@ -170,6 +198,7 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
 void lk_worker_clean_up(struct lk_worker *worker)
 {
     mcp_server_free(worker->mcp);
+    lk_auth_free(worker->auth);
     lk_identity_free(worker->identity);
     lk_plugin_free(worker->plugin);
     lk_buf_free(&worker->identity_headers);
@@ -298,8 +327,10 @@ static bool open_http(struct service *service, struct lk_error *err)
 {
     struct lk_worker *worker = service->worker;
     const struct lk_config *config = worker->config;
-
-    return lk_http_server_new(
+    struct lk_str metadata_url =
+        worker->auth != NULL ? lk_auth_metadata_url(worker->auth) : (struct lk_str){0};
+    struct lk_arena *arena = lk_arena_new();
+    bool ok = lk_http_server_new(
         &(struct lk_http_server_options){
             .loop = worker->loop,
             .log = &worker->log,
@@ -310,17 +341,28 @@ static bool open_http(struct service *service, struct lk_error *err)
             .max_body_bytes = (size_t)config->max_request_bytes,
             .allowed_origins = config->allowed_origins,
             .allowed_hosts = config->allowed_hosts,
+            .auth = worker->auth,
             .auth_token = config->auth_token,
+            .posture = lk_posture_json(arena, config, metadata_url, worker->n_tools),
+            .introspect_token = config->introspect_token,
             .forward_headers = lk_buf_view(&worker->identity_headers),
             .ready = is_ready,
             .ready_arg = worker,
         },
         &service->http, err);
+
+    lk_arena_free(arena);
+    if (ok && worker->auth != NULL)
+        lk_auth_warm_up(worker->auth);
+    return ok;
 }
 
 static void log_out(void *arg)
 {
-    lk_api_logout(arg, LOGOUT_MS);
+    struct lk_worker *worker = arg;
+
+    lk_auth_end(worker->auth);
+    lk_api_logout(worker->api, LOGOUT_MS);
 }
 
 bool lk_worker_serve(struct lk_worker *worker, struct lk_error *err)
@@ -332,7 +374,7 @@ bool lk_worker_serve(struct lk_worker *worker, struct lk_error *err)
 
     if (ok) {
         lk_loop_run(worker->loop);
-        ok = lk_worker_run(worker, log_out, worker->api, err);
+        ok = lk_worker_run(worker, log_out, worker, err);
     }
     lk_stdio_free(service.stdio);
     lk_http_server_free(service.http);

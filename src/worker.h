@@ -11,10 +11,12 @@
 #include "base/log.h"
 #include "config.h"
 #include "handlers/identity.h"
+#include "introspect.h"
 #include "mcp/server.h"
 #include "rt/http.h"
 #include "rt/loop.h"
 #include "toolset.h"
+#include "transport/auth.h"
 
 struct lk_worker {
     const struct lk_config *config;
@@ -27,6 +29,8 @@ struct lk_worker {
     struct lk_buf identity_headers; /* comma-separated, for the transport to keep */
     struct lk_plugin *plugin;       /* NULL: none */
     struct lk_identity *identity;
+    struct lk_introspect introspect;
+    struct lk_auth *auth; /* NULL: callers bring no access tokens */
     struct mcp_server *mcp;
 };
 

@@ -328,7 +328,8 @@ static bool bind_listener(struct lk_http_server *server, int *ret_fd, struct lk_
     }
     /* The port stands in the same place in both families. */
     server->port = ntohs(((const struct sockaddr_in *)(const void *)&bound)->sin_port);
-    server->loopback_hosts_only = server->options.auth_token.len == 0 &&
+    server->loopback_hosts_only = server->options.auth == NULL &&
+                                  server->options.auth_token.len == 0 &&
                                   is_loopback((const struct sockaddr *)(const void *)&bound);
     *ret_fd = fd;
     return true;
@@ -356,6 +357,9 @@ static void fill_defaults(struct lk_http_server *server)
     options->allowed_origins = lk_arena_str(server->arena, options->allowed_origins);
     options->allowed_hosts = lk_arena_str(server->arena, options->allowed_hosts);
     options->auth_token = lk_arena_str(server->arena, options->auth_token);
+    options->posture =
+        lk_arena_str(server->arena, options->posture.len != 0 ? options->posture : LK_STR("{}"));
+    options->introspect_token = lk_arena_str(server->arena, options->introspect_token);
     options->forward_headers = lk_arena_str(server->arena, options->forward_headers);
 }
 
@@ -442,6 +446,7 @@ static void on_stop_timer(void *arg)
     lk_log_warning(server->options.log, "http.connections_cut",
                    lk_log_int("count", server->n_connections));
     lk_http_ready_drop(server);
+    lk_http_auth_drop(server);
     close_connections(server, true);
 }
 

@@ -6,6 +6,8 @@
  *     OPTIONS /mcp    CORS preflight, for allowed origins only
  *     GET /healthz    the process answers
  *     GET /readyz     what the ready callback says, remembered for a moment
+ *     GET /.well-known/oauth-protected-resource[PATH]   with `auth`: where tokens come from
+ *     GET /_introspect                                  how the server is set up
  *
  * HTTP/2 stays off: the packaged h2o lacks the mend for CVE-2023-44487. SIGPIPE must be ignored by
  * the process.
@@ -17,6 +19,7 @@
 #include "base/log.h"
 #include "mcp/server.h"
 #include "rt/loop.h"
+#include "transport/auth.h"
 
 struct lk_http_server;
 
@@ -39,11 +42,14 @@ struct lk_http_server_options {
      * request without Origin comes from no browser and is not held to this. */
     struct lk_str allowed_origins;
     /* Host names that requests may name (without port). Empty: loopback names when bound to a
-     * loopback address without auth_token, since a web page could otherwise reach this server
-     * under its own name (DNS rebinding); any name else. */
+     * loopback address without auth or auth_token, since a web page could otherwise reach this
+     * server under its own name (DNS rebinding); any name else. */
     struct lk_str allowed_hosts;
-    struct lk_str auth_token;      /* callers of /mcp send it as a bearer token; empty: none */
-    struct lk_str forward_headers; /* request headers that tools may ask for (mcp_call_header) */
+    struct lk_auth *auth; /* judges the callers of /mcp by their access tokens; NULL: nobody does */
+    struct lk_str auth_token; /* without auth: callers send it as a bearer token; empty: none */
+    struct lk_str posture;    /* what /_introspect answers, JSON; empty: {} */
+    struct lk_str introspect_token; /* and the bearer token that it wants; empty: none */
+    struct lk_str forward_headers;  /* request headers that tools may ask for (mcp_call_header) */
 
     /* Can the server do its work? Runs on a coroutine, may await. NULL: it always can. */
     bool (*ready)(void *arg, struct lk_error *err);

@@ -1,11 +1,9 @@
 /*
- * May this request come in? Three questions, each on its own: is it one request beyond doubt
- * (framing), where does it come from (Host and Origin: browsers that were led here by a strange
- * page) and who calls (bearer token). Called by http_routes.c.
+ * May this request come in? Two questions, each on its own: is it one request beyond doubt
+ * (framing), and where does it come from (Host and Origin: browsers that were led here by a strange
+ * page). Who calls is asked by http_auth.c. Called by http_routes.c.
  */
 #include "transport/http_internal.h"
-
-#include <openssl/crypto.h>
 
 bool lk_http_list_any(struct lk_str list, bool (*each)(void *arg, struct lk_str item), void *arg)
 {
@@ -165,65 +163,4 @@ bool lk_http_guard_place(struct lk_http_server *server, h2o_req_t *req)
     lk_http_add_header(req, LK_STR("access-control-expose-headers"), LK_STR("WWW-Authenticate"));
     lk_http_add_header(req, LK_STR("vary"), LK_STR("Origin"));
     return true;
-}
-
-/* ---- caller ---- */
-
-static bool is_token_parameter(struct lk_str query)
-{
-    static const char *const names[] = {"access_token=", "auth_token=", "token="};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (query.len >= strlen(names[i]) &&
-            strncasecmp(query.ptr, names[i], strlen(names[i])) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* Query strings end up in logs and histories (RFC 6750 section 5.3). */
-static bool token_in_query(h2o_req_t *req)
-{
-    struct lk_str rest;
-
-    if (req->query_at == SIZE_MAX)
-        return false;
-    rest = lk_str_n(req->path.base + req->query_at + 1, req->path.len - req->query_at - 1);
-    while (rest.len != 0) {
-        if (is_token_parameter(lk_str_take(&rest, '&')))
-            return true;
-    }
-    return false;
-}
-
-bool lk_http_guard_caller(struct lk_http_server *server, h2o_req_t *req)
-{
-    static const struct lk_str scheme = LK_STR_INIT("bearer ");
-    struct lk_str wanted = server->options.auth_token, sent;
-
-    if (token_in_query(req)) {
-        lk_http_refuse(req, 400,
-                       "a token must not stand in the query string; send it in the Authorization "
-                       "header");
-        return false;
-    }
-    if (wanted.len == 0)
-        return true;
-    sent = lk_http_header(req, LK_STR("authorization"));
-    if (sent.len > scheme.len && strncasecmp(sent.ptr, scheme.ptr, scheme.len) == 0) {
-        struct lk_str token = lk_str_trim(lk_str_n(sent.ptr + scheme.len, sent.len - scheme.len));
-
-        if (token.len == wanted.len && CRYPTO_memcmp(token.ptr, wanted.ptr, wanted.len) == 0)
-            return true;
-    }
-    lk_http_add_header(
-        req, LK_STR("www-authenticate"),
-        sent.len == 0
-            ? LK_STR("Bearer realm=\"looker-mcp-server\"")
-            : LK_STR("Bearer realm=\"looker-mcp-server\", error=\"invalid_token\", "
-                     "error_description=\"the bearer token is not the one of this server\""));
-    lk_http_refuse(req, 401,
-                   sent.len == 0 ? "a bearer token is required"
-                                 : "the bearer token is not the one of this server");
-    return false;
 }

@@ -3,7 +3,8 @@
  *
  *     http.c          listener, connections, start and stop
  *     http_routes.c   a request to its route; what every answer has
- *     http_guard.c    may this request come in? framing, Host, Origin, bearer token
+ *     http_guard.c    may this request come in? framing, Host, Origin
+ *     http_auth.c     who calls? tokens, challenges, metadata
  *     http_mcp.c      POST /mcp: the exchange between h2o's request and the core
  *     http_stream.c   an answer of several messages (text/event-stream)
  *     http_ready.c    GET /readyz
@@ -18,6 +19,7 @@
 
 #include <h2o.h>
 
+struct admission;
 struct exchange;
 struct probe;
 
@@ -57,7 +59,9 @@ struct lk_http_server {
     uint32_t n_connections;
     uint64_t next_limit_warning_ms, next_accept_warning_ms;
     struct lk_timer accept_timer, stop_timer;
-    size_t n_open; /* messages handed to the core that have no reply yet */
+    size_t n_open; /* messages whose caller is being verified, or that have no reply yet */
+    struct admission *admissions; /* those whose caller is being verified */
+    size_t n_judging;
     bool stopping, cancelled, reported;
     void (*stopped)(void *arg);
     void *stopped_arg;
@@ -95,11 +99,38 @@ void lk_http_on_dispose(h2o_req_t *req, void (*fn)(void *arg), void *arg);
 
 /* Answers and returns false when the request may not come in. */
 bool lk_http_guard_framing(h2o_req_t *req);
-bool lk_http_guard_place(struct lk_http_server *server, h2o_req_t *req);  /* Host, Origin */
-bool lk_http_guard_caller(struct lk_http_server *server, h2o_req_t *req); /* token */
+bool lk_http_guard_place(struct lk_http_server *server, h2o_req_t *req); /* Host, Origin */
 
 /* Calls each(arg, item) for the trimmed items until one returns true; whether one did. */
 bool lk_http_list_any(struct lk_str list, bool (*each)(void *arg, struct lk_str item), void *arg);
+
+/* ---- http_auth.c ---- */
+
+/* The caller is known (NULL: callers are not told apart) and lives in the arena, which goes over to
+ * whoever is told. */
+typedef void lk_http_admitted(struct lk_http_server *server, h2o_req_t *req, struct lk_arena *arena,
+                              const struct mcp_caller *caller);
+
+/* Calls `then`, at once or later, or answers the request itself. */
+void lk_http_admit(struct lk_http_server *server, h2o_req_t *req, lk_http_admitted *then);
+/* Gives up all verifications, and the connections that wait for them. */
+void lk_http_auth_drop(struct lk_http_server *server);
+
+/* Answers and returns false when there is a token in the query string. */
+bool lk_http_guard_query(struct lk_http_server *server, h2o_req_t *req);
+
+/* Adds a WWW-Authenticate header; what is NULL or empty is left out. */
+void lk_http_challenge(struct lk_http_server *server, h2o_req_t *req, const char *error,
+                       const char *description, struct lk_str scope);
+/* Answers 401; why is NULL when there was no token. */
+void lk_http_refuse_token(struct lk_http_server *server, h2o_req_t *req, const char *why);
+/* Adds the challenge of an answer that is a 403 for want of that scope. */
+void lk_http_demand_scope(struct lk_http_server *server, h2o_req_t *req,
+                          const struct mcp_caller *caller, struct lk_str scope);
+
+bool lk_http_is_metadata(const struct lk_http_server *server, struct lk_str path);
+void lk_http_metadata_get(struct lk_http_server *server, h2o_req_t *req);
+void lk_http_introspect_get(struct lk_http_server *server, h2o_req_t *req);
 
 /* ---- http_stream.c ---- */
 
@@ -132,7 +163,9 @@ void lk_http_stream_clean_up(struct lk_http_stream *stream);
 
 /* ---- http_mcp.c, http_ready.c ---- */
 
-void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req);
+/* The arena goes over to the exchange; the caller, in it, may be NULL. */
+void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req, struct lk_arena *arena,
+                      const struct mcp_caller *caller);
 /* The exchange's client is to be dropped, whatever its call does. */
 void lk_http_exchange_drop(struct exchange *exchange);
 void lk_http_ready_get(struct lk_http_server *server, h2o_req_t *req);

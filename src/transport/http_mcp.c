@@ -28,6 +28,7 @@ struct exchange {
     struct mcp_call *call;  /* NULL: none, or it has replied */
     bool replied, dropped;
     struct mcp_peer peer;
+    const struct mcp_caller *caller; /* or NULL */
     struct header *headers;
     size_t n_headers;
     struct lk_buf body;           /* the answer, until h2o has sent it */
@@ -119,6 +120,14 @@ static void on_notify(void *arg, struct lk_str message)
     lk_http_stream_send(&exchange->stream, message);
 }
 
+static void on_demand_scope(void *arg, struct lk_str scope)
+{
+    struct exchange *exchange = arg;
+
+    if (exchange->req != NULL && !exchange->dropped && exchange->stream.req == NULL)
+        lk_http_demand_scope(exchange->server, exchange->req, exchange->caller, scope);
+}
+
 static void on_reply(void *arg, int http_status, struct lk_buf *body)
 {
     struct exchange *exchange = arg;
@@ -193,14 +202,16 @@ static void watch_client(struct exchange *exchange)
                        lk_log_text("error", err.message));
 }
 
-void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req)
+void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req, struct lk_arena *arena,
+                      const struct mcp_caller *caller)
 {
-    struct lk_arena *arena = lk_arena_new();
     struct exchange *exchange = lk_arena_new_object(arena, struct exchange);
     struct mcp_inbound inbound = {
         .peer = &exchange->peer,
         .body = {req->entity.base, req->entity.len},
         .header = on_header,
+        .caller = caller,
+        .demand_scope = on_demand_scope,
         .reply = on_reply,
         .notify = lk_http_wants_stream(req) ? on_notify : NULL,
         .arg = exchange,
@@ -210,6 +221,7 @@ void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req)
     server->n_open++;
     exchange->server = server;
     exchange->arena = arena;
+    exchange->caller = caller;
     exchange->holders = 3; /* and this function */
     exchange->req = req;
     exchange->peer.http = true;

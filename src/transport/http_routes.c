@@ -148,11 +148,11 @@ static void refuse_method(h2o_req_t *req, struct lk_str allow)
 }
 
 /* What a browser asks before it lets a page of an allowed origin call. */
-static void answer_preflight(h2o_req_t *req)
+static void answer_preflight(h2o_req_t *req, struct lk_str methods)
 {
     struct lk_str wanted = lk_http_header(req, LK_STR("access-control-request-headers"));
 
-    lk_http_add_header(req, LK_STR("access-control-allow-methods"), LK_STR("POST, OPTIONS"));
+    lk_http_add_header(req, LK_STR("access-control-allow-methods"), methods);
     if (wanted.len != 0)
         lk_http_add_header(req, LK_STR("access-control-allow-headers"), wanted);
     lk_http_add_header(req, LK_STR("access-control-max-age"), LK_STR("600"));
@@ -166,31 +166,36 @@ static bool is_json(h2o_req_t *req)
     return lk_str_ieq(lk_str_trim(lk_str_take(&type, ';')), LK_STR("application/json"));
 }
 
+static bool is_method(h2o_req_t *req, struct lk_str method)
+{
+    return lk_str_eq(lk_str_n(req->method.base, req->method.len), method);
+}
+
+static void on_admitted(struct lk_http_server *server, h2o_req_t *req, struct lk_arena *arena,
+                        const struct mcp_caller *caller)
+{
+    if (is_method(req, LK_STR("POST")) && is_json(req) &&
+        req->entity.len <= server->options.max_body_bytes) {
+        lk_http_mcp_post(server, req, arena, caller);
+        return;
+    }
+    lk_arena_free(arena);
+    if (!is_method(req, LK_STR("POST")))
+        refuse_method(req, LK_STR("POST"));
+    else if (!is_json(req))
+        lk_http_refuse(req, 415, "the body must be JSON, with Content-Type: application/json");
+    else
+        lk_http_refuse(req, 413, "the body is too large");
+}
+
 static void route_mcp(struct lk_http_server *server, h2o_req_t *req)
 {
-    struct lk_str method = {req->method.base, req->method.len};
-
     if (!lk_http_guard_place(server, req))
         return;
-    if (lk_str_eq(method, LK_STR("OPTIONS")) && lk_http_header(req, LK_STR("origin")).len != 0) {
-        answer_preflight(req);
-        return;
-    }
-    if (!lk_str_eq(method, LK_STR("POST"))) {
-        refuse_method(req, LK_STR("POST"));
-        return;
-    }
-    if (!lk_http_guard_caller(server, req))
-        return;
-    if (!is_json(req)) {
-        lk_http_refuse(req, 415, "the body must be JSON, with Content-Type: application/json");
-        return;
-    }
-    if (req->entity.len > server->options.max_body_bytes) {
-        lk_http_refuse(req, 413, "the body is too large");
-        return;
-    }
-    lk_http_mcp_post(server, req);
+    if (is_method(req, LK_STR("OPTIONS")) && lk_http_header(req, LK_STR("origin")).len != 0)
+        answer_preflight(req, LK_STR("POST, OPTIONS"));
+    else
+        lk_http_admit(server, req, on_admitted);
 }
 
 static bool is_read(h2o_req_t *req)
@@ -216,6 +221,26 @@ static void route_ready(struct lk_http_server *server, h2o_req_t *req)
         refuse_method(req, LK_STR("GET, HEAD"));
 }
 
+static void route_metadata(struct lk_http_server *server, h2o_req_t *req)
+{
+    if (is_read(req)) {
+        lk_http_metadata_get(server, req);
+    } else if (is_method(req, LK_STR("OPTIONS"))) {
+        lk_http_add_header(req, LK_STR("access-control-allow-origin"), LK_STR("*"));
+        answer_preflight(req, LK_STR("GET, HEAD, OPTIONS"));
+    } else {
+        refuse_method(req, LK_STR("GET, HEAD, OPTIONS"));
+    }
+}
+
+static void route_introspect(struct lk_http_server *server, h2o_req_t *req)
+{
+    if (is_read(req))
+        lk_http_introspect_get(server, req);
+    else
+        refuse_method(req, LK_STR("GET, HEAD"));
+}
+
 static const struct {
     struct lk_str path;
     void (*run)(struct lk_http_server *server, h2o_req_t *req);
@@ -224,6 +249,7 @@ static const struct {
     {LK_STR_INIT("/mcp/"), route_mcp},
     {LK_STR_INIT("/healthz"), route_health},
     {LK_STR_INIT("/readyz"), route_ready},
+    {LK_STR_INIT("/_introspect"), route_introspect},
 };
 
 struct handler {
@@ -251,6 +277,12 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     lk_http_on_dispose(req, on_answered, connection);
     if (!lk_http_guard_framing(req))
         return 0;
+    if (server->options.auth != NULL && !lk_http_guard_query(server, req))
+        return 0;
+    if (lk_http_is_metadata(server, path)) {
+        route_metadata(server, req);
+        return 0;
+    }
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (lk_str_eq(path, routes[i].path)) {
             routes[i].run(server, req);
