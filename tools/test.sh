@@ -171,6 +171,7 @@ part_e2e() {
     build asan
     install_venv
     install_clients
+    install_authserver
     install_prism
     run_pytest "end to end, sanitizers" build-asan tests/e2e
 }

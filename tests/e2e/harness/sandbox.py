@@ -30,14 +30,16 @@ class Sandbox:
         assert match, f"looker-sandbox said {line!r}; {self.process.stderr.decode()}"
         return match.group(0)
 
+    def _connection(self) -> http.client.HTTPConnection:
+        if not self.url.startswith("https"):
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        context = ssl._create_unverified_context()  # noqa: S323: our own test double
+        return http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=PATIENCE_S, context=context
+        )
+
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        if self.url.startswith("https"):
-            context = ssl._create_unverified_context()  # noqa: S323: our own test double
-            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                "127.0.0.1", self.port, timeout=PATIENCE_S, context=context
-            )
-        else:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        connection = self._connection()
         try:
             data = None if body is None else json.dumps(body)
             connection.request(method, path, data, {"Content-Type": "application/json"})
@@ -75,7 +77,7 @@ class Sandbox:
         return self._token(f"/api/4.0/login/{user_id}", None, {"Authorization": f"token {admin}"})
 
     def _token(self, path: str, body: str | None, headers: dict[str, str]) -> str:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        connection = self._connection()
         try:
             connection.request("POST", path, body, headers)
             return str(json.loads(connection.getresponse().read())["access_token"])
