@@ -93,6 +93,12 @@ void lk_http_check_stopped(struct lk_http_server *server)
     lk_loop_defer(server->options.loop, report_stopped, server);
 }
 
+void lk_http_connection_release(struct connection *connection)
+{
+    if (connection->over && !connection->watching_soon)
+        free(connection);
+}
+
 static void end_connection(struct connection *connection)
 {
     struct lk_http_server *server = connection->server;
@@ -103,7 +109,8 @@ static void end_connection(struct connection *connection)
     server->n_connections--;
     if (connection->drain_fd >= 0)
         close(connection->drain_fd);
-    free(connection);
+    connection->over = true;
+    lk_http_connection_release(connection);
     resume_accepting(server);
     lk_http_check_stopped(server);
 }
@@ -201,6 +208,7 @@ static void accept_one(struct lk_http_server *server, h2o_socket_t *sock)
     sock->on_close.cb = on_close;
     sock->on_close.data = connection;
     h2o_accept(&server->accept, sock);
+    lk_http_head_watch_soon(connection);
 }
 
 static void on_accept(h2o_socket_t *listener, const char *err)

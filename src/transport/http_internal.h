@@ -3,6 +3,7 @@
  *
  *     http.c          listener, connections, start and stop
  *     http_routes.c   a request to its route; what every answer has
+ *     http_head.c     how large the head of a request may be
  *     http_guard.c    may this request come in? framing, Host, Origin
  *     http_auth.c     who calls? tokens, challenges, metadata
  *     http_mcp.c      POST /mcp: the exchange between h2o's request and the core
@@ -29,8 +30,11 @@ struct connection {
     struct connection *next, **link;
     h2o_socket_t *sock; /* NULL once closed */
     struct exchange *exchange;
-    bool busy;    /* a request has come in whole and is not answered yet */
-    bool no_more; /* lk_http_read_no_more */
+    bool busy;                            /* a request has come in whole and is not answered yet */
+    bool no_more;                         /* lk_http_read_no_more */
+    h2o_socket_cb read;                   /* h2o's, behind http_head.c's */
+    bool head_too_large, token_too_large; /* of the request that comes now */
+    bool watching_soon, over;             /* over: freed when that is done */
     int drain_fd;
     struct lk_watch drain;
     struct lk_timer drain_timer;
@@ -75,6 +79,14 @@ void lk_http_abort(h2o_req_t *req);
 void lk_http_read_no_more(struct connection *connection);
 /* Reports the end of a stop when nothing is left to wait for. */
 void lk_http_check_stopped(struct lk_http_server *server);
+
+/* Frees a connection that is over and not waited for. */
+void lk_http_connection_release(struct connection *connection);
+
+/* ---- http_head.c ---- */
+
+void lk_http_head_watch(struct connection *connection);
+void lk_http_head_watch_soon(struct connection *connection);
 
 /* ---- http_routes.c ---- */
 

@@ -25,6 +25,7 @@ static const struct {
     {405, "Method Not Allowed"},
     {413, "Content Too Large"},
     {415, "Unsupported Media Type"},
+    {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
     {503, "Service Unavailable"},
 };
@@ -262,8 +263,27 @@ static void on_answered(void *arg)
     struct connection *connection = arg;
 
     connection->busy = false;
+    lk_http_head_watch_soon(connection);
     if (connection->server->stopping) /* begun before, the answer promised to keep the connection */
         lk_http_read_no_more(connection);
+}
+
+/* Closing while the client still sends would reset the connection and take the answer with it. */
+static void drain_afterwards(struct connection *connection)
+{
+    connection->drain_fd = fcntl(h2o_socket_get_fd(connection->sock), F_DUPFD_CLOEXEC, 3);
+}
+
+static void refuse_head(struct lk_http_server *server, h2o_req_t *req)
+{
+    drain_afterwards(lk_http_connection(req));
+    req->http1_is_persistent = 0;
+    if (lk_http_connection(req)->token_too_large &&
+        (server->options.auth != NULL || server->options.auth_token.len != 0))
+        lk_http_refuse_token(server, req, "the token is too long");
+    else
+        lk_http_refuse(req, 431,
+                       "the headers of the request are larger than 65536 bytes, the limit");
 }
 
 static int on_request(h2o_handler_t *handler, h2o_req_t *req)
@@ -275,6 +295,10 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 
     connection->busy = true;
     lk_http_on_dispose(req, on_answered, connection);
+    if (connection->head_too_large) {
+        refuse_head(server, req);
+        return 0;
+    }
     if (!lk_http_guard_framing(req))
         return 0;
     if (server->options.auth != NULL && !lk_http_guard_query(server, req))
@@ -328,9 +352,7 @@ static void on_error_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t *
         snprintf(text, sizeof(text),
                  "the request body is larger than %zu bytes, the limit (%s); send less",
                  server->options.max_body_bytes, server->options.max_body_name);
-        /* Closing while the client still sends would reset the connection and take the answer
-         * with it. */
-        connection->drain_fd = fcntl(h2o_socket_get_fd(connection->sock), F_DUPFD_CLOEXEC, 3);
+        drain_afterwards(connection);
     } else {
         snprintf(text, sizeof(text), "not a request that this server understands: %s",
                  req->res.reason);

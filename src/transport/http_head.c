@@ -1,0 +1,77 @@
+/*
+ * The limit on a request's head. h2o has one of its own, but answers it with a line of text that is
+ * no JSON and says nothing, and closes in the face of a client that is still sending. So what it
+ * reads passes by here first: instead of a head that is too large it gets to see a request that
+ * says nothing, which http_routes.c knows by connection->head_too_large and answers, and the rest
+ * of the head is taken in and thrown away as after a 413. Called by http.c and http_routes.c.
+ */
+#include "transport/http_internal.h"
+
+#define MAX_HEAD_BYTES ((size_t)64 * 1024)
+
+/* As long as what it stands for, since h2o remembers how much it has looked at. */
+static void put_instead(h2o_buffer_t *input)
+{
+    static const struct lk_str begin =
+        LK_STR_INIT("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Fill: ");
+
+    memset(input->bytes, 'x', input->size);
+    memcpy(input->bytes, begin.ptr, begin.len);
+    memcpy(input->bytes + input->size - 4, "\r\n\r\n", 4);
+}
+
+static bool starts_line(struct lk_str text, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (const char *at = text.ptr, *end = lk_str_end(text); at != NULL;) {
+        if ((size_t)(end - at) >= len && strncasecmp(at, name, len) == 0)
+            return true;
+        at = memchr(at, '\n', (size_t)(end - at));
+        at = at != NULL ? at + 1 : NULL;
+    }
+    return false;
+}
+
+static void on_read(h2o_socket_t *sock, const char *err)
+{
+    struct connection *connection = sock->on_close.data;
+    h2o_buffer_t *input = sock->input;
+    size_t seen = input->size < MAX_HEAD_BYTES ? input->size : MAX_HEAD_BYTES;
+
+    if (err == NULL && input->size > MAX_HEAD_BYTES && !connection->busy &&
+        memmem(input->bytes, seen, "\r\n\r\n", 4) == NULL) {
+        connection->head_too_large = true;
+        connection->token_too_large = starts_line(lk_str_n(input->bytes, seen), "authorization:");
+        put_instead(input);
+    }
+    connection->read(sock, err);
+}
+
+void lk_http_head_watch(struct connection *connection)
+{
+    h2o_socket_t *sock = connection->sock;
+
+    if (sock == NULL || sock->_cb.read == NULL || sock->_cb.read == on_read)
+        return;
+    connection->read = sock->_cb.read;
+    sock->_cb.read = on_read;
+}
+
+static void watch_again(void *arg)
+{
+    struct connection *connection = arg;
+
+    connection->watching_soon = false;
+    lk_http_head_watch(connection);
+    lk_http_connection_release(connection);
+}
+
+/* h2o begins to read the next request after it has told of the end of this one. */
+void lk_http_head_watch_soon(struct connection *connection)
+{
+    if (connection->watching_soon)
+        return;
+    connection->watching_soon = true;
+    lk_loop_defer(connection->server->options.loop, watch_again, connection);
+}
