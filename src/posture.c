@@ -115,7 +115,8 @@ void lk_posture_warn(const struct lk_config *config, void (*warn)(void *arg, con
         bool is;
         const char *text;
     } doubts[] = {
-        {serves && config->client_id.len == 0 && !is_mode(config, "looker_oauth"),
+        {serves && config->client_id.len == 0 && config->identity_plugin.len == 0 &&
+             !is_mode(config, "looker_oauth"),
          "no LOOKER_CLIENT_ID and LOOKER_CLIENT_SECRET: every tool call will fail"},
         {is_mode(config, "looker_oauth") && config->client_id.len > 0,
          "LOOKER_MCP_MODE=looker_oauth needs no LOOKER_CLIENT_ID and LOOKER_CLIENT_SECRET: only "

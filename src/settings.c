@@ -91,8 +91,7 @@ const struct lk_setting lk_settings[] = {
      "this server's own address as clients know it, https; the `aud` of tokens (modes public, "
      "looker_oauth)"},
     {"LOOKER_MCP_SCOPES", "mcp-scopes", LK_SETTING_TEXT, AT(mcp_scopes), NULL, NULL, NULL, 0, 0,
-     "scopes that clients should ask for, space-separated (default: `openid email` in mode public, "
-     "`cors_api` in looker_oauth)"},
+     "scopes that clients should ask for, space-separated (default: what the mode needs)"},
     {"LOOKER_MCP_USER_CLAIM", "mcp-user-claim", LK_SETTING_TEXT, AT(mcp_user_claim), "email", NULL,
      NULL, 0, 0, "claim of an access token that names the Looker user (mode public)"},
     {"LOOKER_MCP_ACT_AS_SCOPE", "mcp-act-as-scope", LK_SETTING_TEXT, AT(mcp_act_as_scope),
@@ -103,7 +102,7 @@ const struct lk_setting lk_settings[] = {
     {"LOOKER_MCP_AUTH_TOKEN", NULL, LK_SETTING_SECRET, AT(auth_token), NULL, NULL, NULL, 0, 0,
      "static bearer token that HTTP clients must send (mode dev; deprecated; no flag)"},
     {"LOOKER_MCP_INTROSPECT_TOKEN", NULL, LK_SETTING_SECRET, AT(introspect_token), NULL, NULL, NULL,
-     0, 0, "bearer token that /_introspect wants (default: none; no flag)"},
+     0, 0, "bearer token that /_introspect wants (no flag)"},
 };
 
 const size_t lk_n_settings = sizeof(lk_settings) / sizeof(lk_settings[0]);

@@ -83,6 +83,14 @@ static bool load_plugin(struct lk_worker *worker, struct lk_error *err)
     return true;
 }
 
+static void on_token_refused(void *arg, struct lk_str token)
+{
+    const struct lk_worker *worker = arg;
+
+    if (worker->auth != NULL)
+        lk_auth_forget(worker->auth, token);
+}
+
 /* Callers over HTTP show access tokens, or (mode dev) they do not. */
 static struct lk_auth *new_auth(struct lk_worker *worker)
 {
@@ -162,6 +170,8 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .own_tokens_only = lk_str_eq(config->mcp_mode, LK_STR("looker_oauth")),
         .trust_headers = config->trust_identity_headers,
         .act_as_scope = config->mcp_act_as_scope,
+        .token_refused = on_token_refused,
+        .token_refused_arg = worker,
         .email_header = config->user_email_header,
         .token_header = config->user_token_header,
         .plugin = worker->plugin,

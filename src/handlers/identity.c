@@ -401,6 +401,21 @@ bool lk_identity_admit(struct lk_identity *identity, struct mcp_call *call, stru
     return true;
 }
 
+/* A caller whose token has ended has to get another, and clients only do that when they are told so
+ * by the transport. */
+static void check_token(struct lk_identity *identity, struct mcp_call *call,
+                        const struct lk_error *err)
+{
+    const struct mcp_caller *caller = mcp_call_caller(call);
+
+    if (err->kind != LK_ERROR_AUTH || err->status != 401 || caller == NULL ||
+        caller->access_token.len == 0)
+        return;
+    mcp_call_refuse_caller(call);
+    if (identity->options.token_refused != NULL)
+        identity->options.token_refused(identity->options.token_refused_arg, caller->access_token);
+}
+
 void lk_identity_ended(struct lk_identity *identity, struct mcp_call *call,
                        const struct lk_error *err)
 {
@@ -408,6 +423,7 @@ void lk_identity_ended(struct lk_identity *identity, struct mcp_call *call,
 
     if ((const void *)admitted == identity->options.tools)
         return; /* it was not let in */
+    check_token(identity, call, err);
     if (err->kind == LK_ERROR_AUTH && admitted->asked.len > 0)
         *slot(identity, admitted->asked) = (struct remembered){0};
     lk_api_end(admitted->tools.api);

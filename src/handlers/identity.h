@@ -34,6 +34,9 @@ struct lk_identity_options {
     bool trust_headers;   /* LOOKER_TRUST_IDENTITY_HEADERS: count beside a verified caller */
     struct lk_str act_as_scope; /* LOOKER_MCP_ACT_AS_SCOPE: what a verified caller needs for
                                    act_as_user */
+    /* Told when Looker has refused a caller's own access token; NULL: nobody wants to know. */
+    void (*token_refused)(void *arg, struct lk_str token);
+    void *token_refused_arg;
     struct lk_str email_header; /* LOOKER_USER_EMAIL_HEADER */
     struct lk_str token_header; /* LOOKER_USER_TOKEN_HEADER */
     struct lk_plugin *plugin;   /* LOOKER_IDENTITY_PLUGIN; NULL: none */

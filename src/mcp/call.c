@@ -313,6 +313,11 @@ const struct mcp_caller *mcp_call_caller(const struct mcp_call *call)
     return call->inbound.caller;
 }
 
+void mcp_call_refuse_caller(struct mcp_call *call)
+{
+    call->refused_caller = true;
+}
+
 void mcp_call_demand_scope(struct mcp_call *call, struct lk_str scope)
 {
     call->demanded_scope = scope;

@@ -57,7 +57,8 @@ struct mcp_call {
     struct lk_str id, progress_token; /* raw JSON text */
     enum mcp_revision revision;
     enum mcp_cancel cancel;
-    void *context;                /* for the tool */
+    void *context; /* for the tool */
+    bool refused_caller;
     struct lk_str demanded_scope; /* empty: none is */
     bool admitted;                /* `admit` was asked */
     bool failed;                  /* says the tool of its own answer */

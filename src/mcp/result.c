@@ -90,13 +90,19 @@ static void write_response(const struct mcp_call *call, struct lk_str text, bool
     lk_buf_lit(out, "}}");
 }
 
-/* Whether the transport can say it in its own terms. */
-static bool demand_scope(struct mcp_call *call)
+/* What the transport can say in its own terms. */
+static int http_status(struct mcp_call *call)
 {
-    if (call->demanded_scope.len == 0 || call->inbound.demand_scope == NULL)
-        return false;
-    call->inbound.demand_scope(call->inbound.arg, call->demanded_scope);
-    return true;
+    const struct mcp_inbound *inbound = &call->inbound;
+
+    if (call->refused_caller && inbound->refuse_caller != NULL) {
+        inbound->refuse_caller(inbound->arg);
+        return 401;
+    }
+    if (call->demanded_scope.len == 0 || inbound->demand_scope == NULL)
+        return 200;
+    inbound->demand_scope(inbound->arg, call->demanded_scope);
+    return 403;
 }
 
 void mcp_result_reply(struct mcp_call *call, struct lk_error *err)
@@ -118,7 +124,7 @@ void mcp_result_reply(struct mcp_call *call, struct lk_error *err)
     } else {
         write_response(call, lk_buf_view(&call->answer), call->failed, structured, &out);
     }
-    call->inbound.reply(call->inbound.arg, demand_scope(call) ? 403 : 200, &out);
+    call->inbound.reply(call->inbound.arg, http_status(call), &out);
     lk_buf_free(&out);
     lk_buf_free(&error_text);
 }

@@ -77,15 +77,17 @@ struct mcp_inbound {
     /*
      * Called exactly once, possibly before mcp_server_receive returns. http_status: 200 with a
      * JSON body, 202 and an empty body for accepted notifications, 400/404 with a JSON-RPC error.
-     * 403: the answer asks for a scope, which demand_scope was called with before.
-     * On stdio an empty body means: write nothing. *body may be taken over by copying the struct
-     * and zeroing the original; otherwise it is freed afterwards.
+     * 403: the answer asks for a scope, which demand_scope was called with before. 401:
+     * refuse_caller was called before. On stdio an empty body means: write nothing. *body may be
+     * taken over by copying the struct and zeroing the original; otherwise it is freed afterwards.
      */
     void (*reply)(void *arg, int http_status, struct lk_buf *body);
     /* Sends a notification that belongs to this request before its reply; NULL: cannot. */
     void (*notify)(void *arg, struct lk_str message);
     /* Called before a reply with status 403. NULL: the status is 200 then. */
     void (*demand_scope)(void *arg, struct lk_str scope);
+    /* Called before a reply with status 401. NULL: the status is 200 then. */
+    void (*refuse_caller)(void *arg);
     void *arg;
 };
 

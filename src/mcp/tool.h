@@ -125,6 +125,10 @@ const struct mcp_caller *mcp_call_caller(const struct mcp_call *call);
  * error. `scope` must outlive the call. */
 void mcp_call_demand_scope(struct mcp_call *call, struct lk_str scope);
 
+/* The access token that the caller came with has turned out to be good no more. Over HTTP the
+ * answer is then a 401 with the challenge invalid_token; the tool still sets an error. */
+void mcp_call_refuse_caller(struct mcp_call *call);
+
 /* Sends notifications/progress if the caller asked for it (a progressToken) and the transport can;
  * `progress` must grow from call to call; total 0: unknown; message may be empty. */
 void mcp_call_progress(struct mcp_call *call, double progress, double total, struct lk_str message);

@@ -75,12 +75,17 @@ void lk_http_challenge(struct lk_http_server *server, h2o_req_t *req, const char
     lk_buf_free(&out);
 }
 
-void lk_http_refuse_token(struct lk_http_server *server, h2o_req_t *req, const char *why)
+void lk_http_challenge_token(struct lk_http_server *server, h2o_req_t *req, const char *why)
 {
     struct lk_auth *auth = server->options.auth;
     struct lk_str scope = auth != NULL ? lk_auth_scopes(auth) : (struct lk_str){0};
 
     lk_http_challenge(server, req, why != NULL ? "invalid_token" : NULL, why, scope);
+}
+
+void lk_http_refuse_token(struct lk_http_server *server, h2o_req_t *req, const char *why)
+{
+    lk_http_challenge_token(server, req, why);
     lk_http_refuse(req, 401, why != NULL ? why : "a bearer token is required");
 }
 

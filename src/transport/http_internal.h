@@ -134,6 +134,8 @@ bool lk_http_guard_query(struct lk_http_server *server, h2o_req_t *req);
 /* Adds a WWW-Authenticate header; what is NULL or empty is left out. */
 void lk_http_challenge(struct lk_http_server *server, h2o_req_t *req, const char *error,
                        const char *description, struct lk_str scope);
+/* The challenge of a 401; why is NULL when there was no token. */
+void lk_http_challenge_token(struct lk_http_server *server, h2o_req_t *req, const char *why);
 /* Answers 401; why is NULL when there was no token. */
 void lk_http_refuse_token(struct lk_http_server *server, h2o_req_t *req, const char *why);
 /* Adds the challenge of an answer that is a 403 for want of that scope. */

@@ -128,6 +128,14 @@ static void on_demand_scope(void *arg, struct lk_str scope)
         lk_http_demand_scope(exchange->server, exchange->req, exchange->caller, scope);
 }
 
+static void on_refuse_caller(void *arg)
+{
+    struct exchange *exchange = arg;
+
+    if (exchange->req != NULL && !exchange->dropped && exchange->stream.req == NULL)
+        lk_http_challenge_token(exchange->server, exchange->req, "the token is good no more");
+}
+
 static void on_reply(void *arg, int http_status, struct lk_buf *body)
 {
     struct exchange *exchange = arg;
@@ -212,6 +220,7 @@ void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req, struct lk_a
         .header = on_header,
         .caller = caller,
         .demand_scope = on_demand_scope,
+        .refuse_caller = on_refuse_caller,
         .reply = on_reply,
         .notify = lk_http_wants_stream(req) ? on_notify : NULL,
         .arg = exchange,

@@ -109,6 +109,11 @@ def assert_refused(server: Any, looker: Sandbox, token: str, why: str = "") -> N
     assert looker.requests() == [], "nothing of it reaches Looker"
 
 
+def logged(server: Any, event: str) -> list[dict[str, Any]] | None:
+    """The lines of that event; None when there are none yet, for wait_for."""
+    return [entry for entry in server.process.log() if entry["event"] == event] or None
+
+
 # ---- tokens that are good ----
 
 
@@ -194,7 +199,7 @@ def attacks(issuer: AuthServer) -> dict[str, tuple[str, str]]:
         "1 MB": ("a" * (1 << 20), "long"),
         "a megabyte of JWT": (issuer.sign(claims(x="y" * 786432)), "long"),
         "no JWT": ("opaque-token", "three parts"),
-        "odd characters": ("a\x7fb.c.d", ""),
+        "odd characters": ("a!b.c.d", ""),
     }
 
 
@@ -393,7 +398,7 @@ def test_an_issuer_that_is_down_from_the_start(
     assert status == 503 and headers["retry-after"]
     assert "authorization server" in body["error"]["message"]
     assert looker.requests() == []
-    assert any(e["event"] == "auth.jwks_failed" for e in server.process.log())
+    wait_for("the log", lambda: logged(server, "auth.jwks_failed"))
     issuer.control("jwks", fail=False)
     wait_for("the keys", lambda: try_call(server, token)[0] == 200 or None, 20)
 
@@ -539,8 +544,8 @@ def test_act_as_user_needs_the_scope(
     status, _, body = try_call(server, allowed, "query", acting)
     assert status == 200 and not body["result"]["isError"]
     assert looker.requests("run_inline_query")[0]["user"] == "3"
-    audit = [e for e in server.process.log() if e["event"] == "looker.audit.act_as_user"]
-    assert len(audit) == 1 and audit[0]["target_user_id"] == "3"
+    (audit,) = wait_for("the audit line", lambda: logged(server, "looker.audit.act_as_user"))
+    assert audit["target_user_id"] == "3"
 
 
 # ---- Looker as the authorization server ----
@@ -617,7 +622,7 @@ def test_when_looker_does_not_say_who_it_is(
     secure_looker.rules({"operation": "me", **rule})
     status, headers, _ = try_call(server, token)
     assert status == 401 and challenge(headers)["error"] == "invalid_token"
-    assert any(e["event"] == "auth.introspection_failed" for e in server.process.log())
+    wait_for("the log", lambda: logged(server, "auth.introspection_failed"))
     secure_looker.obey()
     assert who(server, token) == "3", "a no is not remembered"
 

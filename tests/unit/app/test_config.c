@@ -156,12 +156,40 @@ static void test_settings_without_effect(void **state)
 {
     struct lk_config config =
         accept(NO_ARGS, LIST(URL, "LOOKER_CLIENT_ID=i", "LOOKER_CLIENT_SECRET=s",
-                             "LOOKER_SUDO_ASSOCIATIVE=true"));
+                             "LOOKER_SUDO_ASSOCIATIVE=true", "LOOKER_MCP_JWKS_URI=x"));
 
     (void)state;
     assert_string_equal(config.warnings[0],
-                        "LOOKER_SUDO_ASSOCIATIVE has no effect in this version");
+                        "LOOKER_MCP_JWKS_URI has no effect in LOOKER_MCP_MODE=dev");
     assert_null(config.warnings[1]);
+}
+
+#define PUBLIC                                                                                     \
+    URL, "LOOKER_CLIENT_ID=i", "LOOKER_CLIENT_SECRET=s", "LOOKER_TRANSPORT=streamable-http",       \
+        "LOOKER_MCP_MODE=public", "LOOKER_MCP_ISSUER_URL=https://issuer.example.com/",             \
+        "LOOKER_MCP_JWKS_URI=https://issuer.example.com/jwks?p=1",                                 \
+        "LOOKER_MCP_RESOURCE_URI=https://mcp.example.com/mcp"
+
+/* What is compared exactly is left as it was given; tests/e2e/test_auth.py has what is refused. */
+static void test_posture(void **state)
+{
+    struct lk_config config = accept(NO_ARGS, LIST(PUBLIC, "LOOKER_HOST=0.0.0.0"));
+
+    (void)state;
+    assert_str(config.mcp_issuer_url, "https://issuer.example.com/");
+    assert_str(config.mcp_jwks_uri, "https://issuer.example.com/jwks?p=1");
+    assert_non_null(strstr(config.warnings[0], "plain HTTP"));
+    assert_null(config.warnings[1]);
+    config = accept(NO_ARGS, LIST(PUBLIC, "LOOKER_SUDO_AS_USER=false", "LOOKER_VERIFY_SSL=no"));
+    assert_non_null(strstr(config.warnings[0], "every tool call will fail"));
+    assert_non_null(strstr(config.warnings[1], "LOOKER_VERIFY_SSL"));
+    assert_non_null(strstr(config.warnings[2], "LOOKER_MCP_JWKS_URI"));
+    assert_null(config.warnings[3]);
+    config = accept(LIST("server", "--mcp-mode", "looker_oauth"), LIST(PUBLIC));
+    assert_non_null(strstr(config.warnings[0], "needs no LOOKER_CLIENT_ID"));
+    assert_null(config.warnings[1]);
+    config = accept(LIST("server", "call", "whoami"), LIST(URL, "LOOKER_MCP_MODE=public"));
+    assert_str(config.mcp_mode, "public");
 }
 
 static void test_many_warnings(void **state)
@@ -414,7 +442,8 @@ static void test_bad_values(void **state)
         {"LOOKER_MCP_AUTH_TOKEN=", "set but empty"},
         {"LOOKER_MCP_AUTH_TOKEN= ", "set but empty"},
         {"LOOKER_CA_FILE=/does/not/exist", "a file that can be read"},
-        {"LOOKER_MCP_MODE=public", "not available in this version"},
+        {"LOOKER_MCP_INTROSPECT_TOKEN=", "set but empty"},
+        {"LOOKER_MCP_MODE=public", "DeploymentPostureError: LOOKER_MCP_MODE"},
         {"LOOKER_MCP_MODE=open", "dev|public|looker_oauth"},
         {"LOOKER_MAX_ROW=5", "did you mean LOOKER_MAX_ROWS?"},
         {"LOOKER_CLINET_ID=5", "did you mean LOOKER_CLIENT_ID?"},
@@ -537,6 +566,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_sdk_sources_are_not_mixed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_settings_without_effect, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_posture, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_warnings, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_env_file_syntax, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_env_files, set_up, tear_down),
