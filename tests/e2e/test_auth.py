@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from harness.authserver import FOLDER, RESOURCE, AuthServer, make_certificate
 from harness.mcp import LEGACY, MODERN
-from harness.process import run, wait_for
+from harness.process import ROOT, environment, run, wait_for
 from harness.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
 
 pytestmark = pytest.mark.skipif(
@@ -546,6 +547,35 @@ def test_act_as_user_needs_the_scope(
     assert looker.requests("run_inline_query")[0]["user"] == "3"
     (audit,) = wait_for("the audit line", lambda: logged(server, "looker.audit.act_as_user"))
     assert audit["target_user_id"] == "3"
+
+
+# ---- a client that finds its own way in ----
+
+
+@pytest.mark.skipif(
+    not (ROOT / "tests" / "clients" / "node_modules").is_dir(),
+    reason="needs the packages of tests/clients; tools/test.sh installs them",
+)
+def test_the_sdk_gets_a_token_by_itself(
+    http: Any, issuer: AuthServer, looker: Sandbox, tmp_path: Path
+) -> None:
+    gateway = issuer.control("gateway")["port"]
+    resource = f"https://127.0.0.1:{gateway}/mcp"
+    settings = {**public_settings(issuer), "MCP_RESOURCE_URI": resource}
+    server = http(revision=MODERN, **settings)
+    issuer.control("gateway", port=gateway, target=server.url)
+    ended = subprocess.run(
+        ["node", str(ROOT / "tests" / "clients" / "check_oauth.mjs"), resource, "grace"],
+        env={**environment(tmp_path), "NODE_EXTRA_CA_CERTS": str(issuer.cert)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stderr[-4000:]
+    found = json.loads(ended.stdout)
+    assert found["me"]["id"] == "3", "runs as the user who has logged in"
+    assert found["resource"] == resource and found["scope"] == "openid email"
+    assert {r["user"] for r in looker.requests("me")} == {"3"}
 
 
 # ---- Looker as the authorization server ----
