@@ -487,6 +487,28 @@ def test_nobody_logs_in_as_whom_a_header_names(
     assert "grace" not in json.dumps(looker.requests())
 
 
+def test_each_call_of_a_batch_is_the_caller_s(
+    public: Any, issuer: AuthServer, looker: Sandbox
+) -> None:
+    token = issuer.token("ada")
+    server = public(token, revision="2025-03-26")
+    query = {"model": "thelook", "view": "orders", "fields": ["orders.status"], "limit": 1}
+    calls = [
+        server.envelope("tools/call", {"name": "whoami", "arguments": {}}, 1),
+        server.envelope(
+            "tools/call", {"name": "query", "arguments": {**query, "act_as_user": "3"}}, 2
+        ),
+    ]
+    headers = {"X-User-Email": "grace@example.com", "MCP-Protocol-Version": "2025-03-26"}
+    status, _, data = server.post(json.dumps(calls).encode(), headers)
+    first, second = sorted(json.loads(data), key=lambda answer: answer["id"])
+    assert status == 200
+    assert json.loads(first["result"]["content"][0]["text"])["id"] == "2"
+    assert second["result"]["isError"] and "scope" in second["result"]["content"][0]["text"]
+    assert {r["user"] for r in looker.requests("me")} == {"2"}
+    assert looker.requests("run_inline_query") == []
+
+
 def test_headers_count_where_they_are_trusted(public: Any, issuer: AuthServer) -> None:
     token = issuer.token("ada")
     server = public(token, TRUST_IDENTITY_HEADERS="true")
