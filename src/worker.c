@@ -150,6 +150,7 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .session_idle_ms = config->session_idle_ms,
         .max_sessions = (uint32_t)config->max_sessions,
     });
+    worker->auth = new_auth(worker);
     worker->tools = (struct lk_tool_context){
         .loop = worker->loop,
         .api = worker->api,
@@ -168,6 +169,7 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .associative = config->sudo_associative,
         .google_cloud_core = lk_str_eq(config->deployment_type, LK_STR("google_cloud_core")),
         .own_tokens_only = lk_str_eq(config->mcp_mode, LK_STR("looker_oauth")),
+        .verified_only = worker->auth != NULL,
         .trust_headers = config->trust_identity_headers,
         .act_as_scope = config->mcp_act_as_scope,
         .token_refused = on_token_refused,
@@ -178,7 +180,6 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
     });
     worker->tools.identity = worker->identity;
     worker->n_tools = toolset->n_tools;
-    worker->auth = new_auth(worker);
     worker->mcp = mcp_server_new(&(struct mcp_server_options){
         .loop = worker->loop,
         .log = &worker->log,

@@ -387,6 +387,8 @@ bool lk_identity_admit(struct lk_identity *identity, struct mcp_call *call, stru
                    (caller == NULL || options->trust_headers);
     struct lk_plugin_identity said;
 
+    if (options->verified_only && caller == NULL)
+        return lk_fail(err, LK_ERROR_INTERNAL, "the caller of this call was not verified");
     if (!ask_plugin(identity, call, &said, err))
         return false;
     if (argument.ptr != NULL)

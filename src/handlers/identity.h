@@ -31,7 +31,9 @@ struct lk_identity_options {
     bool google_cloud_core;              /* LOOKER_DEPLOYMENT_TYPE */
     bool own_tokens_only; /* LOOKER_MCP_MODE=looker_oauth: callers bring their Looker token, and
                              there is no impersonation, whatever else is set */
-    bool trust_headers;   /* LOOKER_TRUST_IDENTITY_HEADERS: count beside a verified caller */
+    bool verified_only; /* the transport verifies each caller, so one whom it did not is a mistake,
+                           and gets nothing */
+    bool trust_headers; /* LOOKER_TRUST_IDENTITY_HEADERS: count beside a verified caller */
     struct lk_str act_as_scope; /* LOOKER_MCP_ACT_AS_SCOPE: what a verified caller needs for
                                    act_as_user */
     /* Told when Looker has refused a caller's own access token; NULL: nobody wants to know. */

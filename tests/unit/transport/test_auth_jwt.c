@@ -4,6 +4,7 @@
  */
 #include "auth_keys.h"
 
+#include "base/base64.h"
 #include "base/buf.h"
 
 static EVP_PKEY *rsa, *ec, *other_rsa;
@@ -305,6 +306,30 @@ static void signatures_of_others(void **state)
     refused(lk_arena_printf(arena, "%s.%s", input, encode("", 0)).ptr, "three parts");
 }
 
+/* Left out, the zero at the end of a number would be read as if it were there. */
+static void a_signature_is_64_bytes(void **state)
+{
+    const char *claims = claims_with("");
+
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        const char *token = sign(ec, ES256, claims), *signature = strrchr(token, '.') + 1;
+        unsigned char bytes[80];
+        size_t len;
+
+        assert_true(lk_base64url_decode(lk_str(signature), bytes, &len));
+        assert_int_equal(len, 64);
+        if (bytes[63] != 0)
+            continue;
+        accepted(token);
+        refused(lk_arena_printf(arena, "%.*s%s", (int)(signature - token), token, encode(bytes, 63))
+                    .ptr,
+                "signature");
+        return;
+    }
+    fail_msg("no signature ends in a zero");
+}
+
 /* A key verifies its own algorithm and no other. */
 static void the_algorithm_is_the_key_s(void **state)
 {
@@ -392,6 +417,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_no_jwt, set_up_keys, tear_down_keys),
         cmocka_unit_test_setup_teardown(no_character_may_change, set_up_keys, tear_down_keys),
         cmocka_unit_test_setup_teardown(signatures_of_others, set_up_keys, tear_down_keys),
+        cmocka_unit_test_setup_teardown(a_signature_is_64_bytes, set_up_keys, tear_down_keys),
         cmocka_unit_test_setup_teardown(the_algorithm_is_the_key_s, set_up_keys, tear_down_keys),
         cmocka_unit_test_setup_teardown(keys_that_are_not_taken, set_up_keys, tear_down_keys),
         cmocka_unit_test_setup_teardown(keys_that_are_taken, set_up_keys, tear_down_keys),
