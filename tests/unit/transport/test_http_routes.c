@@ -255,6 +255,35 @@ static void no_token_in_the_query(void **state)
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define WITH(test, setup_) cmocka_unit_test_setup_teardown(test, setup_, teardown)
 
+/* On a new connection, and on one that has had requests; in one piece and in many. */
+static void a_head_has_a_limit(void **state)
+{
+    struct world *world = *state;
+    size_t sizes[] = {60000, 70000, 500000};
+    char *filler = malloc(500001);
+
+    memset(filler, 'a', 500000);
+    for (size_t i = 0; i < 6; i++) {
+        struct client client = client_new(world);
+        const char *begin = "GET /healthz HTTP/1.1\r\n" HOST "X-Big: ";
+
+        if (i % 2 == 1) {
+            post_with(world, &client, "", PING);
+            assert_non_null(response(world, &client));
+        }
+        send_text(world, &client, begin, strlen(begin));
+        turn(world, 2);
+        send_text(world, &client, filler, sizes[i / 2]);
+        send_text(world, &client, "\r\n\r\n", 4);
+        assert_non_null(response(world, &client));
+        assert_int_equal(client.status, i < 2 ? 200 : 431);
+        if (i >= 2)
+            assert_contains(client.body, "\"the headers of the request are larger than");
+        client_free(&client);
+    }
+    free(filler);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +296,7 @@ int main(void)
         TEST(preflight),
         TEST(hosts_on_loopback),
         TEST(one_reading_of_each_request),
+        TEST(a_head_has_a_limit),
         WITH(configured_origins_and_hosts, setup_guarded),
         WITH(bearer_token, setup_guarded),
         WITH(no_token_in_the_query, setup_guarded),
