@@ -174,7 +174,6 @@ static void fetch(void *arg)
         w->done = true;
         lk_co_wake(w->co);
     }
-    jwks->waiters = NULL;
 }
 
 static bool start_fetch(struct lk_jwks *jwks, struct lk_error *err)
@@ -186,14 +185,13 @@ static bool start_fetch(struct lk_jwks *jwks, struct lk_error *err)
     return lk_co_start(jwks->options.loop, fetch, jwks, NULL, err);
 }
 
-static void forget_waiter(struct lk_jwks *jwks, const struct waiter *waiter)
+static void remove_waiter(struct lk_jwks *jwks, const struct waiter *waiter)
 {
-    for (struct waiter **at = &jwks->waiters; *at != NULL; at = &(*at)->next) {
-        if (*at == waiter) {
-            *at = waiter->next;
-            return;
-        }
-    }
+    struct waiter **at = &jwks->waiters;
+
+    while (*at != waiter)
+        at = &(*at)->next;
+    *at = waiter->next;
 }
 
 /* Awaits the fetch that is under way, if there is one. False only when cancelled. */
@@ -206,9 +204,9 @@ static bool wait_for_fetch(struct lk_jwks *jwks, struct lk_error *err)
     jwks->waiters = &waiter;
     while (!waiter.done && !lk_co_cancelled(waiter.co))
         lk_co_park(jwks->options.loop);
+    remove_waiter(jwks, &waiter);
     if (waiter.done)
         return true;
-    forget_waiter(jwks, &waiter);
     return lk_fail(err, LK_ERROR_CANCELLED, "the caller has gone");
 }
 
