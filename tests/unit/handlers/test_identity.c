@@ -26,6 +26,7 @@ struct mcp_call {
     const struct mcp_caller *caller;
     const char *email; /* of the header */
     char demanded[50];
+    bool refused; /* the caller was */
 };
 
 /* ---- what it stands on ---- */
@@ -106,6 +107,11 @@ struct lk_str mcp_call_header(const struct mcp_call *call, struct lk_str name)
 const struct mcp_caller *mcp_call_caller(const struct mcp_call *call)
 {
     return call->caller;
+}
+
+void mcp_call_refuse_caller(struct mcp_call *call)
+{
+    call->refused = true;
 }
 
 void mcp_call_demand_scope(struct mcp_call *call, struct lk_str scope)
