@@ -164,7 +164,8 @@ _FORMATS = {"date-time": "2026-01-15T09:30:00.000Z", "date": "2026-01-15", "uri-
 
 class Calls:
     """Arguments of call_operation, made from the facts. `special` has, by operation, values of
-    parameters that their form does not tell (None: left out), and under `body` a whole body."""
+    parameters that their form does not tell (None: left out), under `body` a whole body, and under
+    `members` some of its members, beside those that are made up."""
 
     def __init__(self, api: Facts, special: dict[str, dict[str, Any]] | None = None) -> None:
         self.api = api
@@ -187,6 +188,8 @@ class Calls:
             call["arguments"] = arguments
         if op.body and (full or op.body.required):
             body = special.get("body") or self.body(op, op.body, full)
+            if "members" in special:
+                body |= special["members"]
             plain = op.body.type.kind in ("object", "map") and not op.body.type.is_list
             call["body"] = body if plain else {"value": body}
         return call

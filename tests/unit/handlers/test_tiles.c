@@ -1,6 +1,6 @@
 /*
  * add_dashboard_element, update_dashboard_element, add_dashboard_filter, create_look: what happens
- * when a step fails, and that nothing is lost on the way.
+ * when a step fails, and that nothing is lost on the way. generate_embed_url: what it refuses.
  */
 #include "fake_steps.h"
 
@@ -469,6 +469,25 @@ static void test_a_look_that_fails_leaves_its_query(void **state)
     assert_contains(lk_arena_cstr(fake_arena, at(answer, "left_to_do/0")), "Query 5 exists");
 }
 
+/* ---- links ---- */
+
+static void test_an_embed_user_without_rights(void **state)
+{
+    static const char *const without[] = {
+        "", ",\"models\":[\"m\"]", ",\"permissions\":[\"access_data\"]", ",\"group_ids\":[]"};
+
+    (void)state;
+    for (size_t i = 0; i < N(without); i++) {
+        struct lk_str args = lk_arena_printf(fake_arena,
+                                             "{\"target_url\":\"https://x.example/looks/1\","
+                                             "\"external_user_id\":\"u1\"%s}",
+                                             without[i]);
+        assert_contains(refuse_tool("generate_embed_url", lk_arena_cstr(fake_arena, args))->message,
+                        "both models and permissions");
+    }
+    assert_int_equal(fake_n_requests, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_set_up, fake_tear_down)
 
 int main(void)
@@ -492,6 +511,7 @@ int main(void)
         TEST(test_a_filter_of_no_known_explore),
         TEST(test_a_look_is_a_query_first),
         TEST(test_a_look_that_fails_leaves_its_query),
+        TEST(test_an_embed_user_without_rights),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
