@@ -3,6 +3,8 @@
  */
 #include "handlers/ask.h"
 
+#include "mcp/tool.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -47,6 +49,21 @@ bool lk_failed_with(const struct lk_error *err, int status)
     return err != NULL && err->kind == LK_ERROR_UPSTREAM && err->status == status;
 }
 
+bool lk_may_have_happened(const struct lk_operation *op, const struct lk_error *failure)
+{
+    if (op->method == LK_GET && !op->acts)
+        return false;
+    switch (failure->kind) {
+    case LK_ERROR_TIMEOUT:
+    case LK_ERROR_NETWORK:
+    case LK_ERROR_CANCELLED:
+    case LK_ERROR_PARSE:
+        return true;
+    default: /* 502, 504: a gateway gave up waiting for Looker */
+        return lk_failed_with(failure, 502) || lk_failed_with(failure, 504);
+    }
+}
+
 bool lk_explain_status(struct lk_error *err, int status, const char *format, ...)
 {
     char text[sizeof(err->message) + 1]; /* one more, for lk_fail to see that it must cut */
@@ -59,4 +76,12 @@ bool lk_explain_status(struct lk_error *err, int status, const char *format, ...
     va_end(ap);
     err->kind = LK_ERROR_NONE;
     return lk_fail(err, LK_ERROR_UPSTREAM, "%s", text);
+}
+
+void lk_write_part_error(struct lk_json_writer *w, const struct lk_error *err)
+{
+    struct lk_error part = *err;
+
+    part.body = (struct lk_str){0};
+    mcp_write_error(w, &part);
 }

@@ -181,6 +181,8 @@ bool lk_handler_generic(struct mcp_call *call, const void *args, struct lk_error
         return false;
     request = lk_in_dev(request, is_set(&run, run.binding->dev_arg));
     if (!lk_api_call(run.context->api, mcp_call_arena(call), request, &run.answer, err)) {
+        if ((tool->hints & MCP_IDEMPOTENT) == 0 && lk_may_have_happened(request.op, err))
+            lk_error_advise(err, "Looker may have done it all the same: look before calling again");
         if (request.op->remedy != NULL)
             return lk_explain_status(err, 404, "%s", request.op->remedy);
         if (run.binding->not_found != NULL)

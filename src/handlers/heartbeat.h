@@ -18,7 +18,7 @@ struct lk_heartbeat {
     struct lk_timer timer;
     struct lk_str what;
     uint64_t every_ms, began_ms;
-    double n;
+    double n; /* the progress told last; to be set after the start by who told some before */
 };
 
 /* `heartbeat` and the text of `what` must outlive the wait; the first sign comes after every_ms. */

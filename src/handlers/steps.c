@@ -155,21 +155,6 @@ void lk_steps_refuse(struct lk_steps *steps, const char *step, const char *forma
     lk_steps_failed(steps, step, true, &failure);
 }
 
-bool lk_may_have_happened(const struct lk_operation *op, const struct lk_error *failure)
-{
-    if (op->method == LK_GET && !op->acts)
-        return false;
-    switch (failure->kind) {
-    case LK_ERROR_TIMEOUT:
-    case LK_ERROR_NETWORK:
-    case LK_ERROR_CANCELLED:
-    case LK_ERROR_PARSE:
-        return true;
-    default: /* 502, 504: a gateway gave up waiting for Looker */
-        return lk_failed_with(failure, 502) || lk_failed_with(failure, 504);
-    }
-}
-
 bool lk_steps_call_failed(struct lk_steps *steps, const char *step, bool needed,
                           const struct lk_operation *op, const struct lk_error *failure)
 {

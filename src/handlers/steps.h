@@ -67,7 +67,8 @@ void lk_steps_refuse(struct lk_steps *steps, const char *step, const char *forma
 /*
  * Awaits. lk_api_call; when it fails, writes the step as failed and needed, and returns false.
  * When it succeeds nothing is written yet: say what was done with lk_steps_done. Of a call that may
- * have been obeyed all the same (lk_may_have_happened), left_to_do says to look whether it was.
+ * have been obeyed all the same (lk_may_have_happened, ask.h), left_to_do says to look whether it
+ * was.
  */
 bool lk_steps_call(struct lk_steps *steps, const char *step, struct lk_api_request request,
                    struct lk_api_answer *ret_answer);
@@ -77,13 +78,6 @@ bool lk_steps_ask(struct lk_steps *steps, const char *step, struct lk_api_reques
 /* lk_steps_call for a step that the task can do without: failed, but not needed. */
 bool lk_steps_try(struct lk_steps *steps, const char *step, struct lk_api_request request,
                   struct lk_api_answer *ret_answer);
-
-/*
- * Whether a request that failed so may have been obeyed all the same: it changes something, and no
- * answer came that could be read (none at all, the 502 or 504 of a gateway, another form). Then
- * nothing may be said to be as it was before.
- */
-bool lk_may_have_happened(const struct lk_operation *op, const struct lk_error *failure);
 
 /* For steps that call lk_api_call by themselves: lk_steps_failed and, where it may have happened,
  * the same words in left_to_do; returns whether it may. */

@@ -145,8 +145,9 @@ static struct reset reset_of(struct mcp_call *call, const void *args_)
 /* Counts the files with changes that are not committed, and names some. */
 static void look_at_files(struct lk_steps *steps, struct lk_string project_id)
 {
+    struct lk_arena *arena = mcp_call_arena(steps->call);
     struct lk_error failure = {0};
-    struct lk_str files, file, status;
+    struct lk_str files, file;
     int64_t n = 0;
 
     if (!lk_project_files(steps->call, project_id, true, &files, &failure)) {
@@ -157,12 +158,8 @@ static void look_at_files(struct lk_steps *steps, struct lk_string project_id)
     lk_json_begin_array(&steps->w);
     struct lk_json_iter it = lk_json_iter(files);
     while (lk_json_next(&it, NULL, &file)) {
-        if (!lk_json_get(file, LK_STR("git_status"), &status) ||
-            lk_json_type(status) == LK_JSON_NULL)
-            continue;
-        if (n++ < MAX_FILES_NAMED)
-            lk_json_put_string(
-                &steps->w, lk_json_get_string(mcp_call_arena(steps->call), file, LK_STR("path")));
+        if (lk_project_file_change(arena, file).len > 0 && n++ < MAX_FILES_NAMED)
+            lk_json_put_string(&steps->w, lk_json_get_string(arena, file, LK_STR("path")));
     }
     lk_json_end_array(&steps->w);
     lk_json_member_integer(&steps->w, "uncommitted_changes", n);

@@ -204,7 +204,7 @@ static void put_fields(struct job *job, const struct lk_used_explore *explore,
     lk_json_member_string(&w, "explore", explore->name);
     lk_json_member_integer(&w, "queries", explore->queries);
     if (error->kind != LK_ERROR_NONE) {
-        mcp_write_error(&w, error);
+        lk_write_part_error(&w, error);
     } else {
         lk_json_member_integer(&w, "fields", (int64_t)usage->n_fields);
         lk_json_member_integer(&w, "unused", (int64_t)usage->n_unused);

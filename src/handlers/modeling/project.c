@@ -42,6 +42,15 @@ bool lk_project_file(struct lk_str files, struct lk_str id_or_path, struct lk_st
     return false;
 }
 
+struct lk_str lk_project_file_change(struct lk_arena *arena, struct lk_str file)
+{
+    struct lk_str status;
+
+    if (!lk_json_get(file, LK_STR("git_status"), &status) || lk_json_type(status) != LK_JSON_OBJECT)
+        return (struct lk_str){0};
+    return lk_json_get_string(arena, status, LK_STR("action"));
+}
+
 bool lk_is_project_path(struct lk_str path)
 {
     struct lk_str rest = path;

@@ -83,7 +83,7 @@ bool lk_handler_create_views_from_tables(struct mcp_call *call, const void *args
         return lk_steps_end(&steps, err);
     lk_steps_done(&steps, "generate_views", "asked for %zu table%s", body.tables.len,
                   body.tables.len == 1 ? "" : "s");
-    lk_steps_changed(&steps, "Looker wrote views into the dev workspace of %.*s",
+    lk_steps_changed(&steps, "Looker took the order to write views into the dev workspace of %.*s",
                      LK_STR_ARG(args->project_id.value));
 
     /* 3. What came of it. */

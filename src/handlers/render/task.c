@@ -305,17 +305,16 @@ bool lk_render_create(struct mcp_call *call, const struct lk_render_order *order
     if (!take(&render, task, err))
         return false;
 
-    /* 2. Its end. What goes wrong on the way does not stop Looker. */
-    if (!wait_for(&render, err)) {
+    /* 2. Its end, 3. its result. What goes wrong on the way does not stop Looker. */
+    bool ended = wait_for(&render, err);
+    if (ended && finish(&render, err))
+        return true;
+    if (!ended || may_pass(err) || err->kind == LK_ERROR_CANCELLED)
         lk_error_advise(err,
                         "Looker goes on rendering, and get_render with render_task_id %.*s "
                         "fetches the result",
                         LK_STR_ARG(render.id));
-        return false;
-    }
-
-    /* 3. Its result. */
-    return finish(&render, err);
+    return false;
 }
 
 bool lk_render_fetch(struct mcp_call *call, struct lk_str id, double max_wait_seconds,

@@ -118,6 +118,18 @@ static bool write_members(struct access *a, const struct lk_string_list *ids)
     return true;
 }
 
+/* Whoever was given the role by others at the same time stays, and is named. */
+static void tell_verified(struct access *a, const struct lk_string_list *wanted)
+{
+    struct lk_string_list others = lk_ids_missing(a->arena, &a->after, wanted);
+
+    if (others.len == 0)
+        lk_steps_done(&a->steps, "verify", "nobody else was added or lost");
+    else
+        lk_steps_done(&a->steps, "verify", "nobody was lost; meanwhile somebody else added %s %.*s",
+                      a->user ? "users" : "groups", LK_STR_ARG(lk_ids_text(a->arena, &others)));
+}
+
 /* Nobody may have been lost on the way, and what was asked for must be there. */
 static void verify(struct access *a, const struct lk_string_list *wanted)
 {
@@ -144,7 +156,7 @@ static void verify(struct access *a, const struct lk_string_list *wanted)
     if (failure.kind != LK_ERROR_NONE)
         lk_steps_failed(&a->steps, "verify", true, &failure);
     else
-        lk_steps_done(&a->steps, "verify", "nobody else was added or lost");
+        tell_verified(a, wanted);
 }
 
 /* A user may also have a role through groups, which revoking does not change. */

@@ -4,6 +4,7 @@
  * others, but nothing is deployed then; nor is anything with LookML errors.
  */
 #include "handlers/ask.h"
+#include "handlers/heartbeat.h"
 #include "handlers/modeling/project.h"
 #include "handlers/workflows/dev.h"
 #include "looker_tools.h"
@@ -179,9 +180,15 @@ static bool validate(struct deployment *d)
 {
     struct looker_validate_project_params params = {.project_id = lk_string(d->project_id)};
     struct lk_str errors = LK_STR("[]"), error, models;
+    struct lk_heartbeat heartbeat;
 
-    if (!lk_steps_ask(&d->steps, "validate", lk_in_dev(looker_validate_project(&params), true),
-                      LK_JSON_OBJECT, &d->validation))
+    lk_heartbeat_start(&heartbeat, d->steps.call, LK_HEARTBEAT_MS, LK_STR("validating"));
+    heartbeat.n = (double)d->n_files;
+    bool asked =
+        lk_steps_ask(&d->steps, "validate", lk_in_dev(looker_validate_project(&params), true),
+                     LK_JSON_OBJECT, &d->validation);
+    lk_heartbeat_stop(&heartbeat);
+    if (!asked)
         return false;
     lk_json_get(d->validation, LK_STR("errors"), &errors);
     struct lk_json_iter it = lk_json_iter(errors);

@@ -4,6 +4,7 @@
 #include "handlers/workflows/dev.h"
 
 #include "handlers/ask.h"
+#include "handlers/modeling/project.h"
 #include "handlers/workflows/people.h"
 #include "looker_ops.h"
 
@@ -56,7 +57,7 @@ bool lk_dev_read_files(struct lk_steps *steps, const char *step, struct lk_str p
         .project_id = lk_string(project_id),
         .fields = lk_string(LK_STR("path,git_status")),
     };
-    struct lk_str list, file, status;
+    struct lk_str list, file;
 
     if (!lk_steps_ask(steps, step, lk_in_dev(looker_all_project_files(&params), true),
                       LK_JSON_ARRAY, &list))
@@ -68,9 +69,7 @@ bool lk_dev_read_files(struct lk_steps *steps, const char *step, struct lk_str p
     while (lk_json_next(&it, NULL, &file)) {
         struct lk_dev_file *item = &files.items[files.n++];
         item->path = lk_json_get_string(arena, file, LK_STR("path"));
-        if (!lk_json_get(file, LK_STR("git_status"), &status) || lk_json_count(status) == 0)
-            continue;
-        item->change = lk_json_get_string(arena, status, LK_STR("action"));
+        item->change = lk_project_file_change(arena, file);
         files.n_changed += item->change.len > 0;
     }
     lk_steps_done(steps, step, "%zu files, %zu with changes that are not committed", files.n,

@@ -6,6 +6,7 @@
 #include "handlers/workflows/sections.h"
 
 #include "handlers/ask.h"
+#include "handlers/heartbeat.h"
 #include "looker_tools.h"
 
 #define SLOW_SECONDS 60
@@ -114,10 +115,15 @@ static void validate_content(struct mcp_call *call, struct lk_section *section, 
     struct lk_buf *buf = lk_arena_new_object(arena, struct lk_buf);
     struct lk_json_writer w = lk_json_writer(buf);
     struct lk_str answer, list = LK_STR("[]"), entry;
+    struct lk_heartbeat heartbeat;
 
     *ret_total = 0;
-    if (!lk_ask(lk_tool_context(call)->api, arena, looker_content_validation(&params),
-                LK_JSON_OBJECT, &answer, &section->error))
+    lk_heartbeat_start(&heartbeat, call, LK_HEARTBEAT_MS, LK_STR("validating content"));
+    heartbeat.n = CONTENT;
+    bool asked = lk_ask(lk_tool_context(call)->api, arena, looker_content_validation(&params),
+                        LK_JSON_OBJECT, &answer, &section->error);
+    lk_heartbeat_stop(&heartbeat);
+    if (!asked)
         return;
     if (!lk_json_get(answer, LK_STR("content_with_errors"), &list) ||
         lk_json_type(list) != LK_JSON_ARRAY) {

@@ -4,6 +4,7 @@
  */
 #include "handlers/workflows/sections.h"
 
+#include "handlers/ask.h"
 #include "handlers/rows.h"
 #include "looker_tools.h"
 
@@ -68,6 +69,45 @@ static void add_filters(struct lk_arena *arena, struct lk_activity_query *query,
 
 enum { QUERIES, TOTALS, STATUSES, EXPLORES, ERRORS, N_SECTIONS };
 
+static void ask_for(struct lk_section *sections, struct lk_arena *arena,
+                    const struct looker_audit_query_activity_args *args, const struct scope *scope,
+                    int64_t limit)
+{
+    sections[QUERIES] = (struct lk_section){
+        .name = "queries",
+        .query = {
+            .explore = "history", .fields = scope->fields, .sorts = scope->sorts, .limit = limit}};
+    sections[TOTALS] = (struct lk_section){
+        .name = "totals",
+        .query = {.explore = "history",
+                  .limit = 1,
+                  .fields = "history.query_run_count,history.average_runtime,history.max_runtime"}};
+    sections[STATUSES] = (struct lk_section){
+        .name = "by_status",
+        .query = {.explore = "history",
+                  .limit = TOP,
+                  .fields = "history.status,history.query_run_count,history.average_runtime,"
+                            "history.max_runtime",
+                  .sorts = "history.query_run_count desc"}};
+    sections[EXPLORES] =
+        (struct lk_section){.name = "top_explores",
+                            .query = {.explore = "history",
+                                      .limit = TOP,
+                                      .fields = "query.model,query.view,history.query_run_count,"
+                                                "history.average_runtime,history.max_runtime",
+                                      .sorts = "history.query_run_count desc"}};
+    sections[ERRORS] = (struct lk_section){
+        .name = "top_errors",
+        .query = {.explore = "history",
+                  .limit = TOP,
+                  .fields = "history.message,query.model,query.view,history.query_run_count",
+                  .sorts = "history.query_run_count desc"}};
+    for (size_t i = 0; i < N_SECTIONS; i++)
+        add_filters(arena, &sections[i].query, args);
+    lk_activity_filter(&sections[QUERIES].query, "history.status", lk_str(scope->status));
+    lk_activity_filter(&sections[ERRORS].query, "history.status", LK_STR("error"));
+}
+
 static void write_summary(struct lk_json_writer *w, struct lk_arena *arena,
                           const struct lk_section *sections)
 {
@@ -77,7 +117,7 @@ static void write_summary(struct lk_json_writer *w, struct lk_arena *arena,
     lk_json_key(w, "summary");
     lk_json_begin_object(w);
     if (sections[TOTALS].error.kind != LK_ERROR_NONE)
-        mcp_write_error(w, &sections[TOTALS].error);
+        lk_write_part_error(w, &sections[TOTALS].error);
     else if (lk_json_next(&it, NULL, &row)) {
         lk_json_member_integer(w, "queries",
                                (int64_t)lk_row_number(row, "history.query_run_count"));
@@ -110,40 +150,7 @@ bool lk_handler_audit_query_activity(struct mcp_call *call, const void *args_, s
         return false;
     const struct scope *scope = find_scope(args->scope.value);
     struct lk_rows_limit limit = lk_rows_limit(lk_tool_max_rows(context), args->limit.value, 0);
-    sections[QUERIES] = (struct lk_section){.name = "queries",
-                                            .query = {.explore = "history",
-                                                      .fields = scope->fields,
-                                                      .sorts = scope->sorts,
-                                                      .limit = limit.applied}};
-    sections[TOTALS] = (struct lk_section){
-        .name = "totals",
-        .query = {.explore = "history",
-                  .limit = 1,
-                  .fields = "history.query_run_count,history.average_runtime,history.max_runtime"}};
-    sections[STATUSES] = (struct lk_section){
-        .name = "by_status",
-        .query = {.explore = "history",
-                  .limit = TOP,
-                  .fields = "history.status,history.query_run_count,history.average_runtime,"
-                            "history.max_runtime",
-                  .sorts = "history.query_run_count desc"}};
-    sections[EXPLORES] =
-        (struct lk_section){.name = "top_explores",
-                            .query = {.explore = "history",
-                                      .limit = TOP,
-                                      .fields = "query.model,query.view,history.query_run_count,"
-                                                "history.average_runtime,history.max_runtime",
-                                      .sorts = "history.query_run_count desc"}};
-    sections[ERRORS] = (struct lk_section){
-        .name = "top_errors",
-        .query = {.explore = "history",
-                  .limit = TOP,
-                  .fields = "history.message,query.model,query.view,history.query_run_count",
-                  .sorts = "history.query_run_count desc"}};
-    for (size_t i = 0; i < N_SECTIONS; i++)
-        add_filters(arena, &sections[i].query, args);
-    lk_activity_filter(&sections[QUERIES].query, "history.status", lk_str(scope->status));
-    lk_activity_filter(&sections[ERRORS].query, "history.status", LK_STR("error"));
+    ask_for(sections, arena, args, scope, limit.applied);
 
     /* 2. All of it at once. */
     if (!lk_sections_read(call, sections, N_SECTIONS, err))

@@ -74,7 +74,7 @@ static bool kill_query(struct lk_steps *steps, const struct runaway *runaway)
     } else if (lk_api_call(lk_tool_context(steps->call)->api, mcp_call_arena(steps->call), request,
                            &answer, &failure)) {
         lk_steps_done(steps, "kill_query", "%.*s", LK_STR_ARG(runaway->task_id));
-        lk_steps_changed(steps, "stopped query %.*s, which had run for %.0f s",
+        lk_steps_changed(steps, "Looker was told to stop query %.*s, which had run for %.0f s",
                          LK_STR_ARG(runaway->task_id), runaway->runtime);
     } else if (lk_failed_with(&failure, 404)) {
         lk_steps_skipped(steps, "kill_query", "%.*s had ended (or Looker does not know it): %s",

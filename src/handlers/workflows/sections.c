@@ -3,6 +3,7 @@
  */
 #include "handlers/workflows/sections.h"
 
+#include "handlers/ask.h"
 #include "rt/parallel.h"
 
 struct reading {
@@ -54,7 +55,7 @@ void lk_sections_write(struct lk_json_writer *w, const struct lk_section *sectio
     lk_json_key(w, section->name);
     lk_json_begin_object(w);
     if (section->error.kind != LK_ERROR_NONE) {
-        mcp_write_error(w, &section->error);
+        lk_write_part_error(w, &section->error);
         lk_json_end_object(w);
         return;
     }

@@ -113,7 +113,7 @@ def two_runaways(got: Got) -> None:
 def one_is_stopped(got: Got) -> None:
     assert column(got, "query_task_id") == ["running-longer"] and got.answer["outcome"] == "done"
     assert got.sent("kill_query")["path"].endswith("/running-longer")
-    assert got.answer["changed"] == ["stopped query running-longer, which had run for 4100 s"]
+    assert got.answer["changed"] == ["Looker was told to stop query running-longer, which had run for 4100 s"]
 
 
 def gone_already(got: Got) -> None:

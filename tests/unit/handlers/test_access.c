@@ -73,6 +73,18 @@ static void test_a_preview_writes_nothing(void **state)
     assert_int_equal(count_writes(), 0);
 }
 
+static void test_somebody_who_came_meanwhile_is_named(void **state)
+{
+    (void)state;
+    fake_play(granting, N(granting) - 1, N(granting));
+    fake_answers("GET /roles/3/users", "[{\"id\":\"1\"},{\"id\":\"2\"},{\"id\":\"5\"},"
+                                       "{\"id\":\"8\"}]");
+    struct lk_str answer = run_tool("grant_access", GRANT);
+    assert_false(fake_failed);
+    assert_json(step_of(answer, "verify"), "detail",
+                "\"nobody was lost; meanwhile somebody else added users 8\"");
+}
+
 static void test_somebody_lost_is_said(void **state)
 {
     (void)state;
@@ -181,6 +193,7 @@ int main(void)
         TEST(test_granting_keeps_everybody),
         TEST(test_what_is_there_is_not_written),
         TEST(test_a_preview_writes_nothing),
+        TEST(test_somebody_who_came_meanwhile_is_named),
         TEST(test_somebody_lost_is_said),
         TEST(test_revoking_takes_one_out),
         TEST(test_a_role_through_a_group_is_left_to_do),

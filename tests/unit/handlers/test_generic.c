@@ -228,6 +228,23 @@ static void test_text_that_is_looked_for(void **state)
     assert_string_equal(fake_requests[3], "GET /looks/search");
 }
 
+/* What would be there twice after a second call is not to be called again blindly. */
+static void test_a_change_without_an_answer(void **state)
+{
+    (void)state;
+    fake_keeps_silent("POST /groups");
+    assert_contains(refuse_tool("create_group", "{\"name\":\"G\"}")->message,
+                    "look before calling again");
+    fake_fails("POST /roles", 422, "taken");
+    assert_null(
+        strstr(refuse_tool("create_role",
+                           "{\"name\":\"R\",\"permission_set_id\":\"1\",\"model_set_id\":\"1\"}")
+                   ->message,
+               "look before"));
+    fake_keeps_silent("GET /roles/1");
+    assert_null(strstr(refuse_tool("get_role", "{\"role_id\":\"1\"}")->message, "look before"));
+}
+
 static void test_nothing_and_text(void **state)
 {
     const struct lk_operation *op = &looker_ops[LOOKER_OP_DELETE_LOOK];
@@ -272,6 +289,7 @@ int main(void)
         TEST(test_pages_by_looker_count_hidden_items),
         TEST(test_conversions_and_whole_bodies),
         TEST(test_text_that_is_looked_for),
+        TEST(test_a_change_without_an_answer),
         TEST(test_nothing_and_text),
         TEST(test_read_only_fields_are_cleared),
     };

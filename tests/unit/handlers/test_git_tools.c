@@ -105,7 +105,8 @@ static void test_a_reset_is_shown_before_it_is_done(void **state)
     (void)state;
     fake_answers(CURRENT, "{\"name\":\"dev\",\"ref\":\"aaa\",\"remote_ref\":\"bbb\"}");
     fake_answers(FILES, "[{\"id\":\"a\",\"path\":\"a\",\"git_status\":{\"action\":\"modified\"}},"
-                        "{\"id\":\"b\",\"path\":\"b\",\"git_status\":null},{\"id\":\"c\"}]");
+                        "{\"id\":\"b\",\"path\":\"b\",\"git_status\":null},{\"id\":\"c\"},"
+                        "{\"id\":\"d\",\"path\":\"d\",\"git_status\":{\"action\":null}}]");
     struct lk_str answer = run_tool("reset_git_branch_to_remote", P "}");
     assert_str(at(answer, "outcome"), "\"preview\"");
     assert_str(at(answer, "uncommitted_files"), "[\"a\"]");

@@ -169,6 +169,13 @@ static void looks_that_fail(void **state)
     assert_int_equal(err->status, 503);
     assert_contains(err->message, "t1");
     assert_int_equal(fake_n_requests, 4);
+
+    fake_n_scripts = 0; /* rendered, and lost on the way */
+    fake_answers(CREATE_LOOK, TASK("success"));
+    fake_keeps_silent(RESULTS);
+    err = refuse_tool("render_look", LOOK "}");
+    assert_int_equal(err->kind, LK_ERROR_TIMEOUT);
+    assert_contains(err->message, "get_render with render_task_id t1");
 }
 
 /* ---- results ---- */

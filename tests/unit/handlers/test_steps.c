@@ -3,6 +3,7 @@
  */
 #include "fake_looker.h"
 
+#include "handlers/ask.h"
 #include "handlers/steps.h"
 
 #include <unistd.h>
