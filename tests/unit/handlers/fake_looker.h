@@ -132,6 +132,8 @@ bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_reque
     char route[300];
 
     (void)api;
+    if (lk_co_cancelled(lk_co_self(fake_loop)))
+        return lk_fail(err, LK_ERROR_CANCELLED, "cancelled before the request was sent");
     if (!lk_request_build(fake_arena, LK_STR(""), request, &wire, err))
         return false;
     assert_true(fake_n_requests < FAKE_MAX);

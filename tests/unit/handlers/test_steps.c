@@ -9,14 +9,14 @@
 #include <unistd.h>
 
 /* Runs a function as a tool; its answer, or an empty text when it failed altogether. */
-static struct lk_str run_steps(mcp_tool_fn *fn, uint64_t cancel_after_ms)
+static struct lk_str run_steps(mcp_tool_fn *fn)
 {
     static struct mcp_tool tool;
     struct lk_str answer = {0};
 
     tool = (struct mcp_tool){.name = "task", .run = fn};
     fake_error = (struct lk_error){0};
-    fake_call(&tool, "{}", cancel_after_ms, &answer);
+    fake_call(&tool, "{}", 0, &answer);
     return answer;
 }
 
@@ -50,7 +50,7 @@ static bool all_kinds(struct mcp_call *call, const void *args, struct lk_error *
 static void test_the_whole_form(void **state)
 {
     (void)state;
-    struct lk_str answer = run_steps(all_kinds, 0);
+    struct lk_str answer = run_steps(all_kinds);
     assert_string_equal(lk_arena_cstr(fake_arena, answer),
                         "{\"id\":\"7\",\"outcome\":\"done\",\"steps\":["
                         "{\"step\":\"make\",\"status\":\"done\",\"detail\":\"user 7 \\\"x\\\"\"},"
@@ -74,7 +74,7 @@ static bool preview(struct mcp_call *call, const void *args, struct lk_error *er
 static void test_a_preview_is_called_one(void **state)
 {
     (void)state;
-    struct lk_str answer = run_steps(preview, 0);
+    struct lk_str answer = run_steps(preview);
     assert_string_equal(lk_arena_cstr(fake_arena, answer),
                         "{\"outcome\":\"preview\",\"steps\":[],\"changed\":[],\"left_to_do\":[]}");
 }
@@ -107,7 +107,7 @@ static void test_a_step_that_may_fail_makes_it_partial(void **state)
     fake_fails("GET /folders", 403, "Not for you");
     fake_answers("POST /users", "{}");
     fake_answers("GET /users/7", "{\"id\":\"7\"}");
-    struct lk_str answer = run_steps(calls, 0);
+    struct lk_str answer = run_steps(calls);
     assert_json(answer, "outcome", "\"partial\"");
     assert_json(answer, "error", "(absent)");
     assert_json(answer, "steps/0/status", "\"failed\"");
@@ -122,7 +122,7 @@ static void test_a_needed_step_fails_the_whole(void **state)
     (void)state;
     fake_answers("GET /folders", "[]");
     fake_fails("POST /users", 422, "email: taken");
-    struct lk_str answer = run_steps(calls, 0);
+    struct lk_str answer = run_steps(calls);
     assert_true(fake_failed);
     assert_json(answer, "outcome", "\"failed\"");
     assert_json(answer, "status", "422");
@@ -140,7 +140,7 @@ static void test_an_answer_of_another_form_is_a_failure(void **state)
     fake_answers("GET /folders", "[]");
     fake_answers("POST /users", "{}");
     fake_answers("GET /users/7", "[]");
-    struct lk_str answer = run_steps(calls, 0);
+    struct lk_str answer = run_steps(calls);
     assert_true(fake_failed);
     assert_json(answer, "kind", "\"parse\"");
     assert_json(answer, "changed/0", "\"made\"");
@@ -166,7 +166,7 @@ static bool two_failures(struct mcp_call *call, const void *args, struct lk_erro
 static void test_the_first_needed_failure_stands_at_the_top(void **state)
 {
     (void)state;
-    struct lk_str answer = run_steps(two_failures, 0);
+    struct lk_str answer = run_steps(two_failures);
     assert_true(fake_failed);
     assert_json(answer, "error", "\"not so\"");
     assert_json(answer, "kind", "\"argument\"");
@@ -177,17 +177,16 @@ static void test_the_first_needed_failure_stands_at_the_top(void **state)
 static void test_cancelled_before_any_change_is_no_report(void **state)
 {
     (void)state;
-    fake_answers("GET /folders", "[]");
-    fake_answers("POST /users", "{}");
-    fake_delay_ms = 60;
-    struct lk_str answer = run_steps(calls, 30);
+    fake_delay_ms = 1;
+    fake_cancel_at = "GET /folders";
+    struct lk_str answer = run_steps(calls);
     assert_int_equal(answer.len, 0);
     assert_int_equal(fake_error.kind, LK_ERROR_CANCELLED);
     assert_int_equal(fake_n_requests, 1);
 }
 
-/* What the log says of a call that was cancelled `ms` after its begin. */
-static const char *logged(uint64_t ms, struct lk_str *ret_answer)
+/* What the log says of a call that was cancelled at that request. */
+static const char *logged(const char *route, struct lk_str *ret_answer)
 {
     static char text[4096];
     struct lk_log log = {.level = LK_LOG_INFO};
@@ -198,8 +197,9 @@ static const char *logged(uint64_t ms, struct lk_str *ret_answer)
     fake_context.log = &log;
     fake_answers("GET /folders", "[]");
     fake_answers("POST /users", "{}");
-    fake_delay_ms = 60;
-    *ret_answer = run_steps(calls, ms);
+    fake_delay_ms = 1;
+    fake_cancel_at = route;
+    *ret_answer = run_steps(calls);
     close(ends[1]);
     ssize_t n = read(ends[0], text, sizeof(text) - 1);
     text[n > 0 ? n : 0] = '\0';
@@ -213,7 +213,7 @@ static void test_cancelled_while_changing_is_reported_and_logged(void **state)
     struct lk_str answer;
 
     (void)state;
-    const char *log = logged(90, &answer);
+    const char *log = logged("POST /users", &answer);
     assert_true(fake_failed);
     assert_json(answer, "kind", "\"cancelled\"");
     assert_json(answer, "changed", "[]");
@@ -228,8 +228,8 @@ static void test_cancelled_between_changes_is_logged(void **state)
     struct lk_str answer;
 
     (void)state;
-    assert_contains(logged(150, &answer), "\"changed\":\"\\\"made\\\"\"");
-    assert_string_equal(logged(30, &answer), "");
+    assert_contains(logged("GET /users/7", &answer), "\"changed\":\"\\\"made\\\"\"");
+    assert_string_equal(logged("GET /folders", &answer), "");
 }
 
 static void assert_doubt(int status, bool doubt)
@@ -258,8 +258,9 @@ static void test_cancelled_after_a_change_is_reported(void **state)
     (void)state;
     fake_answers("GET /folders", "[]");
     fake_answers("POST /users", "{}");
-    fake_delay_ms = 60;
-    struct lk_str answer = run_steps(calls, 150);
+    fake_delay_ms = 1;
+    fake_cancel_at = "GET /users/7";
+    struct lk_str answer = run_steps(calls);
     assert_true(fake_failed);
     assert_json(answer, "kind", "\"cancelled\"");
     assert_json(answer, "changed/0", "\"made\"");
@@ -289,7 +290,7 @@ static void test_long_lists_are_cut_between_entries(void **state)
     int64_t left_out = 0;
 
     (void)state;
-    struct lk_str answer = run_steps(very_many, 0);
+    struct lk_str answer = run_steps(very_many);
     assert_int_equal(lk_json_string_length(at(answer, "steps/0/detail")), 3002);
     assert_true(lk_json_integer(at(answer, "steps_left_out"), &left_out));
     assert_int_equal(lk_json_count(at(answer, "steps")) + (size_t)left_out, 200);
