@@ -273,6 +273,7 @@ static void fake_run(void *arg)
 {
     struct fake_run *run = arg;
 
+    fake_caller = lk_co_self(fake_loop);
     run->ok = run->call->tool->run(run->call, run->args, &fake_error);
     lk_loop_stop(fake_loop);
 }
@@ -312,7 +313,6 @@ static bool fake_call(const struct mcp_tool *tool, const char *arguments, uint64
     run.args = args;
     assert_true(lk_co_start(fake_loop, fake_run, &run, &co, NULL));
     if (co != NULL) {
-        fake_caller = co;
         struct lk_timer timer = lk_timer((void (*)(void *))(uintptr_t)lk_co_cancel, co);
         if (cancel_after_ms > 0)
             lk_timer_start(fake_loop, &timer, cancel_after_ms);
