@@ -26,11 +26,14 @@ import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
+from tokens import ALGORITHMS, Issuer
+
 HERE = Path(__file__).parent
 CREDENTIAL = "bench"
 CLIENTS = (1, 32, 256)
 POOL_CLIENTS = 32
 STARTS = 100
+TOKENS = 1000  # of each algorithm, each seen once
 CALL = json.dumps(
     {
         "jsonrpc": "2.0",
@@ -161,8 +164,10 @@ class Bench:
             time.sleep(0.05)
         sys.exit("bench: nginx did not start: " + (self.folder / "nginx.log").read_text()[-2000:])
 
-    def load(self, url: str, pid: int, clients: int, call: bool) -> Load:
+    def load(self, url: str, pid: int, clients: int, call: bool, token: str = "") -> Load:
         env = {**self.env, **({"BENCH_BODY": CALL} if call else {"BENCH_TOKEN": self.token})}
+        if token:
+            env["BENCH_TOKEN"] = token
         command = ["wrk", "-t1", f"-c{clients}", "-s", str(HERE / "load.lua"), "--timeout", "10s"]
         # A first, short run opens the connections and fills the caches.
         subprocess.run([*command, "-d1s", url], env=env, check=True, capture_output=True)
@@ -178,6 +183,25 @@ class Bench:
         if bad or not calls:
             sys.exit(f"bench: {bad} of {calls} answers of {url} were wrong or missing")
         return Load(calls, us / 1e6, p50, p99, cpu_s)
+
+    def cpu_us_a_call(self, pid: int, url: str, tokens: list[str]) -> float:
+        """One call a token, one after another; microseconds of the server's CPU for each."""
+        address = urllib.parse.urlsplit(url)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
+        before = cpu_seconds(pid)
+        for token in tokens:
+            headers = {
+                "Content-Type": "application/json",
+                "Accept": "application/json, text/event-stream",
+                "MCP-Protocol-Version": "2025-11-25",
+                "Authorization": f"Bearer {token}",
+            }
+            connection.request("POST", "/mcp", CALL, headers)
+            answer = connection.getresponse()
+            if answer.status != 200 or b'"isError":false' not in answer.read():
+                sys.exit(f"bench: a verified call was answered {answer.status}")
+        connection.close()
+        return (cpu_seconds(pid) - before) * 1e6 / len(tokens)
 
     def measure_start(self) -> list[float]:
         """Milliseconds from before exec to the answer of tools/list, sorted."""
@@ -308,6 +332,27 @@ def measure_without_pool(bench: Bench) -> Load:
     return bench.load(f"{url}/mcp", server.pid, POOL_CLIENTS, True)
 
 
+@dataclass
+class Verified:
+    """Mode public: what a caller's token costs when it is seen first, and afterwards."""
+
+    repeated: Load
+    first_us: dict[str, float]  # CPU a call, by algorithm
+    again_us: float  # the same calls with one token
+
+
+def measure_verified(bench: Bench) -> Verified:
+    print("==> verified callers", file=sys.stderr)
+    issuer = Issuer(bench.folder)
+    tokens = {alg: [issuer.token(alg, n) for n in range(TOKENS)] for alg in ALGORITHMS}
+    bench.env |= issuer.settings()
+    server, url = bench.start_server("public")
+    known = issuer.token("RS256", TOKENS)
+    repeated = bench.load(f"{url}/mcp", server.pid, POOL_CLIENTS, True, known)
+    first = {alg: bench.cpu_us_a_call(server.pid, url, tokens[alg]) for alg in ALGORITHMS}
+    return Verified(repeated, first, bench.cpu_us_a_call(server.pid, url, [known] * TOKENS))
+
+
 def measure(bench: Bench) -> None:
     bench.start_sandbox()
     print(f"==> {STARTS} starts on stdio", file=sys.stderr)
@@ -325,6 +370,7 @@ def measure(bench: Bench) -> None:
         calls[clients] = bench.load(f"{url}/mcp", server.pid, clients, True)
     loaded = resident_mb(server.pid)
     unpooled = measure_without_pool(bench)
+    verified = measure_verified(bench)
 
     print(describe(bench.server))
     print(f"load      {bench.seconds} s a line; one upstream request a call (GET /user)\n")
@@ -333,6 +379,7 @@ def measure(bench: Bench) -> None:
     for clients in CLIENTS:
         print(row(f"tools/call, {counted(clients)}", calls[clients]))
     print(row(f"no session pool, {counted(POOL_CLIENTS)}", unpooled))
+    print(row(f"mode public, {counted(POOL_CLIENTS)}", verified.repeated))
     for clients in CLIENTS:
         print(row(f"nginx proxy, {counted(clients)}", through[clients]))
     for clients in CLIENTS:
@@ -347,6 +394,10 @@ def measure(bench: Bench) -> None:
     verdict("calls/s a core as a share of nginx's, 32 clients", f"{ratio:.2f}", ">= 0.33", ratio >= 1 / 3)
     pool = calls[POOL_CLIENTS].rate / unpooled.rate
     print(f"{'calls/s with the session pool, times those without':<52} {pool:>10.1f}")
+    for alg, us in verified.first_us.items():
+        first = us - verified.again_us
+        what = f"CPU of a token that is seen first, {alg} (so many a second)"
+        print(f"{what:<52} {first:>7.0f} us ({1e6 / first:,.0f})" if first > 0 else f"{what:<52}  too little to tell")
     what = f"latency added to a direct request (nginx adds {nginx_added:.2f})"
     print(f"{what:<52} {added:>7.2f} ms")
 
