@@ -196,6 +196,8 @@ bool lk_auth_known(struct lk_auth *auth, struct lk_str token, struct lk_arena *a
                    struct mcp_caller *ret_caller)
 {
     return token.len <= LK_JWT_MAX_BYTES &&
+           /* Or a key that was taken back would be good for as long as nobody new comes. */
+           (auth->jwks == NULL || lk_jwks_is_fresh(auth->jwks)) &&
            lk_auth_seen_get(auth->seen, token, now_s(), arena, ret_caller);
 }
 

@@ -218,6 +218,18 @@ static bool fail_without_keys(const struct lk_jwks *jwks, struct lk_error *err)
                    jwks->error.message);
 }
 
+/* So old keys are fetched anew beside the calls that use them. */
+static uint64_t renewal_age_ms(const struct lk_jwks *jwks)
+{
+    return jwks->options.ttl_ms / 5 * 4;
+}
+
+bool lk_jwks_is_fresh(const struct lk_jwks *jwks)
+{
+    return jwks->set != NULL &&
+           lk_loop_now_ms(jwks->options.loop) - jwks->fetched_ms < renewal_age_ms(jwks);
+}
+
 /* Awaits, if it must, until there are keys that may be used. */
 static bool have_keys(struct lk_jwks *jwks, struct lk_error *err)
 {
@@ -225,7 +237,7 @@ static bool have_keys(struct lk_jwks *jwks, struct lk_error *err)
     uint64_t age = now - jwks->fetched_ms, ttl = jwks->options.ttl_ms;
     bool may_fetch = now >= jwks->retry_ms, failing = jwks->error.kind != LK_ERROR_NONE;
 
-    if (jwks->set != NULL && age < ttl / 5 * 4)
+    if (lk_jwks_is_fresh(jwks) && !failing)
         return true;
     if (may_fetch && !start_fetch(jwks, err))
         return jwks->set != NULL;
@@ -301,6 +313,8 @@ bool lk_jwks_verify(struct lk_jwks *jwks, const struct lk_jwt *jwt, struct lk_er
         return true;
     if (verdict == WRONG_SIGNATURE)
         return lk_fail(err, LK_ERROR_AUTH, "the signature of the token is wrong");
+    if (jwks->error.kind != LK_ERROR_NONE) /* it may be one of the keys that did not come */
+        return fail_without_keys(jwks, err);
     return lk_fail(err, LK_ERROR_AUTH, "%s",
                    jwt->kid.ptr == NULL
                        ? "the token names no key (kid), and the issuer has not exactly one"

@@ -51,4 +51,8 @@ void lk_jwks_end(struct lk_jwks *jwks);
  */
 bool lk_jwks_verify(struct lk_jwks *jwks, const struct lk_jwt *jwt, struct lk_error *err);
 
+/* Whether the keys are so young that nothing has to be fetched: then what was verified under them
+ * counts without another look. */
+bool lk_jwks_is_fresh(const struct lk_jwks *jwks);
+
 #endif

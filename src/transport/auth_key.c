@@ -36,7 +36,7 @@ static bool read_bytes(struct lk_arena *arena, struct lk_str jwk, struct lk_str 
     unsigned char *bytes = lk_arena_alloc(arena, MAX_NUMBER_BYTES + 3);
     size_t len;
 
-    if (text.len == 0 || text.len > MAX_NUMBER_BYTES / 3 * 4 ||
+    if (text.len == 0 || text.len > (MAX_NUMBER_BYTES * 4 + 2) / 3 ||
         !lk_base64url_decode(text, bytes, &len))
         return false;
     *ret_bytes = lk_str_n((char *)bytes, len);

@@ -336,6 +336,36 @@ static void keys_are_renewed_in_time(void **state)
     good(sign(next_rsa, NEXT, claims_with("")));
 }
 
+/* A caller whose token is known asks for the keys in time as well. */
+static void what_is_remembered_does_not_outlive_its_key(void **state)
+{
+    const char *token = sign(rsa, R, claims_with(""));
+
+    (void)state;
+    open_auth((struct lk_auth_options){.mode = LK_AUTH_PUBLIC, .jwks_ttl_ms = 2000});
+    good(token);
+    assert_true(known(token));
+    publish(rsa_jwk(next_rsa, "\"kid\":\"next\","));
+    turn_for(1700);
+    assert_false(known(token));
+    good(token); /* the keys are fetched beside it */
+    turn_for(400);
+    bad(token, LK_ERROR_AUTH);
+}
+
+/* A key that did not come is not a key that there is not. */
+static void an_unknown_key_while_the_issuer_fails(void **state)
+{
+    const char *token = sign(next_rsa, NEXT, claims_with(""));
+
+    (void)state;
+    open_auth((struct lk_auth_options){.mode = LK_AUTH_PUBLIC});
+    good(sign(rsa, R, claims_with("")));
+    issuer.status = "502 Oops";
+    bad(token, LK_ERROR_UPSTREAM);
+    good(sign(rsa, R, claims_with(",\"x\":1")));
+}
+
 static void the_last_good_keys_are_kept(void **state)
 {
     (void)state;
@@ -347,7 +377,7 @@ static void the_last_good_keys_are_kept(void **state)
         turn_for(60);
         good(sign(rsa, R, claims_with("")));
     }
-    bad(sign(next_rsa, NEXT, claims_with("")), LK_ERROR_AUTH);
+    bad(sign(next_rsa, NEXT, claims_with("")), LK_ERROR_UPSTREAM);
 }
 
 /* ---- what is remembered ---- */
@@ -501,6 +531,8 @@ int main(void)
         TEST(a_new_key_is_looked_for_once_in_the_cool_down),
         TEST(keys_are_found_by_name_and_kind),
         TEST(keys_are_renewed_in_time),
+        TEST(what_is_remembered_does_not_outlive_its_key),
+        TEST(an_unknown_key_while_the_issuer_fails),
         TEST(the_last_good_keys_are_kept),
         TEST(a_verified_token_is_remembered),
         TEST(until_it_expires),
