@@ -98,7 +98,8 @@ static struct lk_auth *new_auth(struct lk_worker *worker)
     bool opaque = lk_str_eq(config->mcp_mode, LK_STR("looker_oauth"));
 
     if (lk_str_eq(config->mcp_mode, LK_STR("dev")) ||
-        !lk_str_eq(config->transport, LK_STR("streamable-http")))
+        !lk_str_eq(config->transport, LK_STR("streamable-http")) ||
+        config->command != LK_COMMAND_SERVE) /* `call` is whoever has a shell here */
         return NULL;
     worker->introspect = (struct lk_introspect){worker->api, &worker->log};
     return lk_auth_new(&(struct lk_auth_options){

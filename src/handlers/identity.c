@@ -182,6 +182,26 @@ static bool is_number(struct lk_str text)
     return text.len > 0;
 }
 
+/* Who asked is said when somebody has verified it. */
+static void log_act_as(const struct lk_tool_context *tools, struct mcp_call *call,
+                       const struct user *user)
+{
+    const struct mcp_caller *caller = mcp_call_caller(call);
+    const struct lk_log_field fields[] = {
+        lk_log_text("tool", mcp_call_tool(call)->name),
+        lk_log_str("target_user_id", user->id),
+        lk_log_str("target_user_email", user->email),
+        lk_log_text("triggered_by", "argument"),
+        lk_log_str("configured_user", tools->client_id),
+        lk_log_str("caller", caller == NULL         ? (struct lk_str){0}
+                             : caller->user.len > 0 ? caller->user
+                                                    : caller->subject),
+    };
+
+    lk_log_write(tools->log, LK_LOG_INFO, "looker.audit.act_as_user", fields,
+                 caller != NULL ? 6 : 5);
+}
+
 static bool run_as_argument(struct lk_identity *identity, struct mcp_call *call,
                             struct lk_str argument, struct lk_error *err)
 {
@@ -200,10 +220,7 @@ static bool run_as_argument(struct lk_identity *identity, struct mcp_call *call,
             lk_error_advise(err, "act_as_user has to name one user");
         return false;
     }
-    lk_log_info(
-        tools->log, "looker.audit.act_as_user", lk_log_text("tool", mcp_call_tool(call)->name),
-        lk_log_str("target_user_id", user.id), lk_log_str("target_user_email", user.email),
-        lk_log_text("triggered_by", "argument"), lk_log_str("configured_user", tools->client_id));
+    log_act_as(tools, call, &user);
     run_as_user(identity, call, asked, &user);
     return true;
 }

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from harness.authserver import FOLDER, RESOURCE, AuthServer, make_certificate
-from harness.mcp import LEGACY, MODERN
+from harness.mcp import LEGACY, MODERN, settings_for
 from harness.process import ROOT, environment, run, wait_for
 from harness.sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
 
@@ -569,7 +569,16 @@ def test_act_as_user_needs_the_scope(
     assert status == 200 and not body["result"]["isError"]
     assert looker.requests("run_inline_query")[0]["user"] == "3"
     (audit,) = wait_for("the audit line", lambda: logged(server, "looker.audit.act_as_user"))
-    assert audit["target_user_id"] == "3"
+    assert audit["target_user_id"] == "3" and audit["caller"] == "ada@example.com"
+
+
+def test_a_call_from_the_shell_needs_no_token(
+    issuer: AuthServer, looker: Sandbox, tmp_path: Path
+) -> None:
+    """Whoever has the settings at hand has the API key as well."""
+    settings = settings_for(looker, TRANSPORT="streamable-http", **public_settings(issuer))
+    ended = run(["call", "whoami"], tmp_path, settings)
+    assert ended.returncode == 0 and json.loads(ended.stdout)["id"] == "1", ended.stderr
 
 
 # ---- a client that finds its own way in ----
