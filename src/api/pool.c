@@ -147,7 +147,7 @@ void lk_pool_give(struct lk_session *session)
         return;
     session->idle_since_ms = lk_loop_now_ms(pool->options->loop);
     /* A running timer stands at an earlier end than this session's. */
-    if (pool->sweep.index_ == 0)
+    if (!lk_timer_is_running(&pool->sweep))
         arm(pool);
 }
 

@@ -51,6 +51,10 @@ static inline struct lk_timer lk_timer(void (*fire)(void *arg), void *arg)
 {
     return (struct lk_timer){.fire = fire, .arg = arg};
 }
+static inline bool lk_timer_is_running(const struct lk_timer *timer)
+{
+    return timer->index_ != 0;
+}
 /* Starts, or starts anew. Never early. */
 void lk_timer_start(struct lk_loop *loop, struct lk_timer *timer, uint64_t delay_ms);
 /* Legal when it is not running. */
