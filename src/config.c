@@ -69,6 +69,7 @@ static const char *likely_meant(struct lk_str name)
         {LK_STR_INIT("LOOKER_API3_CLIENT_ID"), "LOOKER_CLIENT_ID"},
         {LK_STR_INIT("LOOKER_API_CLIENT_SECRET"), "LOOKER_CLIENT_SECRET"},
         {LK_STR_INIT("LOOKER_API3_CLIENT_SECRET"), "LOOKER_CLIENT_SECRET"},
+        {LK_STR_INIT("LOOKER_MAX_ANSWER_BYTES"), "LOOKER_MAX_RESULT_BYTES"}, /* its former name */
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

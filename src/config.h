@@ -39,7 +39,7 @@ struct lk_config {
     uint64_t timeout_ms;      /* of one exchange with Looker */
     uint64_t call_timeout_ms; /* of one tool call */
     int64_t max_rows;
-    int64_t max_answer_bytes; /* of one tool's answer */
+    int64_t max_result_bytes; /* of one tool's answer */
     bool api_allow_writes;    /* call_operation may change something */
     int64_t max_render_bytes; /* of one image or PDF */
     bool verify_tls;

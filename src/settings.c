@@ -53,7 +53,7 @@ const struct lk_setting lk_settings[] = {
      NULL, 1, 86400, "seconds that one tool call may take in all"},
     {"LOOKER_MAX_ROWS", "max-rows", LK_SETTING_INTEGER, AT(max_rows), "5000", NULL, NULL, 1,
      1000000, "most rows that a query tool asks for"},
-    {"LOOKER_MAX_ANSWER_BYTES", "max-answer-bytes", LK_SETTING_INTEGER, AT(max_answer_bytes),
+    {"LOOKER_MAX_RESULT_BYTES", "max-result-bytes", LK_SETTING_INTEGER, AT(max_result_bytes),
      "100000", NULL, NULL, 1000, 4 * MIB, "most bytes of rows or items in one tool's answer"},
     {"LOOKER_API_ALLOW_WRITES", "api-allow-writes", LK_SETTING_BOOLEAN, AT(api_allow_writes),
      "false", NULL, NULL, 0, 0, "let call_operation change things at Looker, not only read"},

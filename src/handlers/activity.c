@@ -118,9 +118,9 @@ bool lk_activity_write(struct mcp_call *call, struct lk_json_writer *w,
     if (!lk_activity_ask(context, mcp_call_arena(call), query, &rows, err))
         return false;
     lk_rows_write_list(
-        w, rows, lk_json_count(rows), &limit, lk_tool_max_answer_bytes(context),
+        w, rows, lk_json_count(rows), &limit, lk_tool_max_result_bytes(context),
         "ask for less: a shorter time, or more of the filters that this tool has (or "
-        "have LOOKER_MAX_ANSWER_BYTES raised)");
+        "have LOOKER_MAX_RESULT_BYTES raised)");
     return true;
 }
 

@@ -11,7 +11,7 @@
 #include "rt/loop.h"
 
 #define LK_DEFAULT_MAX_ROWS 5000
-#define LK_DEFAULT_MAX_ANSWER_BYTES                                                                \
+#define LK_DEFAULT_MAX_RESULT_BYTES                                                                \
     ((size_t)100 * 1000) /* about 25,000 tokens: clients cut there */
 #define LK_DEFAULT_MAX_RENDER_BYTES ((size_t)8 * 1024 * 1024)
 #define LK_DEFAULT_PARALLEL 8
@@ -24,8 +24,8 @@ struct lk_tool_context {
     const struct lk_log *log;
     struct lk_known *known;       /* fields that explores have; NULL: none is remembered */
     int64_t max_rows;             /* LOOKER_MAX_ROWS: of one query; 0: LK_DEFAULT_MAX_ROWS */
-    size_t max_answer_bytes;      /* LOOKER_MAX_ANSWER_BYTES: rows and list items stop there;
-                                     0: LK_DEFAULT_MAX_ANSWER_BYTES */
+    size_t max_result_bytes;      /* LOOKER_MAX_RESULT_BYTES: rows and list items stop there;
+                                     0: LK_DEFAULT_MAX_RESULT_BYTES */
     size_t max_render_bytes;      /* LOOKER_MAX_RENDER_BYTES: of one image or PDF; 0:
                                      LK_DEFAULT_MAX_RENDER_BYTES */
     uint64_t call_timeout_ms;     /* LOOKER_CALL_TIMEOUT: after it a call is cancelled; 0: never */
@@ -47,9 +47,9 @@ static inline int64_t lk_tool_max_rows(const struct lk_tool_context *context)
     return context->max_rows > 0 ? context->max_rows : LK_DEFAULT_MAX_ROWS;
 }
 
-static inline size_t lk_tool_max_answer_bytes(const struct lk_tool_context *context)
+static inline size_t lk_tool_max_result_bytes(const struct lk_tool_context *context)
 {
-    return context->max_answer_bytes > 0 ? context->max_answer_bytes : LK_DEFAULT_MAX_ANSWER_BYTES;
+    return context->max_result_bytes > 0 ? context->max_result_bytes : LK_DEFAULT_MAX_RESULT_BYTES;
 }
 
 static inline uint32_t lk_tool_max_parallel(const struct lk_tool_context *context)

@@ -131,7 +131,7 @@ static bool write_list(struct run *run, struct lk_error *err)
 
     if (!find_items(run, &list, err))
         return false;
-    lk_items_init(items, mcp_call_arena(run->call), lk_tool_max_answer_bytes(run->context),
+    lk_items_init(items, mcp_call_arena(run->call), lk_tool_max_result_bytes(run->context),
                   by_looker ? 0 : offset, by_looker ? -1 : limit);
     struct lk_json_iter it = lk_json_iter(list);
     for (; lk_json_next(&it, NULL, &item); n++) {

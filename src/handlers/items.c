@@ -74,7 +74,7 @@ void lk_items_write(struct lk_items *items, struct lk_json_writer *w, int64_t to
         lk_write_truncated(w, items->max_bytes, items->taken, total,
                            next_offset >= 0 ? "call again with offset set to next_offset"
                                             : "narrow the request: this tool has no pages (or have "
-                                              "LOOKER_MAX_ANSWER_BYTES raised)");
+                                              "LOOKER_MAX_RESULT_BYTES raised)");
 }
 
 void lk_write_truncated(struct lk_json_writer *w, size_t max_bytes, int64_t returned, int64_t total,
@@ -82,7 +82,7 @@ void lk_write_truncated(struct lk_json_writer *w, size_t max_bytes, int64_t retu
 {
     lk_json_key(w, "truncated");
     lk_json_begin_object(w);
-    lk_json_member_string(w, "reason", LK_STR("answer_bytes"));
+    lk_json_member_string(w, "reason", LK_STR("result_bytes"));
     lk_json_member_integer(w, "limit", (int64_t)max_bytes);
     lk_json_member_integer(w, "returned", returned);
     if (total >= 0)

@@ -58,7 +58,7 @@ int64_t lk_items_next_offset(const struct lk_items *items);
  * max_bytes). To be called before lk_items_write. */
 bool lk_items_check(const struct lk_items *items, struct lk_error *err);
 
-/* Writes {"reason":"answer_bytes","limit":…,"returned":…,"how":…} as the member `truncated`;
+/* Writes {"reason":"result_bytes","limit":…,"returned":…,"how":…} as the member `truncated`;
  * total below 0: left out. */
 void lk_write_truncated(struct lk_json_writer *w, size_t max_bytes, int64_t returned, int64_t total,
                         const char *how);

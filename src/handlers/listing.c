@@ -16,7 +16,7 @@ bool lk_write_page(struct mcp_call *call, const struct lk_page *page, struct lk_
     int64_t n = 0, next = -1;
     struct lk_str item;
 
-    lk_items_init(items, arena, lk_tool_max_answer_bytes(lk_tool_context(call)), 0, -1);
+    lk_items_init(items, arena, lk_tool_max_result_bytes(lk_tool_context(call)), 0, -1);
     for (; lk_json_next(&it, NULL, &item); n++) {
         if ((page->leaves_out != NULL && page->leaves_out(item)) || !lk_items_next(items))
             continue;

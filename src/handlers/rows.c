@@ -12,11 +12,11 @@
 
 #define NARROW "narrow the question: fewer fields, more filters or a coarser grouping"
 static const char how_detail[] =
-    "ask for fewer fields, since each is described there (or have LOOKER_MAX_ANSWER_BYTES raised); "
+    "ask for fewer fields, since each is described there (or have LOOKER_MAX_RESULT_BYTES raised); "
     "result_format json has the rows alone";
 static const char how_json[] =
-    NARROW "; result_format csv takes less room a row (or have LOOKER_MAX_ANSWER_BYTES raised)";
-static const char how_text[] = NARROW " (or have LOOKER_MAX_ANSWER_BYTES raised)";
+    NARROW "; result_format csv takes less room a row (or have LOOKER_MAX_RESULT_BYTES raised)";
+static const char how_text[] = NARROW " (or have LOOKER_MAX_RESULT_BYTES raised)";
 
 struct lk_rows_limit lk_rows_limit(int64_t max_rows, int64_t requested, int64_t saved)
 {
@@ -193,7 +193,7 @@ static size_t write_detail(struct lk_json_writer *w, struct lk_str body, const c
     w->comma = comma;
     lk_json_key(w, "detail_left_out");
     lk_json_begin_object(w);
-    lk_json_member_string(w, "reason", LK_STR("answer_bytes"));
+    lk_json_member_string(w, "reason", LK_STR("result_bytes"));
     lk_json_member_integer(w, "limit", (int64_t)(max_bytes / 2));
     lk_json_member_string(w, "how", lk_str(how_detail));
     lk_json_end_object(w);
@@ -357,7 +357,7 @@ static void write_text(struct lk_json_writer *w, struct lk_str text, struct lk_s
     if (cut.len < text.len) {
         lk_json_key(w, "truncated");
         lk_json_begin_object(w);
-        lk_json_member_string(w, "reason", LK_STR("answer_bytes"));
+        lk_json_member_string(w, "reason", LK_STR("result_bytes"));
         lk_json_member_integer(w, "limit", (int64_t)max_bytes);
         lk_json_member_integer(w, "returned_bytes", (int64_t)cut.len);
         lk_json_member_integer(w, "total_bytes", (int64_t)text.len);

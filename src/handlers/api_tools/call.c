@@ -185,11 +185,11 @@ static void begin_answer(struct calling *c)
  * that it was. */
 static bool leave_out(struct calling *c, size_t bytes, struct lk_error *err)
 {
-    size_t max = lk_tool_max_answer_bytes(c->context);
+    size_t max = lk_tool_max_result_bytes(c->context);
 
     if (lk_operation_access(c->op) == LK_ACCESS_READ)
         return lk_fail(err, LK_ERROR_LIMIT,
-                       "the answer of %s has %zu bytes, more than LOOKER_MAX_ANSWER_BYTES (%zu); "
+                       "the answer of %s has %zu bytes, more than LOOKER_MAX_RESULT_BYTES (%zu); "
                        "ask for less: name the `fields` to keep, or narrow it with `arguments`",
                        c->op->id, bytes, max);
     begin_answer(c);
@@ -207,7 +207,7 @@ static bool write_list(struct calling *c, struct lk_error *err)
     bool by_looker = find_param(c, "offset", LK_KIND_INTEGER) != NULL;
     struct lk_str item;
 
-    lk_items_init(items, c->arena, lk_tool_max_answer_bytes(c->context), c->skip, -1);
+    lk_items_init(items, c->arena, lk_tool_max_result_bytes(c->context), c->skip, -1);
     struct lk_json_iter it = lk_json_iter(c->answer.body);
     for (; lk_json_next(&it, NULL, &item); n++) {
         if (!lk_items_next(items))
@@ -232,7 +232,7 @@ static bool write_list(struct calling *c, struct lk_error *err)
 
 static bool write_json(struct calling *c, struct lk_error *err)
 {
-    size_t max = lk_tool_max_answer_bytes(c->context);
+    size_t max = lk_tool_max_result_bytes(c->context);
     struct lk_buf *text = lk_arena_new_object(c->arena, struct lk_buf);
 
     if (lk_json_type(c->answer.body) == LK_JSON_ARRAY)
@@ -251,7 +251,7 @@ static bool write_json(struct calling *c, struct lk_error *err)
 
 static bool write_text(struct calling *c, struct lk_error *err)
 {
-    if (c->answer.body.len > lk_tool_max_answer_bytes(c->context))
+    if (c->answer.body.len > lk_tool_max_result_bytes(c->context))
         return leave_out(c, c->answer.body.len, err);
     begin_answer(c);
     lk_json_member_string(&c->w, "text", c->answer.body);

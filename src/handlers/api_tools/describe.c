@@ -208,7 +208,7 @@ bool lk_handler_describe_operation(struct mcp_call *call, const void *args_, str
     const struct part part = {
         .arena = mcp_call_arena(call),
         .w = &w,
-        .max_bytes = lk_tool_max_answer_bytes(lk_tool_context(call)),
+        .max_bytes = lk_tool_max_result_bytes(lk_tool_context(call)),
     };
     struct part body = part, answer = part;
     const struct lk_str chosen = args->part.value;

@@ -81,7 +81,7 @@ bool lk_handler_search_operations(struct mcp_call *call, const void *args_, stru
     if (!check_tag(filter.tag, err))
         return false;
     struct lk_ranking ranking = lk_rank_operations(arena, args->text.value, &filter);
-    lk_items_init(items, arena, lk_tool_max_answer_bytes(lk_tool_context(call)), args->offset.value,
+    lk_items_init(items, arena, lk_tool_max_result_bytes(lk_tool_context(call)), args->offset.value,
                   args->limit.value);
     for (size_t i = 0; i < ranking.n; i++) {
         struct lk_json_writer item = lk_json_writer(&items->buf);

@@ -82,7 +82,7 @@ bool lk_handler_list_active_sessions(struct mcp_call *call, const void *args_, s
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
     int64_t users = 1, next = -1;
 
-    lk_items_init(items, mcp_call_arena(call), lk_tool_max_answer_bytes(lk_tool_context(call)), 0,
+    lk_items_init(items, mcp_call_arena(call), lk_tool_max_result_bytes(lk_tool_context(call)), 0,
                   -1);
     if (args->user_id.is == LK_PRESENT) {
         if (!list_of_user(call, items, args->user_id.value, err))

@@ -189,7 +189,7 @@ static bool write_tiles(const struct overview *o, struct lk_json_writer *w, stru
     struct lk_items *items = lk_arena_new_object(o->arena, struct lk_items);
     struct lk_str list = LK_STR("[]"), element;
 
-    lk_items_init(items, o->arena, lk_tool_max_answer_bytes(lk_tool_context(o->call)),
+    lk_items_init(items, o->arena, lk_tool_max_result_bytes(lk_tool_context(o->call)),
                   o->args->offset.value, -1);
     lk_json_get(o->json, LK_STR("dashboard_elements"), &list);
     struct lk_json_iter it = lk_json_iter(list);

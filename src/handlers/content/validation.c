@@ -143,7 +143,7 @@ static bool write_answer(struct mcp_call *call, const struct looker_validate_con
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
     struct lk_str list = LK_STR("[]"), content;
 
-    lk_items_init(items, arena, lk_tool_max_answer_bytes(lk_tool_context(call)), args->offset.value,
+    lk_items_init(items, arena, lk_tool_max_result_bytes(lk_tool_context(call)), args->offset.value,
                   args->limit.value);
     lk_json_get(answer, LK_STR("content_with_errors"), &list);
     struct lk_json_iter it = lk_json_iter(list);

@@ -109,7 +109,7 @@ static bool list_fields(struct mcp_call *call, const struct wanted *wanted, cons
                         lk_arena_printf(arena, "fields(%s(%.*s))", category, LK_STR_ARG(shown.ask)),
                         &explore, err))
         return false;
-    lk_items_init(items, arena, lk_tool_max_answer_bytes(lk_tool_context(call)), wanted->offset,
+    lk_items_init(items, arena, lk_tool_max_result_bytes(lk_tool_context(call)), wanted->offset,
                   wanted->limit);
     add_fields(arena, wanted, &shown, find_fields(explore, category), items);
     if (!lk_items_check(items, err))
@@ -219,7 +219,7 @@ bool lk_handler_get_explore(struct mcp_call *call, const void *args_, struct lk_
     struct overview overview = {
         .arena = arena,
         .hidden = lk_is_true(args->include_hidden),
-        .max_bytes = lk_tool_max_answer_bytes(lk_tool_context(call)),
+        .max_bytes = lk_tool_max_result_bytes(lk_tool_context(call)),
     };
 
     if (!lk_ask_explore(call, args->model_name, args->explore_name,
@@ -232,7 +232,7 @@ bool lk_handler_get_explore(struct mcp_call *call, const void *args_, struct lk_
     if (overview.cut) {
         lk_json_key(&w, "truncated");
         lk_json_begin_object(&w);
-        lk_json_member_string(&w, "reason", LK_STR("answer_bytes"));
+        lk_json_member_string(&w, "reason", LK_STR("result_bytes"));
         lk_json_member_integer(&w, "limit", (int64_t)overview.max_bytes);
         lk_json_member_string(&w, "how",
                               LK_STR("count and total show where fields are missing; "

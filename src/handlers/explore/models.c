@@ -135,7 +135,7 @@ bool lk_handler_list_models(struct mcp_call *call, const void *args_, struct lk_
     if (!lk_ask(context->api, arena, looker_all_lookml_models(&params), LK_JSON_ARRAY, &models,
                 err))
         return false;
-    lk_items_init(items, arena, lk_tool_max_answer_bytes(context), args->offset.value,
+    lk_items_init(items, arena, lk_tool_max_result_bytes(context), args->offset.value,
                   args->limit.value);
     add_models(&listing, models, items);
     if (!lk_items_check(items, err))
@@ -167,7 +167,7 @@ bool lk_handler_get_model(struct mcp_call *call, const void *args_, struct lk_er
     if (!lk_ask(context->api, arena, looker_lookml_model(&params), LK_JSON_OBJECT, &found, err))
         return lk_explain_explore(call, args->model_name, (struct lk_string){0}, err);
 
-    lk_items_init(items, arena, lk_tool_max_answer_bytes(context), args->offset.value,
+    lk_items_init(items, arena, lk_tool_max_result_bytes(context), args->offset.value,
                   args->limit.value);
     struct lk_json_iter it = lk_json_iter(find_explores(found));
     while (lk_json_next(&it, NULL, &explore)) {

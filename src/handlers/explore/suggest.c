@@ -210,7 +210,7 @@ bool lk_handler_suggest_field_values(struct mcp_call *call, const void *args_, s
         return false;
 
     /* 3. A page of them. */
-    lk_items_init(items, arena, lk_tool_max_answer_bytes(lk_tool_context(call)), args->offset.value,
+    lk_items_init(items, arena, lk_tool_max_result_bytes(lk_tool_context(call)), args->offset.value,
                   args->limit.value);
     add_values(arena, &found, args->term.value, items);
     if (!lk_items_check(items, err))

@@ -36,7 +36,7 @@ static struct job *new_job(struct mcp_call *call, struct lk_string model, int64_
         .model = model.value,
         .days = days,
     };
-    lk_items_init(&job->items, job->arena, lk_tool_max_answer_bytes(job->context), offset, limit);
+    lk_items_init(&job->items, job->arena, lk_tool_max_result_bytes(job->context), offset, limit);
     return job;
 }
 

@@ -87,7 +87,7 @@ bool lk_handler_health_pulse(struct mcp_call *call, const void *args_, struct lk
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
     struct pulse *pulse = lk_arena_new_object(arena, struct pulse);
     size_t n = args->checks.is == LK_PRESENT ? args->checks.len : lk_n_checks;
-    size_t max_bytes = lk_tool_max_answer_bytes(context) / (n + 1); /* one for all the rest */
+    size_t max_bytes = lk_tool_max_result_bytes(context) / (n + 1); /* one for all the rest */
 
     /* 1. The checks that are wanted, at once; a failure is recorded with its check. */
     *pulse = (struct pulse){.call = call,

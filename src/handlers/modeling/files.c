@@ -63,7 +63,7 @@ static bool read_piece(struct mcp_call *call, const struct looker_get_file_args 
     piece.total = (int64_t)text.len;
     piece.text = lk_str_cut(text.len > begin ? lk_str_n(text.ptr + begin, text.len - begin)
                                              : (struct lk_str){0},
-                            lk_tool_max_answer_bytes(context));
+                            lk_tool_max_result_bytes(context));
     *ret_piece = piece;
     return true;
 }
@@ -89,7 +89,7 @@ static void write_content(struct lk_json_writer *w, const struct lk_tool_context
         lk_json_member_integer(w, "offset", piece->begin);
     if (next < piece->total) {
         lk_json_member_integer(w, "next_offset", next);
-        lk_write_truncated(w, lk_tool_max_answer_bytes(context), (int64_t)piece->text.len,
+        lk_write_truncated(w, lk_tool_max_result_bytes(context), (int64_t)piece->text.len,
                            piece->total, "call get_file again with offset = next_offset");
     }
 }

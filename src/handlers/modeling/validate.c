@@ -155,7 +155,7 @@ bool lk_handler_validate_project(struct mcp_call *call, const void *args_, struc
     count_errors(arena, errors, kinds, severities, &n_serious);
 
     /* 2. The page, the worst first. */
-    lk_items_init(items, arena, lk_tool_max_answer_bytes(context), args->offset.value,
+    lk_items_init(items, arena, lk_tool_max_result_bytes(context), args->offset.value,
                   args->limit.value);
     add_errors(items, arena, errors, true);
     add_errors(items, arena, errors, false);
@@ -295,7 +295,7 @@ bool lk_handler_run_lookml_tests(struct mcp_call *call, const void *args_, struc
         return false;
 
     /* 2. Failures first. */
-    lk_items_init(items, arena, lk_tool_max_answer_bytes(context), args->offset.value,
+    lk_items_init(items, arena, lk_tool_max_result_bytes(context), args->offset.value,
                   args->limit.value);
     add_results(items, answer.body, false, &sums);
     add_results(items, answer.body, true, &sums);

@@ -124,7 +124,7 @@ bool lk_handler_list_directories(struct mcp_call *call, const void *args_, struc
             "or this Looker does not list directories: the paths of "
             "list_project_files show them",
             LK_STR_ARG(args->project_id.value));
-    lk_items_init(items, arena, lk_tool_max_answer_bytes(context), args->offset.value,
+    lk_items_init(items, arena, lk_tool_max_result_bytes(context), args->offset.value,
                   args->limit.value);
     struct lk_json_iter it = lk_json_iter(list);
     while (lk_json_next(&it, NULL, &item)) {

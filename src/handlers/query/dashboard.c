@@ -125,7 +125,7 @@ static size_t fair_share(size_t *sizes, size_t n, size_t budget)
 
 static size_t share_of_rows(const struct dashboard *dashboard)
 {
-    size_t max_bytes = lk_tool_max_answer_bytes(dashboard->run.context), taken = 0, n = 0, k = 0;
+    size_t max_bytes = lk_tool_max_result_bytes(dashboard->run.context), taken = 0, n = 0, k = 0;
 
     for (size_t i = 0; i < dashboard->n_tiles; i++) {
         const struct lk_tile *tile = dashboard->tiles[i];

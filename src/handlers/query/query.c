@@ -130,7 +130,7 @@ bool lk_handler_query(struct mcp_call *call, const void *args_, struct lk_error 
         return false;
     lk_json_begin_object(&w);
     lk_rows_write(&w, mcp_call_arena(call), &answer, args->result_format.value, &limit,
-                  lk_tool_max_answer_bytes(lk_tool_context(call)));
+                  lk_tool_max_result_bytes(lk_tool_context(call)));
     write_totals_note(&w, &asked.query, args->result_format.value);
 
     /* 3. Its link, if wanted: recorded. */

@@ -72,7 +72,7 @@ static bool write_result(struct mcp_call *call, const char *name, struct lk_str 
         return false;
     w.comma = true;
     lk_rows_write(&w, mcp_call_arena(call), answer, format, limit,
-                  lk_tool_max_answer_bytes(lk_tool_context(call)));
+                  lk_tool_max_result_bytes(lk_tool_context(call)));
     lk_json_end_object(&w);
     return true;
 }

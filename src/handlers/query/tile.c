@@ -85,7 +85,7 @@ struct lk_str lk_tile_title(const struct lk_tile *tile)
 static void keep_rows(const struct lk_tile_env *run, struct lk_tile_result *result,
                       struct lk_str rows)
 {
-    size_t max_bytes = lk_tool_max_answer_bytes(run->context), kept = 1;
+    size_t max_bytes = lk_tool_max_result_bytes(run->context), kept = 1;
     struct lk_json_iter it;
     struct lk_str row;
 
@@ -329,7 +329,7 @@ static void write_result(struct lk_json_writer *w, const struct lk_tile_result *
     else
         lk_rows_write_list(w, result->rows, result->total, &result->limit, max_bytes,
                            "run fewer tiles at once (tiles), narrow the dashboard's filters, or "
-                           "query the explore itself (or have LOOKER_MAX_ANSWER_BYTES raised)");
+                           "query the explore itself (or have LOOKER_MAX_RESULT_BYTES raised)");
 }
 
 static void write_members(struct lk_json_writer *w, const struct lk_tile *tile, size_t max_bytes)

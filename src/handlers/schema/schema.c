@@ -57,7 +57,7 @@ bool lk_handler_list_tables(struct mcp_call *call, const void *args_, struct lk_
                 err))
         return lk_names_explain(&looker_list_tables_args_type, args, err);
 
-    lk_items_init(items, arena, lk_tool_max_answer_bytes(context), args->offset.value,
+    lk_items_init(items, arena, lk_tool_max_result_bytes(context), args->offset.value,
                   args->limit.value);
     struct lk_json_iter it = lk_json_iter(schemas);
     while (lk_json_next(&it, NULL, &schema)) {

@@ -131,7 +131,7 @@ static void validate_content(struct mcp_call *call, struct lk_section *section, 
                 "Looker's validation does not say which content has errors");
         return;
     }
-    lk_buf_init(buf, lk_tool_max_answer_bytes(lk_tool_context(call)) * 4);
+    lk_buf_init(buf, lk_tool_max_result_bytes(lk_tool_context(call)) * 4);
     lk_arena_defer(arena, lk_buf_free_deferred, buf);
     lk_json_begin_array(&w);
     struct lk_json_iter it = lk_json_iter(list);
@@ -167,7 +167,7 @@ bool lk_handler_audit_instance_health(struct mcp_call *call, const void *args_,
     const struct looker_audit_instance_health_args *args = args_;
     struct lk_arena *arena = mcp_call_arena(call);
     size_t limit = (size_t)args->limit.value, found, failed, broken = 0;
-    size_t max_bytes = lk_tool_max_answer_bytes(lk_tool_context(call)) / (N_SECTIONS + 1);
+    size_t max_bytes = lk_tool_max_result_bytes(lk_tool_context(call)) / (N_SECTIONS + 1);
     struct lk_section *sections = lk_arena_array(arena, N_SECTIONS, sizeof(*sections));
     struct lk_steps *steps = lk_arena_new_object(arena, struct lk_steps);
 

@@ -141,7 +141,7 @@ bool lk_handler_audit_query_activity(struct mcp_call *call, const void *args_, s
     const struct looker_audit_query_activity_args *args = args_;
     const struct lk_tool_context *context = lk_tool_context(call);
     struct lk_arena *arena = mcp_call_arena(call);
-    size_t max_bytes = lk_tool_max_answer_bytes(context);
+    size_t max_bytes = lk_tool_max_result_bytes(context);
     struct lk_section *sections = lk_arena_array(arena, N_SECTIONS, sizeof(*sections));
     struct lk_steps *steps = lk_arena_new_object(arena, struct lk_steps);
 

@@ -214,7 +214,7 @@ bool lk_handler_find_stale_content(struct mcp_call *call, const void *args_, str
 
     *never = (struct never){
         .steps = steps, .arena = arena, .now = time(NULL), .days = args->min_days_unused.value};
-    lk_items_init(&never->items, arena, lk_tool_max_answer_bytes(lk_tool_context(call)) / 2, 0,
+    lk_items_init(&never->items, arena, lk_tool_max_result_bytes(lk_tool_context(call)) / 2, 0,
                   args->limit.value);
     lk_steps_begin(steps, call);
     lk_json_member_integer(&steps->w, "min_days_unused", args->min_days_unused.value);

@@ -363,6 +363,8 @@ static void test_names_that_others_use(void **state)
            LIST("LOOKER_URL (environment)", "did you mean LOOKER_BASE_URL?"));
     refuse(NO_ARGS, LIST(URL, "LOOKER_API_CLIENT_SECRET=hunter2"),
            LIST("did you mean LOOKER_CLIENT_SECRET?"));
+    refuse(NO_ARGS, LIST(URL, CREDENTIALS, "LOOKER_MAX_ANSWER_BYTES=5000"), /* its former name */
+           LIST("LOOKER_MAX_ANSWER_BYTES (environment)", "did you mean LOOKER_MAX_RESULT_BYTES?"));
     config = accept(NO_ARGS, LIST(URL, CREDENTIALS, "LOOKER_URL=https://x.example.com"));
     assert_non_null(strstr(config.warnings[0], "LOOKER_URL (environment) is not a setting"));
     config = accept(NO_ARGS, LIST(URL, CREDENTIALS, "LOOKER_TOKEN=x"));

@@ -213,7 +213,7 @@ static void test_pages_of_users(void **state)
 static void test_a_user_whose_sessions_do_not_fit_begins_the_next_page(void **state)
 {
     (void)state;
-    fake_context.max_answer_bytes = 100;
+    fake_context.max_result_bytes = 100;
     fake_answers(SEARCH, "[{\"id\":\"1\",\"email\":\"a@x\",\"sessions\":[{\"id\":\"11\"}]},"
                          "{\"id\":\"2\",\"email\":\"b@x\",\"sessions\":[{\"id\":\"21\"},"
                          "{\"id\":\"22\"}]}]");
@@ -221,7 +221,7 @@ static void test_a_user_whose_sessions_do_not_fit_begins_the_next_page(void **st
     assert_str(at(answer, "count"), "1");
     assert_str(at(answer, "items"), "[{\"id\":\"11\",\"user_id\":\"1\",\"email\":\"a@x\"}]");
     assert_str(at(answer, "next_offset"), "1");
-    assert_str(at(answer, "truncated/reason"), "\"answer_bytes\"");
+    assert_str(at(answer, "truncated/reason"), "\"result_bytes\"");
 }
 
 static void test_sessions_of_one_user(void **state)

@@ -110,7 +110,7 @@ static void test_search_pages(void **state)
     assert_str(at(second, "next_offset"), "20");
     assert_str(at(second, "items/0/operation"),
                lk_arena_cstr(fake_arena, at(all, "items/10/operation")));
-    fake_context.max_answer_bytes = 1000;
+    fake_context.max_result_bytes = 1000;
     struct lk_str cut = run_tool("search_operations", "{\"limit\":500}");
     assert_true(cut.len < 1500);
     assert_str(at(cut, "truncated/limit"), "1000");
@@ -169,7 +169,7 @@ static void test_describe_deeply(void **state)
         "describe_operation", "{\"operation\":\"dashboard\",\"depth\":8,\"part\":\"answer\"}");
     assert_str(at(answer, "truncated"), "(absent)");
     assert_str(at(answer, "answer/types/Query/model"), "\"string\"");
-    fake_context.max_answer_bytes = 2000;
+    fake_context.max_result_bytes = 2000;
     answer = run_tool("describe_operation",
                       "{\"operation\":\"dashboard\",\"depth\":8,\"part\":\"answer\"}");
     assert_true(answer.len < 4500);
@@ -353,7 +353,7 @@ static void test_lists(void **state)
     struct lk_str answer = run_tool("call_operation", CALL("all_connections", ",\"offset\":2"));
     assert_str(at(answer, "items"), "[{\"name\":\"c\"}]");
 
-    fake_context.max_answer_bytes = 20;
+    fake_context.max_result_bytes = 20;
     answer = run_tool("call_operation", CALL("all_connections", ",\"fields\":\"name\""));
     assert_str(at(answer, "count"), "1");
     assert_str(at(answer, "next_offset"), "1");
@@ -368,7 +368,7 @@ static void test_lists_of_what_was_changed(void **state)
 {
     (void)state;
     fake_context.api_allow_writes = true;
-    fake_context.max_answer_bytes = 20;
+    fake_context.max_result_bytes = 20;
     fake_answers("PUT /roles/2/users", "[{\"id\":\"3\",\"x\":1},{\"id\":\"4\",\"x\":1}]");
     struct lk_str answer =
         run_tool("call_operation", CALL("set_role_users", ",\"arguments\":{\"role_id\":\"2\"},"
@@ -388,7 +388,7 @@ static void test_lists_that_looker_pages(void **state)
     assert_string_equal(fake_requests[0], "GET /users?limit=2&offset=3");
     assert_str(at(answer, "next_offset"), "5");
     assert_str(at(answer, "total"), "(absent)");
-    fake_context.max_answer_bytes = 12;
+    fake_context.max_result_bytes = 12;
     answer = run_tool("call_operation", CALL("all_users", ",\"arguments\":{\"offset\":3}"));
     assert_str(at(answer, "next_offset"), "4");
 }
@@ -397,12 +397,12 @@ static void test_large_answers(void **state)
 {
     (void)state;
     allow_writes();
-    fake_context.max_answer_bytes = 30;
+    fake_context.max_result_bytes = 30;
     fake_answers("GET /looks/1", "{\"id\":\"1\",\"title\":\"a title of some length\"}");
     const struct lk_error *err =
         refuse_tool("call_operation", CALL("look", ",\"arguments\":{\"look_id\":\"1\"}"));
     assert_int_equal(err->kind, LK_ERROR_LIMIT);
-    assert_contains(err->message, "LOOKER_MAX_ANSWER_BYTES (30)");
+    assert_contains(err->message, "LOOKER_MAX_RESULT_BYTES (30)");
     run_tool("call_operation",
              CALL("look", ",\"arguments\":{\"look_id\":\"1\"},\"fields\":\"id\""));
 

@@ -77,7 +77,7 @@ static void test_parts_of_a_dashboard(void **state)
     answer = run_tool("get_dashboard", "{\"dashboard_id\":\"7\",\"include_vis_config\":true}");
     assert_json(answer, "items/0/vis_config", "{\"type\":\"bar\",\"x\":1}");
     /* What does not fit is on the next page. */
-    fake_context.max_answer_bytes = 300;
+    fake_context.max_result_bytes = 300;
     answer = run_tool("get_dashboard", "{\"dashboard_id\":\"7\"}");
     assert_json(answer, "count", "1");
     assert_json(answer, "next_offset", "1");
@@ -105,7 +105,7 @@ static void test_titles_out_of_lookml(void **state)
                         "GET /dashboards/lookml/search?limit=3&offset=6&title=%25x%25");
     assert_str(at(run_tool("list_lookml_dashboards", "{}"), "next_offset"), "(absent)");
     /* Cut by bytes: nothing is skipped. */
-    fake_context.max_answer_bytes = 60;
+    fake_context.max_result_bytes = 60;
     answer = run_tool("list_lookml_dashboards", "{\"limit\":3,\"offset\":6}");
     assert_json(answer, "count", "1");
     assert_json(answer, "next_offset", "7");

@@ -294,7 +294,7 @@ static void test_tiles_share_the_room(void **state)
     fake_answers(INLINE, big.ptr);
     fake_answers(INLINE, lk_arena_printf(fake_arena, "[{\"v.a\":\"%0900d\"}]", 0).ptr);
     fake_answers(INLINE, big.ptr);
-    fake_context.max_answer_bytes = 4000;
+    fake_context.max_result_bytes = 4000;
     struct lk_str answer = run_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"limit\":1000}");
     int64_t a = 0, c = 0;
     assert_true(lk_json_integer(at(answer, "items/0/count"), &a));

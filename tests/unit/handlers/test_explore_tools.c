@@ -215,7 +215,7 @@ static void test_huge_explore_is_cut_and_says_so(void **state)
     for (int i = 0; i < 1000; i++)
         lk_buf_printf(&buf, "%s{\"name\":\"o.count_of_something_%d\"}", i > 0 ? "," : "", i);
     lk_buf_lit(&buf, "]}}");
-    fake_context.max_answer_bytes = 10000;
+    fake_context.max_result_bytes = 10000;
     fake_answers(ROUTE, buf.ptr);
     answer = run_tool("get_explore", OF_EXPLORE "}");
     assert_in_range(answer.len, 8000, 11000);

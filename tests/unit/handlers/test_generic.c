@@ -32,17 +32,17 @@ static void test_list_is_paged_here(void **state)
 static void test_list_stops_at_the_byte_limit(void **state)
 {
     (void)state;
-    fake_context.max_answer_bytes = 12;
+    fake_context.max_result_bytes = 12;
     fake_answers("GET /connections/c/databases", "[\"aaaa\",\"bbbb\",\"cccc\"]");
     struct lk_str first = run_tool("list_databases", "{\"connection_name\":\"c\"}");
     assert_str(at(first, "count"), "1");
     assert_str(at(first, "next_offset"), "1");
-    assert_str(at(first, "truncated/reason"), "\"answer_bytes\"");
+    assert_str(at(first, "truncated/reason"), "\"result_bytes\"");
     assert_str(at(first, "truncated/limit"), "12");
     assert_str(at(run_tool("list_databases", "{\"connection_name\":\"c\",\"offset\":1}"), "items"),
                "[\"bbbb\"]");
     /* Larger than the limit by itself: paging must get past it all the same. */
-    fake_context.max_answer_bytes = 3;
+    fake_context.max_result_bytes = 3;
     assert_str(at(run_tool("list_databases", "{\"connection_name\":\"c\",\"offset\":2}"), "items"),
                "[\"cccc\"]");
 }
@@ -143,7 +143,7 @@ static void test_pages_by_looker_count_hidden_items(void **state)
     assert_str(run_paged("{\"limit\":9,\"include_hidden\":true}"),
                "{\"count\":3,\"items\":[{\"id\":1},{\"id\":2},{\"id\":3}]}");
     /* Cut by bytes before the third: it is on the next page. */
-    fake_context.max_answer_bytes = 9;
+    fake_context.max_result_bytes = 9;
     struct lk_str cut = run_paged("{\"limit\":3,\"offset\":10}");
     assert_str(at(cut, "next_offset"), "12");
     assert_str(at(cut, "items"), "[{\"id\":1}]");

@@ -120,7 +120,7 @@ static void test_more_findings_than_fit(void **state)
     struct lk_str found = check(answer, "connections");
     assert_str(at(answer, "status"), "\"failed\"");
     assert_str(at(found, "detail"), "\"0 of 50 connections passed Looker's tests\"");
-    assert_true(answer.len < LK_DEFAULT_MAX_ANSWER_BYTES);
+    assert_true(answer.len < LK_DEFAULT_MAX_RESULT_BYTES);
     assert_int_equal(lk_json_count(at(found, "items")), 16);
     assert_str(at(found, "truncated/returned"), "16");
 }

@@ -69,7 +69,7 @@ static void test_no_room_for_the_second(void **state)
     memset(lk_buf_reserve(&body, 9 * MIB), 'x', 9 * MIB);
     body.len += 9 * MIB;
     lk_buf_lit(&body, "\"]");
-    fake_context.max_answer_bytes = 1000;
+    fake_context.max_result_bytes = 1000;
     fake_answers("GET /connections/c/databases", body.ptr);
     struct lk_str answer = run_tool("list_databases", "{\"connection_name\":\"c\"}");
     assert_str(at(answer, "items"), "[\"a\"]");

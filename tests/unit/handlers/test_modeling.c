@@ -33,7 +33,7 @@ static void test_a_file_is_read_by_its_path(void **state)
 static void test_long_files_come_in_pieces(void **state)
 {
     (void)state;
-    fake_context.max_answer_bytes = 4;
+    fake_context.max_result_bytes = 4;
     fake_answers("GET /projects/p/files/file", "{\"id\":\"a\"}");
     fake_answers_text("GET /projects/p/file/content", "ab\xc3\xbc\xc3\xb6z");
     struct lk_str answer = run_tool("get_file", "{" FILE_OF "\"a\"}");
@@ -42,7 +42,7 @@ static void test_long_files_come_in_pieces(void **state)
     assert_str(at(answer, "next_offset"), "4");
     assert_str(at(answer, "truncated/limit"), "4");
     /* No piece ends inside a character, nor begins there. */
-    fake_context.max_answer_bytes = 3;
+    fake_context.max_result_bytes = 3;
     answer = run_tool("get_file", "{" FILE_OF "\"a\"}");
     assert_str(at(answer, "content"), "\"ab\"");
     answer = run_tool("get_file", "{" FILE_OF "\"a\",\"offset\":5}");

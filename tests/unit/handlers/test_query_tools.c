@@ -64,20 +64,20 @@ static void test_limit_is_lowered_and_said(void **state)
 static void test_rows_are_cut_at_the_byte_limit(void **state)
 {
     (void)state;
-    fake_context.max_answer_bytes = 25;
+    fake_context.max_result_bytes = 25;
     fake_answers("POST /queries/run/json", "[{\"v.a\":1},{\"v.a\":2},{\"v.a\":3}]");
     struct lk_str answer = run_tool("query", ASK "}");
     assert_str(at(answer, "count"), "2");
     assert_str(at(answer, "items"), "[{\"v.a\":1},{\"v.a\":2}]");
-    assert_str(at(answer, "truncated/reason"), "\"answer_bytes\"");
+    assert_str(at(answer, "truncated/reason"), "\"result_bytes\"");
     assert_str(at(answer, "truncated/returned"), "2");
     assert_str(at(answer, "truncated/total"), "3");
     assert_contains(lk_arena_cstr(fake_arena, at(answer, "truncated/how")), "fewer fields");
-    fake_context.max_answer_bytes = 30; /* ten a row, with its comma */
+    fake_context.max_result_bytes = 30; /* ten a row, with its comma */
     assert_str(at(run_tool("query", ASK "}"), "count"), "3");
-    fake_context.max_answer_bytes = 29;
+    fake_context.max_result_bytes = 29;
     assert_str(at(run_tool("query", ASK "}"), "count"), "2");
-    fake_context.max_answer_bytes = 5;
+    fake_context.max_result_bytes = 5;
     assert_str(at(run_tool("query", ASK "}"), "items"), "[]");
 }
 
@@ -103,12 +103,12 @@ static void test_text_formats(void **state)
     assert_str(
         at(run_tool("query", ASK ",\"result_format\":\"csv\",\"limit\":2}"), "limit_reached"),
         "true");
-    fake_context.max_answer_bytes = 10;
+    fake_context.max_result_bytes = 10;
     struct lk_str cut = run_tool("query", ASK ",\"result_format\":\"csv\"}");
     assert_str(at(cut, "text"), "\"A,N\\n\xc3\xa4,1\\n\"");
     assert_str(at(cut, "truncated/total_bytes"), "13");
     /* Without a line's end, between characters. */
-    fake_context.max_answer_bytes = 2;
+    fake_context.max_result_bytes = 2;
     fake_answers_text("POST /queries/run/md", "a\xc3\xa4");
     assert_str(at(run_tool("query", ASK ",\"result_format\":\"md\"}"), "text"), "\"a\"");
     assert_contains(refuse_tool("query", ASK ",\"result_format\":\"png\"}")->message, "json");

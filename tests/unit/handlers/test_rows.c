@@ -9,7 +9,7 @@
 static void test_large_detail_leaves_room_for_the_rows(void **state)
 {
     (void)state;
-    fake_context.max_answer_bytes = 1000;
+    fake_context.max_result_bytes = 1000;
     fake_answers(
         "POST /queries/run/json_detail",
         lk_arena_printf(fake_arena,
@@ -33,9 +33,9 @@ static void test_detail_takes_half_of_the_room(void **state)
 
     (void)state;
     fake_answers("POST /queries/run/json_detail", body);
-    fake_context.max_answer_bytes = 2 * detail;
+    fake_context.max_result_bytes = 2 * detail;
     assert_str(at(run_tool("query", DETAIL), "detail/fields/x"), "\"123456789\"");
-    fake_context.max_answer_bytes = 2 * detail - 1;
+    fake_context.max_result_bytes = 2 * detail - 1;
     assert_str(at(run_tool("query", DETAIL), "detail"), "(absent)");
 }
 
