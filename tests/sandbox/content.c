@@ -247,76 +247,6 @@ static void update_look(struct sb_request *rq, struct sb_answer *out)
     sb_generic(rq, out);
 }
 
-/* ---- GET /content_validation ---- */
-
-/* What is broken: where, in which project, and whether only production has it. */
-static const struct {
-    const char *project, *folder;
-    bool production_only;
-    const char *json;
-} broken[] = {
-    {"thelook", "1", false,
-     "{\"id\":\"1\",\"look\":{\"id\":\"4\",\"title\":\"Broken Look\",\"short_url\":\"/looks/4\","
-     "\"folder\":{\"id\":\"1\",\"name\":\"Shared\"}},\"errors\":[{\"message\":"
-     "\"Unknown field "
-     "\\\"orders.broken\\\"\",\"model_name\":\"thelook\",\"explore_name\":\"orders\","
-     "\"field_name\":\"orders.broken\",\"removable\":true}]}"},
-    {"thelook", "2", false,
-     "{\"id\":\"2\",\"dashboard\":{\"id\":\"1\",\"title\":\"Business Pulse\",\"description\":null,"
-     "\"url\":\"/dashboards/1\",\"folder\":{\"id\":\"2\",\"name\":\"Sales\"}},"
-     "\"dashboard_element\":{\"id\":\"7\",\"dashboard_id\":\"1\",\"title\":\"Fails\",\"type\":"
-     "\"vis\","
-     "\"query_id\":\"5\"},\"errors\":[{\"message\":\"Unknown field \\\"orders.broken\\\"\","
-     "\"model_name\":\"thelook\",\"explore_name\":\"orders\",\"field_name\":\"orders.broken\","
-     "\"removable\":true},{\"message\":\"Unknown field \\\"orders.lost\\\"\",\"model_name\":"
-     "\"thelook\",\"explore_name\":\"orders\",\"field_name\":\"orders.lost\",\"removable\":true}]"
-     "}"},
-    {"analytics", "3", true,
-     "{\"id\":\"3\",\"dashboard\":{\"id\":\"2\",\"title\":\"Web Traffic\",\"folder\":{\"id\":\"3\","
-     "\"name\":\"Web\"}},\"dashboard_filter\":{\"id\":\"2\",\"dashboard_id\":\"2\",\"name\":"
-     "\"Date\","
-     "\"title\":\"Date\",\"type\":\"date_filter\"},\"errors\":[{\"message\":"
-     "\"Could not find explore \\\"visits\\\"\",\"model_name\":\"analytics\",\"explore_name\":"
-     "\"visits\",\"field_name\":null,\"removable\":false}]}"},
-};
-
-static bool is_among(struct sb_request *rq, const char *param, const char *name)
-{
-    struct lk_str list;
-
-    if (!sb_query_arg(rq, param, &list))
-        return true;
-    while (list.len > 0)
-        if (lk_str_eq(lk_str_take(&list, ','), lk_str(name)))
-            return true;
-    return false;
-}
-
-static void content_validation(struct sb_request *rq, struct sb_answer *out)
-{
-    bool dev = strcmp(rq->token->workspace, "dev") == 0;
-    struct lk_buf *buf = sb_buf(rq);
-    struct lk_json_writer w = lk_json_writer(buf);
-
-    lk_json_begin_object(&w);
-    lk_json_key(&w, "content_with_errors");
-    lk_json_begin_array(&w);
-    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
-        if (is_among(rq, "project_names", broken[i].project) &&
-            is_among(rq, "space_ids", broken[i].folder) && !(dev && broken[i].production_only))
-            lk_json_put_raw(&w, lk_str(broken[i].json));
-    lk_json_end_array(&w);
-    lk_json_member_raw(&w, "computation_time", LK_STR("1.25"));
-    lk_json_member_integer(&w, "total_looks_validated", 4);
-    lk_json_member_integer(&w, "total_dashboard_elements_validated", 10);
-    lk_json_member_integer(&w, "total_dashboard_filters_validated", 2);
-    lk_json_member_integer(&w, "total_scheduled_plans_validated", 2);
-    lk_json_member_integer(&w, "total_alerts_validated", 1);
-    lk_json_member_integer(&w, "total_explores_validated", 9);
-    lk_json_end_object(&w);
-    sb_answer_json(out, 200, lk_buf_view(buf));
-}
-
 /* ---- embedding ---- */
 
 /* Where the path of a complete address begins; 0: it is none. */
@@ -385,7 +315,6 @@ const struct sb_handler sb_content_handlers[] = {
     {"search_content", search_content},
     {"create_look", create_look},
     {"update_look", update_look},
-    {"content_validation", content_validation},
     {"create_sso_embed_url", create_sso_embed_url},
     {"create_embed_url_as_me", create_embed_url_as_me},
     {0},

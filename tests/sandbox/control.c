@@ -2,7 +2,7 @@
  * What tests steer the sandbox with, outside of /api and without a token: rules, recorded requests,
  * counters, reset. README.md describes it.
  */
-#include "sandbox.h"
+#include "projects.h"
 
 static void get_state(struct sb_request *rq, struct sb_answer *out)
 {
@@ -54,6 +54,9 @@ bool sb_control(struct sb_request *rq, struct sb_answer *out)
         {"POST", "/_sandbox/reset", reset},
         {"POST", "/_sandbox/expire_tokens", expire_tokens},
         {"GET", "/_sandbox/state", get_state},
+        {"GET", "/_sandbox/cells", sb_cells_get},
+        {"POST", "/_sandbox/cells", sb_cells_set},
+        {"DELETE", "/_sandbox/cells", sb_cells_forget},
     };
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

@@ -97,8 +97,8 @@ static size_t big_n_fields(const struct sb_explore *explore)
     return strcmp(explore->name, "wide") == 0 ? SB_WIDE_FIELDS : 12;
 }
 
-bool sb_field_at(struct lk_arena *arena, const struct sb_explore *explore, size_t i,
-                 struct sb_field *ret_field)
+static bool known_field_at(struct lk_arena *arena, const struct sb_explore *explore, size_t i,
+                           struct sb_field *ret_field)
 {
     if (is_big(explore)) {
         if (i >= big_n_fields(explore))
@@ -117,8 +117,24 @@ bool sb_field_at(struct lk_arena *arena, const struct sb_explore *explore, size_
     return false;
 }
 
-bool sb_field_find(struct lk_arena *arena, const struct sb_explore *explore, struct lk_str name,
-                   struct sb_field *ret_field)
+bool sb_field_at(struct lk_arena *arena, const struct sb_explore *explore, size_t i,
+                 struct sb_field *ret_field)
+{
+    size_t at = 0;
+
+    if (explore->files == NULL)
+        return known_field_at(arena, explore, i, ret_field);
+    for (; known_field_at(arena, explore, at, ret_field); at++) {
+        struct lk_str name = lk_arena_printf(arena, "%s.%s", ret_field->view, ret_field->name);
+
+        if (sb_edited_field(arena, explore, name, true, ret_field) && i-- == 0)
+            return true;
+    }
+    return sb_edited_field_at(arena, explore, i, ret_field);
+}
+
+static bool known_field(struct lk_arena *arena, const struct sb_explore *explore,
+                        struct lk_str name, struct sb_field *ret_field)
 {
     const char *dot = memchr(name.ptr != NULL ? name.ptr : "", '.', name.len);
     struct lk_str view, rest;
@@ -152,6 +168,14 @@ bool sb_field_find(struct lk_arena *arena, const struct sb_explore *explore, str
         }
     }
     return false;
+}
+
+bool sb_field_find(struct lk_arena *arena, const struct sb_explore *explore, struct lk_str name,
+                   struct sb_field *ret_field)
+{
+    bool known = known_field(arena, explore, name, ret_field);
+
+    return explore->files == NULL ? known : sb_edited_field(arena, explore, name, known, ret_field);
 }
 
 /* ---- words ---- */

@@ -124,6 +124,7 @@ static void update_git_branch(struct sb_request *rq, struct sb_answer *out)
         return sb_fail_field(rq, out, "ref", "invalid", "there is no such ref");
     if (to[0] != '\0' && flag(branch->json, "readonly"))
         return sb_fail_field(rq, out, "ref", "invalid", "the branch is read-only");
+    sb_count_switch(&ws, branch);
     sb_checkout(&ws, branch);
     if (ref != NULL) {
         sb_workspace_discard(&ws);

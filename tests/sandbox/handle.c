@@ -8,17 +8,29 @@
 #include <stdlib.h>
 
 static const struct sb_handler *const handler_lists[] = {
-    sb_auth_handlers,        sb_model_handlers,
-    sb_query_handlers,       sb_run_handlers,
-    sb_content_handlers,     sb_dashboards_handlers,
-    sb_tiles_handlers,       sb_boards_handlers,
-    sb_connection_handlers,  sb_activity_handlers,
-    sb_folders_handlers,     sb_people_handlers,
-    sb_projects_handlers,    sb_git_handlers,
-    sb_lookml_handlers,      sb_derived_handlers,
-    sb_renders_handlers,     sb_groups_handlers,
-    sb_credentials_handlers, sb_attributes_handlers,
-    sb_schedules_handlers,   NULL,
+    sb_auth_handlers,
+    sb_model_handlers,
+    sb_query_handlers,
+    sb_run_handlers,
+    sb_content_handlers,
+    sb_dashboards_handlers,
+    sb_tiles_handlers,
+    sb_boards_handlers,
+    sb_connection_handlers,
+    sb_activity_handlers,
+    sb_folders_handlers,
+    sb_people_handlers,
+    sb_projects_handlers,
+    sb_git_handlers,
+    sb_lookml_handlers,
+    sb_derived_handlers,
+    sb_renders_handlers,
+    sb_groups_handlers,
+    sb_credentials_handlers,
+    sb_attributes_handlers,
+    sb_schedules_handlers,
+    sb_validation_handlers,
+    NULL,
 };
 
 static void seed(struct sb *sb)
@@ -137,9 +149,12 @@ void sb_handle(struct sb_request *rq, struct sb_answer *out, struct sb_sending *
     }
     sb_auth_identify(rq);
     if (admit(rq, out)) {
-        rule = sb_rules_match(rq->sb->rules, rq->route->op->id);
-        if (rule == NULL || !sb_rule_answers(rq, rule, out)) {
+        rule = sb_rules_match(rq);
+        if (rule != NULL && rule->obeyed)
             rq->route->run(rq, out);
+        if (rule == NULL || !sb_rule_answers(rq, rule, out)) {
+            if (rule == NULL || !rule->obeyed)
+                rq->route->run(rq, out);
             sb_fields_apply(rq, out);
         }
         if (rule != NULL)

@@ -6,10 +6,15 @@
  *     deprecated_word   a warning
  *     not_validated     in a model file: its validation is given up, without an error
  *     must_fail         in an assertion of a test: it does
+ *     local_dependency: { project: "NAME" }, remote_dependency: NAME { url: "U" ref: "R" }
+ *                       in manifest.lkml: what the project imports
+ *
+ * Lines that begin with #sandbox say more: edits.c.
  */
 #include "projects.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static int line_of(const char *text, const char *at)
 {
@@ -20,20 +25,41 @@ static int line_of(const char *text, const char *at)
     return line;
 }
 
-static void add_error(cJSON *errors, const cJSON *file, const char *at, bool warning)
+static void add_error(cJSON *errors, const cJSON *file, const char *at, bool warning,
+                      const char *message)
 {
     cJSON *error = cJSON_CreateObject();
 
     cJSON_AddStringToObject(error, "code", warning ? "deprecated" : "syntax_error");
     cJSON_AddStringToObject(error, "severity", warning ? "warning" : "error");
     cJSON_AddStringToObject(error, "kind", warning ? "deprecation" : "syntax");
-    cJSON_AddStringToObject(error, "message",
-                            warning ? "This word is deprecated." : "Unexpected word.");
+    cJSON_AddStringToObject(error, "message", message);
     cJSON_AddStringToObject(error, "file_path", file->string);
     cJSON_AddNumberToObject(error, "line_number", line_of(file->valuestring, at));
     cJSON_AddNullToObject(error, "model_id");
     cJSON_AddNullToObject(error, "explore");
     cJSON_AddItemToArray(errors, error);
+}
+
+/* The errors and warnings that lines say; false: there is an error. */
+static bool add_said_errors(const cJSON *tree, cJSON *errors)
+{
+    struct sb_edit edit = {0};
+    bool valid = true;
+
+    while (sb_edit_next(tree, &edit)) {
+        bool warning = lk_str_eq(edit.word, LK_STR("warning"));
+        char *message;
+
+        if (!warning && !lk_str_eq(edit.word, LK_STR("error")))
+            continue;
+        valid = valid && warning;
+        message = sb_strdup(edit.text);
+        if (errors != NULL)
+            add_error(errors, edit.file, edit.at, warning, message);
+        free(message);
+    }
+    return valid;
 }
 
 bool sb_tree_valid(const cJSON *tree, cJSON *errors, cJSON *not_validated)
@@ -48,10 +74,10 @@ bool sb_tree_valid(const cJSON *tree, cJSON *errors, cJSON *not_validated)
 
         for (at = text; (at = strstr(at, "syntax_error")) != NULL; at++)
             if (errors != NULL)
-                add_error(errors, file, at, false);
+                add_error(errors, file, at, false, "Unexpected word.");
         for (at = text; (at = strstr(at, "deprecated_word")) != NULL; at++)
             if (errors != NULL)
-                add_error(errors, file, at, true);
+                add_error(errors, file, at, true, "This word is deprecated.");
         if (model != NULL && not_validated != NULL &&
             (broken || strstr(text, "not_validated") != NULL)) {
             const char *slash = strrchr(file->string, '/');
@@ -66,7 +92,7 @@ bool sb_tree_valid(const cJSON *tree, cJSON *errors, cJSON *not_validated)
         }
         valid = valid && !broken;
     }
-    return valid;
+    return add_said_errors(tree, errors) && valid;
 }
 
 /* ---- validation ---- */
@@ -258,22 +284,53 @@ static void run_lookml_test(struct sb_request *rq, struct sb_answer *out)
     for_tests(rq, out, show_result);
 }
 
+/* ---- the manifest ---- */
+
+/* What stands between the quotes after `key`, before `end`; NULL: nothing does. */
+static const char *quoted(struct sb_request *rq, const char *at, const char *end, const char *key)
+{
+    const char *start = memmem(at, (size_t)(end - at), key, strlen(key)), *stop;
+
+    start = start != NULL ? memchr(start, '"', (size_t)(end - start)) : NULL;
+    stop = start != NULL ? memchr(start + 1, '"', (size_t)(end - start - 1)) : NULL;
+    if (stop == NULL)
+        return NULL;
+    return lk_arena_cstr(rq->arena, lk_str_n(start + 1, (size_t)(stop - start - 1)));
+}
+
+static void add_import(struct sb_request *rq, cJSON *imports, const char *at, bool remote)
+{
+    const char *end = strchrnul(at, '}'), *brace = strchrnul(at, '{');
+    cJSON *import = cJSON_CreateObject();
+    struct lk_str name = lk_str_trim(lk_str_n(at, (size_t)(brace - at)));
+
+    cJSON_AddStringToObject(
+        import, "name", remote ? lk_arena_cstr(rq->arena, name) : quoted(rq, at, end, "project:"));
+    sb_set_text(import, "url", remote ? quoted(rq, at, end, "url:") : NULL);
+    sb_set_text(import, "ref", remote ? quoted(rq, at, end, "ref:") : NULL);
+    cJSON_AddBoolToObject(import, "is_remote", remote);
+    cJSON_AddItemToArray(imports, import);
+}
+
 static void manifest(struct sb_request *rq, struct sb_answer *out)
 {
+    static const char *const keys[] = {"remote_dependency:", "local_dependency:"};
     struct sb_workspace ws;
-    cJSON *json, *import;
+    const char *text;
+    cJSON *json, *imports;
 
     if (!sb_workspace_open(rq, out, &ws))
         return;
+    text = sb_member(ws.tree, "manifest.lkml");
     json = cJSON_CreateObject();
     cJSON_AddItemToObject(json, "can", cJSON_CreateObject());
     cJSON_AddStringToObject(json, "name", ws.project);
-    import = cJSON_CreateObject();
-    cJSON_AddStringToObject(import, "name", "blocks");
-    cJSON_AddStringToObject(import, "url", "https://git.example.com/blocks.git");
-    cJSON_AddStringToObject(import, "ref", "v1.2");
-    cJSON_AddBoolToObject(import, "is_remote", true);
-    cJSON_AddItemToArray(cJSON_AddArrayToObject(json, "imports"), import);
+    imports = cJSON_AddArrayToObject(json, "imports");
+    for (size_t i = 0; i < 2; i++)
+        for (const char *at = text; at != NULL && (at = strstr(at, keys[i])) != NULL;) {
+            at += strlen(keys[i]);
+            add_import(rq, imports, at, i == 0);
+        }
     cJSON_AddNullToObject(json, "localization_settings");
     sb_answer_tree(rq, out, 200, json);
     cJSON_Delete(json);

@@ -1,7 +1,7 @@
 /*
  * Models and explores as answers: the list, one model, one explore with its fields, suggestions.
  */
-#include "sandbox.h"
+#include "projects.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,19 +131,19 @@ static void lookml_model_explore(struct sb_request *rq, struct sb_answer *out)
     struct lk_json_writer w;
     struct lk_buf *buf;
 
-    if (!sb_explore_find(rq->arena, model_name, name, &model, &explore))
+    if (!sb_explore_seen(rq, model_name, name, &model, &explore))
         return sb_fail_not_found(rq, out);
     if (rq->sb->shown == NULL)
         rq->sb->shown = sb_alloc(sizeof(*shown));
     shown = rq->sb->shown;
-    for (size_t i = 0; i < shown->n; i++)
+    for (size_t i = 0; explore.files == NULL && i < shown->n; i++)
         if (shown->items[i].hash == hash)
             return sb_answer_json(out, 200, lk_str_n(shown->items[i].text, shown->items[i].len));
     buf = sb_buf(rq);
     w = lk_json_writer(buf);
     write_explore(rq, &w, model, &explore);
     sb_answer_json(out, 200, lk_buf_view(buf));
-    if (shown->n < MAX_SHOWN) {
+    if (explore.files == NULL && shown->n < MAX_SHOWN) {
         shown->items[shown->n].hash = hash;
         shown->items[shown->n].text = sb_strdup(out->body);
         shown->items[shown->n++].len = out->body.len;
@@ -218,16 +218,21 @@ void sb_seed_models(struct sb *sb)
             "\"git_production_branch_name\":\"main\",\"pull_request_mode\":\"off\","
             "\"validation_required\":true,\"has_production_counterpart\":true},"
             "{\"id\":\"analytics\",\"name\":\"analytics\",\"uses_git\":true},"
-            "{\"id\":\"big\",\"name\":\"big\",\"uses_git\":false}]");
+            "{\"id\":\"big\",\"name\":\"big\",\"uses_git\":false},"
+            "{\"id\":\"retail\",\"name\":\"retail\",\"uses_git\":true},"
+            "{\"id\":\"common\",\"name\":\"common\",\"uses_git\":true},"
+            "{\"id\":\"finance\",\"name\":\"finance\",\"uses_git\":true}]");
 }
 
 /* A copy without hidden explores; false when nothing is left and empty ones are not wanted. */
 static bool show_model(struct sb_request *rq, const cJSON *model, struct lk_json_writer *w)
 {
     cJSON *copy = cJSON_Duplicate(model, true);
-    cJSON *explores = cJSON_GetObjectItemCaseSensitive(copy, "explores");
+    cJSON *explores;
     bool kept = true;
 
+    sb_edit_model(rq, copy);
+    explores = cJSON_GetObjectItemCaseSensitive(copy, "explores");
     if (sb_query_bool(rq, "exclude_hidden", false)) {
         for (int i = cJSON_GetArraySize(explores) - 1; i >= 0; i--) {
             const cJSON *explore = cJSON_GetArrayItem(explores, i);
@@ -244,11 +249,19 @@ static bool show_model(struct sb_request *rq, const cJSON *model, struct lk_json
     return kept;
 }
 
+static bool any_edited(struct sb_request *rq)
+{
+    for (size_t i = 0; i < sb_n_models; i++)
+        if (sb_edited_files(rq, sb_models[i].project) != NULL)
+            return true;
+    return false;
+}
+
 static void all_lookml_models(struct sb_request *rq, struct sb_answer *out)
 {
     struct sb_collection *c = sb_collection(rq->sb->store, LK_STR("/lookml_models"));
-    bool filter =
-        sb_query_bool(rq, "exclude_hidden", false) || sb_query_bool(rq, "exclude_empty", false);
+    bool filter = sb_query_bool(rq, "exclude_hidden", false) ||
+                  sb_query_bool(rq, "exclude_empty", false) || any_edited(rq);
     struct lk_buf *buf = sb_buf(rq);
     struct lk_json_writer w = lk_json_writer(buf);
 
@@ -339,8 +352,8 @@ static void suggestions(struct sb_request *rq, struct sb_answer *out)
     struct lk_json_writer w = lk_json_writer(buf);
     bool more;
 
-    if (!sb_explore_find(rq->arena, sb_path_arg(rq, "model_name"), sb_path_arg(rq, "view_name"),
-                         &model, &explore) ||
+    if (!sb_explore_seen(rq, sb_path_arg(rq, "model_name"), sb_path_arg(rq, "view_name"), &model,
+                         &explore) ||
         !sb_field_find(rq->arena, &explore, name, &field))
         return sb_fail_not_found(rq, out);
     if (!check_filters(rq, out, &explore))

@@ -3,7 +3,7 @@
  * which order, which filters can be seen in the values. Whatever the explore does not have is
  * refused.
  */
-#include "sandbox.h"
+#include "projects.h"
 
 #include <stdio.h>
 
@@ -122,6 +122,7 @@ static bool add_column(struct maker *m, struct lk_str name)
     column->name = lk_arena_str(m->rq->arena, name);
     column->hash = sb_hash(name);
     column->n_values = count_values(column->field.values);
+    column->changes = sb_edited_number(plan->explore.files, "changes_values", name, 1, 0);
     sb_column_prepare(column);
     lk_buf_lit(key, ",\"");
     lk_json_escape(key, name);
@@ -316,7 +317,8 @@ static bool read_limit(struct maker *m, struct lk_str query, int64_t limit)
         return refuse(m, "limit", text, "is not a number");
     if (limit < -1)
         return refuse(m, "limit", text, "must be -1 or more");
-    plan->all = plan->explore.rows;
+    plan->all =
+        plan->explore.rows > plan->explore.skips ? plan->explore.rows - plan->explore.skips : 0;
     plan->rows = limit == -1 || limit > plan->all ? plan->all : limit;
     if (plan->n_columns == 0)
         plan->rows = 0;
@@ -334,8 +336,9 @@ bool sb_plan_make(struct sb_request *rq, struct sb_answer *out, struct lk_str qu
 
     plan->arena = rq->arena;
     plan->query = query;
-    if (!sb_explore_find(rq->arena, model, view, &plan->model, &plan->explore))
+    if (!sb_explore_seen(rq, model, view, &plan->model, &plan->explore))
         return refuse(&m, "view", view, "is not an explore of the model");
+    plan->broken = sb_edited(plan->explore.files, "breaks_explore", view, NULL);
     if (!load_dynamic(&m, query) || !add_columns(&m, query) || !add_pivots(&m, query) ||
         !add_filters(&m, query) || !read_sorts(&m, query) || !read_limit(&m, query, limit_override))
         return false;

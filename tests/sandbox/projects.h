@@ -6,6 +6,7 @@
  *     (trees)/P      by ref: the files of that commit, {"path": "content"}
  *     (current)/P    by user: the branch that is checked out
  *     (work)/P       by user and branch: the files as saved, when they differ from the commit
+ *     (switches)/P   by user: how often a branch was asked for, and how often it was another one
  *
  * A directory that was created is a member "path/".
  */
@@ -40,6 +41,35 @@ struct sb_collection *sb_branches(struct sb *sb, const char *project);
 /* Makes the branch the user's current one. */
 void sb_checkout(struct sb_workspace *ws, struct sb_entity *branch);
 void sb_set_number(cJSON *object, const char *name, double value);
+
+/* The files of the project that the request's workspace has, and its branch unless ret_branch is
+ * NULL. NULL: there is no such project. */
+const cJSON *sb_seen_files(struct sb_request *rq, const char *project, const char **ret_branch);
+/* Counts an update_git_branch that is obeyed. */
+void sb_count_switch(struct sb_workspace *ws, const struct sb_entity *to);
+/* What is checked out, and the counts: control routes. */
+void sb_cells_get(struct sb_request *rq, struct sb_answer *out);
+void sb_cells_set(struct sb_request *rq, struct sb_answer *out);
+void sb_cells_forget(struct sb_request *rq, struct sb_answer *out);
+
+/* ---- edits.c: lines of files that change models ---- */
+
+/* "#sandbox WORD THING REST"; `text` is all behind the word. A zeroed one begins. */
+struct sb_edit {
+    const cJSON *file;
+    const char *at;
+    struct lk_str word, text, thing, rest;
+};
+bool sb_edit_next(const cJSON *files, struct sb_edit *edit);
+/* The first line of that word about that thing; ret_edit may be NULL. */
+bool sb_edited(const cJSON *files, const char *word, struct lk_str thing, struct sb_edit *ret_edit);
+/* The number in it: `bare` when it has none, `absent` when there is no such line. */
+int64_t sb_edited_number(const cJSON *files, const char *word, struct lk_str thing, int64_t bare,
+                         int64_t absent);
+/* The files of the project as the request sees them if they have such lines, or NULL. */
+const cJSON *sb_edited_files(struct sb_request *rq, const char *project);
+/* Adds and removes explores of a model as all_lookml_models shows it. */
+void sb_edit_model(struct sb_request *rq, cJSON *model);
 
 /* Whether the files have no errors; errors: appended to, unless NULL. lookml.c */
 bool sb_tree_valid(const cJSON *tree, cJSON *errors, cJSON *not_validated);

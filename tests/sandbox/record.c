@@ -108,6 +108,8 @@ void sb_record_add(struct sb_request *rq, int status)
     lk_json_put_cstr(&w, rq->token != NULL ? rq->token->user_id : NULL);
     lk_json_key(&w, "workspace");
     lk_json_put_cstr(&w, rq->token != NULL ? rq->token->workspace : NULL);
+    lk_json_key(&w, "branch");
+    lk_json_put_cstr(&w, rq->branch);
     lk_json_member_integer(&w, "status", status);
     lk_json_end_object(&w);
     while (record->n > 0 && (record->n == MAX_RECORDS || record->bytes > MAX_RECORD_BYTES))

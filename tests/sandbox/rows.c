@@ -315,7 +315,7 @@ static void present(struct lk_buf *buf, struct lk_str text, enum sb_value_style 
 void sb_value(struct lk_buf *buf, const struct sb_plan *plan, const struct sb_column *column,
               int64_t row, enum sb_value_style style)
 {
-    int64_t at = plan->descending ? plan->all - 1 - row : row;
+    int64_t at = (plan->descending ? plan->all - 1 - row : row) + plan->explore.skips;
     uint64_t h = mix(column->hash + (uint64_t)at * 0x9e3779b97f4a7c15ULL);
     struct lk_str text;
     struct cell cell;
@@ -323,6 +323,8 @@ void sb_value(struct lk_buf *buf, const struct sb_plan *plan, const struct sb_co
     cell.len = 0;
     if (at < 0)
         at = -at;
+    if (column->changes > 0 && at % column->changes == 0)
+        h = mix(h + 1);
     if (column->n_fixed > 0) {
         text = column->fixed[h % column->n_fixed];
     } else if (column->nullable && !column->first && h % 5 != 0) {

@@ -23,6 +23,9 @@ void sb_rules_clear(struct sb_rules *rules)
     for (; rule != NULL; rule = next) {
         next = rule->next;
         free(rule->operation);
+        free(rule->user);
+        free(rule->workspace);
+        free(rule->path);
         free(rule->body);
         free(rule->corrupt);
         cJSON_Delete(rule->headers);
@@ -77,6 +80,16 @@ static const char *set_member(struct sb_rule *rule, const cJSON *item)
             sb_operation(rule->operation) == NULL)
             return "is no operation";
         return wrong;
+    }
+    if (strcmp(key, "user") == 0)
+        return set_text(&rule->user, item);
+    if (strcmp(key, "workspace") == 0)
+        return set_text(&rule->workspace, item);
+    if (strcmp(key, "path") == 0)
+        return set_text(&rule->path, item);
+    if (strcmp(key, "obeyed") == 0) {
+        rule->obeyed = cJSON_IsTrue(item);
+        return NULL;
     }
     if (strcmp(key, "times") == 0)
         return set_integer(&rule->times, item);
@@ -184,11 +197,25 @@ void sb_rules_get(struct sb_request *rq, struct sb_answer *out)
     sb_answer_json(out, 200, lk_buf_view(buf));
 }
 
-const struct sb_rule *sb_rules_match(struct sb_rules *rules, const char *operation)
+static bool fits(const struct sb_rule *rule, const struct sb_request *rq)
 {
-    for (struct sb_rule *rule = rules->first; rule != NULL; rule = rule->next) {
-        if (rule->times == 0 ||
-            (strcmp(rule->operation, "*") != 0 && strcmp(rule->operation, operation) != 0))
+    const struct sb_token *token = rq->token;
+
+    if (strcmp(rule->operation, "*") != 0 && strcmp(rule->operation, rq->route->op->id) != 0)
+        return false;
+    if (rule->user != NULL && (token == NULL || strcmp(rule->user, token->user_id) != 0))
+        return false;
+    if (rule->workspace != NULL &&
+        (token == NULL || strcmp(rule->workspace, token->workspace) != 0))
+        return false;
+    return rule->path == NULL ||
+           memmem(rq->path.ptr, rq->path.len, rule->path, strlen(rule->path)) != NULL;
+}
+
+const struct sb_rule *sb_rules_match(const struct sb_request *rq)
+{
+    for (struct sb_rule *rule = rq->sb->rules->first; rule != NULL; rule = rule->next) {
+        if (rule->times == 0 || !fits(rule, rq))
             continue;
         if (rule->after > 0) {
             rule->after--;

@@ -4,7 +4,7 @@
  *
  *     http.c ── route.c ── auth.c ── check.c ── rules.c ── a handler ── fields.c ── http.c
  *     (h2o)     (tables)   (tokens)  (tables)   (misbehave)  │
- *                                                            ├ auth, content, models, suggest
+ *                                                            ├ auth, content, models, edits
  *                                                            ├ query, run, rows, format
  *                                                            └ generic + store (all the rest)
  */
@@ -90,6 +90,7 @@ struct sb_request {
     struct sb_param params[SB_MAX_PARAMS];
     size_t n_params;
     struct sb_token *token; /* NULL: none, or not valid */
+    const char *branch;     /* of the project that was looked at, when it began; NULL: none was */
 };
 
 /* A body that is made while it is sent: appends a piece, returns false after the last one. */
@@ -188,7 +189,9 @@ extern const struct sb_handler sb_auth_handlers[];
 /* ---- rules.c ---- */
 
 struct sb_rule {
-    char *operation; /* "*": any */
+    char *operation;               /* "*": any */
+    char *user, *workspace, *path; /* NULL: any */
+    bool obeyed;                   /* what was asked is done all the same */
     int64_t times, after;
     int64_t delay_ms, drip_ms, cut_after_bytes, retry_after; /* -1: not set */
     int status;                                              /* 0: not set */
@@ -208,7 +211,7 @@ void sb_rules_clear(struct sb_rules *rules);
 void sb_rules_set(struct sb_request *rq, struct sb_answer *out);
 void sb_rules_get(struct sb_request *rq, struct sb_answer *out);
 /* The rule that applies to this request now, or NULL; counts it. */
-const struct sb_rule *sb_rules_match(struct sb_rules *rules, const char *operation);
+const struct sb_rule *sb_rules_match(const struct sb_request *rq);
 /* Before the handler: true when the rule answers by itself. */
 bool sb_rule_answers(struct sb_request *rq, const struct sb_rule *rule, struct sb_answer *out);
 /* After the handler: changes the answer and says how to send it. */
@@ -324,6 +327,8 @@ struct sb_explore {
     const char *always[2];      /* filter name and value */
     const char *conditional[2]; /* the same */
     int64_t rows;
+    int64_t skips;      /* rows that are missing at the start */
+    const cJSON *files; /* those of the branch that is seen, if they edit models; NULL: none do */
 };
 struct sb_model {
     const char *name, *label, *project, *connection;
@@ -353,6 +358,15 @@ void sb_write_field(struct lk_arena *arena, struct lk_json_writer *w, const stru
 void sb_title_case(struct lk_buf *buf, struct lk_str words);
 bool sb_is_number_type(const char *type);
 void sb_shown_free(struct sb_shown *shown);
+/* sb_explore_find as the request's workspace has it: projects.h, edits.c. */
+bool sb_explore_seen(struct sb_request *rq, struct lk_str model, struct lk_str name,
+                     const struct sb_model **ret_model, struct sb_explore *ret_explore);
+/* What edits make of a field: known says whether models.c has it. False: it is not there. */
+bool sb_edited_field(struct lk_arena *arena, const struct sb_explore *explore, struct lk_str name,
+                     bool known, struct sb_field *ret_field);
+/* Number i of the fields that edits add. */
+bool sb_edited_field_at(struct lk_arena *arena, const struct sb_explore *explore, size_t i,
+                        struct sb_field *ret_field);
 extern const struct sb_handler sb_model_handlers[];
 
 /* ---- query.c: saved queries; run.c: running them ---- */
@@ -395,6 +409,7 @@ struct sb_column {
     uint64_t hash;
     struct lk_str fixed[8]; /* values that an equality filter allows */
     size_t n_fixed, n_values;
+    int64_t changes;       /* every so many rows have another value; 0: none */
     uint8_t kind;          /* sb_value_kind */
     bool number, nullable; /* shown without quotes; sometimes null */
     bool first, pivot, table_calc;
@@ -462,5 +477,6 @@ void sb_answer_picture(struct sb_request *rq, struct sb_answer *out, const char 
 
 extern const struct sb_handler sb_connection_handlers[];
 extern const struct sb_handler sb_content_handlers[];
+extern const struct sb_handler sb_validation_handlers[]; /* validation.c */
 
 #endif

@@ -11,11 +11,17 @@
 #define OLD_REF "1111111111111111111111111111111111111111"
 #define FEATURE_REF "2222222222222222222222222222222222222222"
 #define AHEAD_REF "3333333333333333333333333333333333333333"
+#define MARGIN_REF "4444444444444444444444444444444444444444"
 
 /* ---- what is there at the start ---- */
 
+#define REMOTE_BLOCKS                                                                              \
+    "remote_dependency: blocks {\\n  url: \\\"https://git.example.com/blocks.git\\\"\\n"           \
+    "  ref: \\\"v1.2\\\"\\n}\\n"
+#define LOCAL(name) "local_dependency: { project: \\\"" name "\\\" }\\n"
+
 static const char thelook_files[] =
-    "{\"manifest.lkml\":\"project_name: \\\"thelook\\\"\\n\","
+    "{\"manifest.lkml\":\"project_name: \\\"thelook\\\"\\n" REMOTE_BLOCKS "\","
     "\"README.md\":\"# The Look\\n\","
     "\"models/thelook.model.lkml\":\"connection: \\\"warehouse\\\"\\ninclude: "
     "\\\"/views/*.view.lkml\\\"\\nexplore: orders {}\\nexplore: order_items {}\\n\","
@@ -31,7 +37,7 @@ static const char thelook_files[] =
     "\"dashboards/overview.dashboard.lookml\":\"- dashboard: overview\\n\"}";
 
 static const char feature_files[] =
-    "{\"manifest.lkml\":\"project_name: \\\"thelook\\\"\\n\","
+    "{\"manifest.lkml\":\"project_name: \\\"thelook\\\"\\n" REMOTE_BLOCKS "\","
     "\"models/thelook.model.lkml\":\"connection: \\\"warehouse\\\"\\nexplore: orders {}\\n\","
     "\"views/orders.view.lkml\":\"view: orders {\\n  syntax_error\\n}\\n\","
     "\"views/returns.view.lkml\":\"view: returns {}\\n\","
@@ -45,6 +51,26 @@ static const char analytics_files[] =
     "\"empty.model.lkml\":\"connection: \\\"lake\\\"\\n\","
     "\"views/sessions.view.lkml\":\"view: sessions {}\\n\","
     "\"views/events.view.lkml\":\"view: events {}\\n\"}";
+
+/* A branch on which something of every kind is new: errors, a failing test, content that has lost
+ * its field, an explore that the database refuses, other rows. */
+static const char margin_files[] =
+    "{\"manifest.lkml\":\"project_name: \\\"thelook\\\"\\n" REMOTE_BLOCKS "\","
+    "\"README.md\":\"# The Look\\n\","
+    "\"models/thelook.model.lkml\":\"# Margins\\nconnection: \\\"warehouse\\\"\\n"
+    "explore: orders {}\\nexplore: order_items {}\\n"
+    "#sandbox error Could not find a view named \\\"margins\\\".\\n\","
+    "\"views/orders.view.lkml\":\"view: orders {\\n  sql_table_name: public.orders ;;\\n}\\n"
+    "#sandbox changes_values orders.count 3\\n#sandbox skips_rows orders 2\\n\","
+    "\"views/order_items.view.lkml\":\"view: order_items {}\\n"
+    "#sandbox adds_measure order_items.margin\\n\","
+    "\"views/users.view.lkml\":\"view: users {}\\n#sandbox removes_field users.average_age\\n\","
+    "\"views/products.view.lkml\":\"view: products {}\\n#sandbox breaks_explore products\\n"
+    "#sandbox warning The parameter \\\"label_from\\\" is deprecated.\\n\","
+    "\"tests/orders.test.lkml\":\"test: orders_have_rows {\\n  explore_source: orders {}\\n"
+    "  assert: some_rows { expression: ${orders.count} > 0 ;; }\\n}\\n"
+    "test: margin_is_known {\\n  explore_source: order_items {}\\n"
+    "  assert: margin { expression: must_fail ;; }\\n}\\n\"}";
 
 void sb_set_number(cJSON *object, const char *name, double value)
 {
@@ -108,17 +134,33 @@ static void put_production(struct sb *sb, const char *project, const char *files
     cJSON_ReplaceItemInObjectCaseSensitive(branch->json, "readonly", cJSON_CreateBool(true));
 }
 
+/* retail imports common and finance, finance imports common. finance lacks the branch. */
+static void seed_imports(struct sb *sb)
+{
+    put_production(sb, "common", "{\"manifest.lkml\":\"project_name: \\\"common\\\"\\n\"}");
+    put_production(sb, "finance",
+                   "{\"manifest.lkml\":\"project_name: \\\"finance\\\"\\n" LOCAL("common") "\"}");
+    put_production(sb, "retail",
+                   "{\"manifest.lkml\":\"project_name: \\\"retail\\\"\\n" LOCAL("common")
+                       LOCAL("finance") REMOTE_BLOCKS "\"}");
+    put_branch(sb, "retail", "feature/tax", MAIN_REF, MAIN_REF);
+    put_branch(sb, "common", "feature/tax", MAIN_REF, MAIN_REF);
+}
+
 void sb_seed_projects(struct sb *sb)
 {
     struct sb_entity *branch;
 
     put_production(sb, "thelook", thelook_files);
     put_production(sb, "analytics", analytics_files);
+    seed_imports(sb);
     put_production(sb, "big", "{\"big.model.lkml\":\"connection: \\\"warehouse\\\"\\n\"}");
     put_tree(sb, "thelook", OLD_REF, "{\"models/thelook.model.lkml\":\"explore: orders {}\\n\"}");
     put_tree(sb, "thelook", FEATURE_REF, feature_files);
     put_tree(sb, "thelook", AHEAD_REF, thelook_files);
     put_branch(sb, "thelook", "feature/returns", FEATURE_REF, FEATURE_REF);
+    put_tree(sb, "thelook", MARGIN_REF, margin_files);
+    put_branch(sb, "thelook", "feature/margin", MARGIN_REF, MARGIN_REF);
     branch = put_branch(sb, "thelook", "hotfix", AHEAD_REF, MAIN_REF);
     sb_set_number(branch->json, "ahead_count", 2);
     sb_set_number(branch->json, "behind_count", 1);
@@ -254,18 +296,37 @@ const char *sb_commit(struct sb_workspace *ws, const cJSON *tree)
     return sb_entity_put(c, lk_str(ref), copy)->key;
 }
 
-bool sb_workspace_open(struct sb_request *rq, struct sb_answer *out, struct sb_workspace *ret_ws)
+/* False: there is no such project. */
+static bool open_project(struct sb_request *rq, struct lk_str id, struct sb_workspace *ret_ws)
 {
-    struct lk_str id = sb_path_arg(rq, "project_id");
     struct sb_entity *project = sb_entity(sb_collection(rq->sb->store, LK_STR("/projects")), id);
 
-    if (project == NULL || project->json == NULL) {
-        sb_fail_not_found(rq, out);
+    if (project == NULL || project->json == NULL)
         return false;
-    }
     *ret_ws = (struct sb_workspace){.rq = rq, .project = project->key};
     ret_ws->dev = strcmp(rq->token->workspace, "dev") == 0;
     ret_ws->branch = ret_ws->dev ? current_branch(ret_ws) : sb_production_branch(ret_ws);
     ret_ws->tree = sb_branch_tree(ret_ws, ret_ws->branch);
     return true;
+}
+
+bool sb_workspace_open(struct sb_request *rq, struct sb_answer *out, struct sb_workspace *ret_ws)
+{
+    if (!open_project(rq, sb_path_arg(rq, "project_id"), ret_ws)) {
+        sb_fail_not_found(rq, out);
+        return false;
+    }
+    rq->branch = ret_ws->branch->key;
+    return true;
+}
+
+const cJSON *sb_seen_files(struct sb_request *rq, const char *project, const char **ret_branch)
+{
+    struct sb_workspace ws;
+
+    if (!open_project(rq, lk_str(project), &ws))
+        return NULL;
+    if (ret_branch != NULL)
+        *ret_branch = ws.branch->key;
+    return ws.tree;
 }

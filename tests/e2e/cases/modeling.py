@@ -20,7 +20,7 @@ def sent_in(got: Got, operation: str, workspace: str) -> dict[str, Any]:
 
 
 def projects(got: Got) -> None:
-    assert [p["id"] for p in got.items] == ["thelook", "analytics", "big"]
+    assert [p["id"] for p in got.items] == ["thelook", "analytics", "big", "retail", "common", "finance"]
     assert got.items[0]["validation_required"] is True and "can" not in got.items[0]
 
 
