@@ -62,6 +62,7 @@ struct lk_config {
     bool trust_identity_headers;   /* of verified callers */
     struct lk_str identity_plugin; /* path of a shared library, or empty */
     uint64_t identity_timeout_ms;  /* for one answer of its */
+    struct lk_str page;            /* "auto", "true" or "false" */
     struct lk_str mcp_mode;        /* "dev", "public" or "looker_oauth" */
     struct lk_str mcp_jwks_uri, mcp_issuer_url, mcp_resource_uri;
     struct lk_str mcp_user_claim, mcp_act_as_scope, mcp_scopes;

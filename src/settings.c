@@ -75,6 +75,8 @@ const struct lk_setting lk_settings[] = {
      NULL, NULL, 0, 0, "browser origins that may call over HTTP (default: loopback ones)"},
     {"LOOKER_ALLOWED_HOSTS", "allowed-hosts", LK_SETTING_HOSTS, AT(allowed_hosts), NULL, NULL, NULL,
      0, 0, "Host headers that are accepted (default: loopback names when bound to loopback)"},
+    {"LOOKER_PAGE", "page", LK_SETTING_CHOICE, AT(page), "auto", NULL, "auto|true|false", 0, 0,
+     "page for people at / over HTTP; auto: unless callers need access tokens"},
     {"LOOKER_MCP_MODE", "mcp-mode", LK_SETTING_CHOICE, AT(mcp_mode), "dev", NULL,
      "dev|public|looker_oauth", 0, 0,
      "who may connect over HTTP: dev, public (OAuth 2.1 access tokens), looker_oauth (Looker's "

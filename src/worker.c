@@ -181,6 +181,7 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
     });
     worker->tools.identity = worker->identity;
     worker->n_tools = toolset->n_tools;
+    worker->page = (struct lk_page){config, toolset};
     worker->mcp = mcp_server_new(&(struct mcp_server_options){
         .loop = worker->loop,
         .log = &worker->log,
@@ -360,6 +361,9 @@ static bool open_http(struct service *service, struct lk_error *err)
             .forward_headers = lk_buf_view(&worker->identity_headers),
             .ready = is_ready,
             .ready_arg = worker,
+            .page = lk_page_is_wanted(config) ? lk_page_write : NULL,
+            .page_arg = &worker->page,
+            .page_style = lk_page_style(),
         },
         &service->http, err);
 

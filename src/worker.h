@@ -13,6 +13,7 @@
 #include "handlers/identity.h"
 #include "introspect.h"
 #include "mcp/server.h"
+#include "page.h"
 #include "rt/http.h"
 #include "rt/loop.h"
 #include "toolset.h"
@@ -26,6 +27,7 @@ struct lk_worker {
     struct lk_api *api;
     struct lk_tool_context tools;
     size_t n_tools;
+    struct lk_page page;
     struct lk_buf identity_headers; /* comma-separated, for the transport to keep */
     struct lk_plugin *plugin;       /* NULL: none */
     struct lk_identity *identity;

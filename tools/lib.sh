@@ -81,6 +81,8 @@ install_clients() { install_npm tests/clients "the MCP client packages"; }
 
 install_authserver() { install_npm tests/authserver "an authorization server"; }
 
+install_browser() { install_npm tests/browser "what drives the browser"; }
+
 install_prism() { install_npm tests/prism "Stoplight Prism, which judges the requests to Looker"; }
 
 # A Python environment that sees the distribution's packages and adds tests/e2e/requirements.txt.

@@ -173,6 +173,7 @@ part_e2e() {
     install_clients
     install_authserver
     install_prism
+    install_browser
     run_pytest "end to end, sanitizers" build-asan tests/e2e
 }
 

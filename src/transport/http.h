@@ -6,6 +6,7 @@
  *     OPTIONS /mcp    CORS preflight, for allowed origins only
  *     GET /healthz    the process answers
  *     GET /readyz     what the ready callback says, remembered for a moment
+ *     GET /           with `page`: a page for people, and /page.css, its style
  *     GET /.well-known/oauth-protected-resource[PATH]   with `auth`: where tokens come from
  *     GET /_introspect                                  how the server is set up
  *
@@ -22,6 +23,14 @@
 #include "transport/auth.h"
 
 struct lk_http_server;
+
+/* What the transport tells whoever writes the page. */
+struct lk_http_page_facts {
+    bool ready;                 /* the verdict of /readyz */
+    enum lk_error_kind trouble; /* if not: why */
+    bool tls;                   /* the reader came by https */
+    struct lk_str host;         /* as the reader named it: host[:port] */
+};
 
 /* Copied; borrowed pointers must outlive the server. Lists are comma-separated. */
 struct lk_http_server_options {
@@ -55,6 +64,12 @@ struct lk_http_server_options {
     bool (*ready)(void *arg, struct lk_error *err);
     void *ready_arg;
     uint64_t ready_cache_ms; /* for how long a verdict stands; 0: 3,000 */
+
+    /* Appends the page at /, HTML, to `out`. It does not await. NULL: there is none, nor a style.
+     */
+    void (*page)(void *arg, const struct lk_http_page_facts *facts, struct lk_buf *out);
+    void *page_arg;
+    struct lk_str page_style; /* CSS */
 };
 
 /* Binds and listens. Errors: LK_ERROR_CONFIG, naming host and port (unknown host, port in use, not

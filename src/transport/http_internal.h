@@ -9,6 +9,7 @@
  *     http_mcp.c      POST /mcp: the exchange between h2o's request and the core
  *     http_stream.c   an answer of several messages (text/event-stream)
  *     http_ready.c    GET /readyz
+ *     http_page.c     GET / and /page.css
  */
 #ifndef LK_TRANSPORT_HTTP_INTERNAL_H
 #define LK_TRANSPORT_HTTP_INTERNAL_H
@@ -101,6 +102,8 @@ void lk_http_add_header(h2o_req_t *req, struct lk_str name, struct lk_str value)
 /* Answers; the body is JSON and is copied, or (_borrow) lives until the request is disposed of. */
 void lk_http_respond(h2o_req_t *req, int status, struct lk_str body);
 void lk_http_respond_borrow(h2o_req_t *req, int status, struct lk_str body);
+/* Of another media type than JSON; the body is borrowed. */
+void lk_http_respond_as(h2o_req_t *req, int status, struct lk_str type, struct lk_str body);
 /* A JSON-RPC error without id, which is what MCP clients look for in a refusal. */
 void lk_http_refuse(h2o_req_t *req, int status, const char *message);
 
@@ -175,7 +178,7 @@ void lk_http_stream_abort(struct lk_http_stream *stream);
 /* To be called when the request is disposed of; a stream that was not begun is legal. */
 void lk_http_stream_clean_up(struct lk_http_stream *stream);
 
-/* ---- http_mcp.c, http_ready.c ---- */
+/* ---- http_mcp.c, http_ready.c, http_page.c ---- */
 
 /* The arena goes over to the exchange; the caller, in it, may be NULL. */
 void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req, struct lk_arena *arena,
@@ -183,7 +186,12 @@ void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req, struct lk_a
 /* The exchange's client is to be dropped, whatever its call does. */
 void lk_http_exchange_drop(struct exchange *exchange);
 void lk_http_ready_get(struct lk_http_server *server, h2o_req_t *req);
+/* Calls `then` once server->readiness is known, at once or later; not if the client goes first. */
+void lk_http_when_ready_is_known(struct lk_http_server *server, h2o_req_t *req,
+                                 void (*then)(struct lk_http_server *server, h2o_req_t *req));
 /* Cancels the check, and drops who waits for it. */
 void lk_http_ready_drop(struct lk_http_server *server);
+void lk_http_page_get(struct lk_http_server *server, h2o_req_t *req);
+void lk_http_style_get(struct lk_http_server *server, h2o_req_t *req);
 
 #endif

@@ -11,10 +11,12 @@
 struct probe {
     struct probe *next, **link;
     h2o_req_t *req;
+    void (*then)(struct lk_http_server *server, h2o_req_t *req);
 };
 
-static void answer(const struct readiness *readiness, h2o_req_t *req)
+static void answer(struct lk_http_server *server, h2o_req_t *req)
 {
+    const struct readiness *readiness = &server->readiness;
     struct lk_buf out;
 
     if (readiness->ok) {
@@ -67,7 +69,7 @@ static void check(void *arg)
         struct probe *probe = readiness->waiting;
 
         unlink_probe(probe);
-        answer(readiness, probe->req);
+        probe->then(server, probe->req);
     }
     lk_http_check_stopped(server);
 }
@@ -86,39 +88,45 @@ void lk_http_ready_drop(struct lk_http_server *server)
     }
 }
 
-static void wait_for_verdict(struct readiness *readiness, h2o_req_t *req)
+static void wait_for_verdict(struct readiness *readiness, h2o_req_t *req,
+                             void (*then)(struct lk_http_server *server, h2o_req_t *req))
 {
     struct probe *probe = h2o_mem_alloc_pool(&req->pool, sizeof(*probe));
 
-    *probe = (struct probe){.next = readiness->waiting, .link = &readiness->waiting, .req = req};
+    *probe = (struct probe){readiness->waiting, &readiness->waiting, req, then};
     if (probe->next != NULL)
         probe->next->link = &probe->next;
     readiness->waiting = probe;
     lk_http_on_dispose(req, unlink_probe, probe);
 }
 
-void lk_http_ready_get(struct lk_http_server *server, h2o_req_t *req)
+void lk_http_when_ready_is_known(struct lk_http_server *server, h2o_req_t *req,
+                                 void (*then)(struct lk_http_server *server, h2o_req_t *req))
 {
     struct readiness *readiness = &server->readiness;
     uint64_t now = lk_loop_now_ms(server->options.loop);
-    struct lk_error err = {0};
 
-    if (server->options.ready == NULL) {
-        readiness->ok = true;
-        answer(readiness, req);
+    if (server->options.ready == NULL)
+        readiness->ok = readiness->known = true;
+    if (readiness->known && (server->options.ready == NULL ||
+                             now - readiness->checked_ms < server->options.ready_cache_ms)) {
+        then(server, req);
         return;
     }
-    if (readiness->known && now - readiness->checked_ms < server->options.ready_cache_ms) {
-        answer(readiness, req);
-        return;
-    }
-    wait_for_verdict(readiness, req);
+    wait_for_verdict(readiness, req, then);
     if (readiness->checking)
         return;
     readiness->checking = true;
-    if (lk_co_start(server->options.loop, check, server, NULL, &err))
+    if (lk_co_start(server->options.loop, check, server, NULL, NULL))
         return;
     readiness->checking = false;
     unlink_probe(readiness->waiting);
-    lk_http_respond(req, 503, LK_STR("{\"status\":\"not ready\",\"reason\":\"limit\"}"));
+    readiness->ok = false;
+    readiness->kind = LK_ERROR_LIMIT;
+    then(server, req);
+}
+
+void lk_http_ready_get(struct lk_http_server *server, h2o_req_t *req)
+{
+    lk_http_when_ready_is_known(server, req, answer);
 }

@@ -70,7 +70,7 @@ void lk_http_add_header(h2o_req_t *req, struct lk_str name, struct lk_str value)
                           value.len);
 }
 
-void lk_http_respond_borrow(h2o_req_t *req, int status, struct lk_str body)
+void lk_http_respond_as(h2o_req_t *req, int status, struct lk_str type, struct lk_str body)
 {
     static h2o_generator_t generator = {NULL, NULL};
     h2o_iovec_t bytes = {.base = (char *)(uintptr_t)body.ptr, .len = body.len};
@@ -80,13 +80,18 @@ void lk_http_respond_borrow(h2o_req_t *req, int status, struct lk_str body)
     req->res.reason = reason_of(status);
     req->res.content_length = status == 204 ? SIZE_MAX : body.len;
     if (body.len != 0) {
-        lk_http_add_header(req, LK_STR("content-type"), LK_STR("application/json"));
+        lk_http_add_header(req, LK_STR("content-type"), type);
         lk_http_add_header(req, LK_STR("cache-control"), LK_STR("no-store"));
     }
     if (lk_http_connection(req)->server->stopping)
         req->http1_is_persistent = 0;
     h2o_start_response(req, &generator);
     h2o_send(req, &bytes, body.len == 0 || head ? 0 : 1, H2O_SEND_STATE_FINAL);
+}
+
+void lk_http_respond_borrow(h2o_req_t *req, int status, struct lk_str body)
+{
+    lk_http_respond_as(req, status, LK_STR("application/json"), body);
 }
 
 void lk_http_respond(h2o_req_t *req, int status, struct lk_str body)
@@ -141,6 +146,8 @@ void lk_http_on_dispose(h2o_req_t *req, void (*fn)(void *arg), void *arg)
 }
 
 /* ---- routes ---- */
+
+#define NO_SUCH_PATH "no such path; MCP is at /mcp"
 
 static void refuse_method(h2o_req_t *req, struct lk_str allow)
 {
@@ -242,6 +249,27 @@ static void route_introspect(struct lk_http_server *server, h2o_req_t *req)
         refuse_method(req, LK_STR("GET, HEAD"));
 }
 
+static void route_for_people(struct lk_http_server *server, h2o_req_t *req,
+                             void (*get)(struct lk_http_server *server, h2o_req_t *req))
+{
+    if (server->options.page == NULL)
+        lk_http_refuse(req, 404, NO_SUCH_PATH);
+    else if (!is_read(req))
+        refuse_method(req, LK_STR("GET, HEAD"));
+    else if (lk_http_guard_place(server, req))
+        get(server, req);
+}
+
+static void route_page(struct lk_http_server *server, h2o_req_t *req)
+{
+    route_for_people(server, req, lk_http_page_get);
+}
+
+static void route_style(struct lk_http_server *server, h2o_req_t *req)
+{
+    route_for_people(server, req, lk_http_style_get);
+}
+
 static const struct {
     struct lk_str path;
     void (*run)(struct lk_http_server *server, h2o_req_t *req);
@@ -251,6 +279,8 @@ static const struct {
     {LK_STR_INIT("/healthz"), route_health},
     {LK_STR_INIT("/readyz"), route_ready},
     {LK_STR_INIT("/_introspect"), route_introspect},
+    {LK_STR_INIT("/"), route_page},
+    {LK_STR_INIT("/page.css"), route_style},
 };
 
 struct handler {
@@ -313,7 +343,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
             return 0;
         }
     }
-    lk_http_refuse(req, 404, "no such path; MCP is at /mcp");
+    lk_http_refuse(req, 404, NO_SUCH_PATH);
     return 0;
 }
 

@@ -68,7 +68,7 @@ def test_other_methods_are_405(http: Any, method: str) -> None:
 
 def test_unknown_paths_are_404(http: Any) -> None:
     server = http()
-    for path in ("/", "/mcpx", "/mcp/extra", "/.env"):
+    for path in ("/page", "/mcpx", "/mcp/extra", "/.env"):
         assert server.exchange("GET", path)[0] == 404, path
 
 
