@@ -1,7 +1,7 @@
 """Holds every tool of the manifests against the API: what it calls exists, what it sends is wanted
 and of the right type, what it keeps of the answer is there, and what it says of itself is true.
 
-The result, a `Binding` a tool that names an operation, is what the tables are made from.
+The result, a `Checked` a tool, is what the tables are made from.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from . import projection
+from . import projection, workspace
 from .errors import InputError, did_you_mean, listed, quoted
 from .facts import Facts, Field, Operation, Type
 from .manifest import Argument, Tool, fits_type
@@ -38,6 +38,14 @@ class Binding:
     operation: Operation
     binds: list[Bind]
     projection: projection.Node | None
+
+
+@dataclass
+class Checked:
+    """What a tool turned out to be. binding: of a tool that names an operation."""
+
+    binding: Binding | None
+    workspace: workspace.Workspace | None
 
 
 class Checker:
@@ -171,6 +179,7 @@ class Checker:
         """Arguments that the generic handler itself obeys and that are bound to nothing."""
         tool = self.tool
         names = {n for n in (tool.keep_arg, tool.dev_if) if n} | ({ACT_AS} & set(tool.args))
+        names |= workspace.controls(tool)
         if tool.page and tool.page.by == "local":
             names |= {n for n in (tool.page.limit, tool.page.offset) if n}
         return names
@@ -430,13 +439,14 @@ class Checker:
 
     # ---- all ----
 
-    def run(self) -> Binding | None:
+    def run(self) -> Checked:
         self.check_annotations()
         problem = refused(input_schema(self.tool))
         if problem:
             raise self.fail("args", f"{problem}, which model providers refuse", "use a plain form")
+        used = workspace.workspace(self.tool, [self.facts.operations[n] for n in self.tool.operations])
         if not self.tool.operation:
-            return None
+            return Checked(None, used)
         op = self.operation(self.tool.operation, "operation")
         taken = self.binds(op)
         self.check_required(op, taken)
@@ -444,7 +454,7 @@ class Checker:
         self.check_controls(taken)
         if self.tool.send_fields:
             self.add_fields_parameter(op, taken, root)
-        return Binding(op, list(taken.values()), root)
+        return Checked(Binding(op, list(taken.values()), root), used)
 
 
 def converted(source: Type, convert: str) -> Type | None:
@@ -470,8 +480,8 @@ def as_argument(kind: Type) -> str:
     return f"{name}[]" if kind.is_list else name
 
 
-def check(tool: Tool, facts: Facts) -> tuple[Binding | None, InputError | None]:
+def check(tool: Tool, facts: Facts) -> tuple[Checked, InputError | None]:
     try:
         return Checker(tool, facts).run(), None
     except InputError as error:
-        return None, error
+        return Checked(None, None), error

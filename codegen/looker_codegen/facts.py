@@ -117,6 +117,7 @@ class Operation:
     of_session: bool = False
     sends_read_only: bool = False
     needs_dev: bool = False
+    branch: str = ""  # what it does to the branch that is checked out: "", "moves" or "sets"
 
     def parameter(self, name: str, place: str) -> Field | None:
         return next((p for p in self.parameters if (p.name, p.place) == (name, place)), None)

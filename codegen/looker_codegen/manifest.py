@@ -39,7 +39,11 @@ ARGUMENT_TYPES = {
 }
 
 _GROUP_KEYS = ("group", "description", "on_by_default", "order", "tools")
-_SHARED_KEYS = ("title", "description", "args", "annotations", "query_like")
+_SHARED_KEYS = (
+    *("title", "description", "args", "annotations", "query_like"),
+    *("workspace", "workspace_project"),
+)
+_WORKSPACES = ("borrow", "hold", "alone", "self")
 _HANDLER_KEYS = ("handler", "operations")
 _OPERATION_KEYS = (
     *("operation", "bind", "answer", "items", "text_name", "project", "send_fields"),
@@ -106,6 +110,8 @@ class Tool:
     page: Page | None = None
     dev_if: str | None = None
     not_found: str | None = None
+    workspace: str | None = None
+    workspace_project: str | None = None
 
 
 @dataclass
@@ -432,6 +438,11 @@ def _tool(name: str, at: Where) -> Tool:
         at.flag("query_like", False),
         at,
     )
+    if "workspace" in at.row:
+        tool.workspace = at.text("workspace")
+        if tool.workspace not in _WORKSPACES:
+            raise at.error("workspace", f"is {quoted(tool.workspace)}", f"write one of {listed(_WORKSPACES)}")
+    tool.workspace_project = at.text("workspace_project") if "workspace_project" in at.row else None
     (_handler_tool if both == ["handler"] else _operation_tool)(tool, at)
     return tool
 

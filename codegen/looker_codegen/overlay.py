@@ -65,7 +65,7 @@ class Overlay:
                 "is missing" if status == "unverified" else "is for unverified routes only",
                 "unverified routes say what to do instead when Looker answers 404; others say nothing",
             )
-        own = ("source", "status", "remedy", "acts", "reads", "workspace")
+        own = ("source", "status", "remedy", "acts", "reads", "workspace", "branch")
         plain = {k: v for k, v in row.items() if k not in own}
         self.operations[name] = replace(
             self.reader.operation(name, {"status": "beta", **plain}, place),
@@ -74,6 +74,7 @@ class Overlay:
             acts=row.get("acts") is True,
             reads=self.reads(row, row.get("method"), place),
             needs_dev=self.needs_dev(row, place),
+            branch=self.branch(row, place),
         )
 
     def reads(self, row: dict[str, Any], method: Any, place: str) -> bool:
@@ -98,6 +99,14 @@ class Overlay:
         self.reader.one_of(row["workspace"], ("dev",), f"{place}.workspace")
         return True
 
+    def branch(self, row: dict[str, Any], place: str) -> str:
+        if "branch" not in row:
+            return ""
+        effect = self.reader.one_of(row["branch"], ("moves", "sets"), f"{place}.branch")
+        if not self.needs_dev(row, place):
+            raise self.fail(f"{place}.branch", "is said of what does not need the dev workspace", "add workspace: dev")
+        return effect
+
     def change_operation(self, name: str, row: Any) -> None:
         place = f"changes.{name}"
         op = self.operations.get(name)
@@ -106,7 +115,7 @@ class Overlay:
             raise self.fail(
                 place, f"the API has no such operation{hint}", "correct the id or remove the entry"
             )
-        keys = ("drop_parameters", "add_parameters", "body", "answers", "workspace", "acts_if")
+        keys = ("drop_parameters", "add_parameters", "body", "answers", "workspace", "branch", "acts_if")
         marks = ("acts", "reads", "of_session", "sends_read_only")
         got = self.reader.keys(row, place, ("source",), keys + marks)
         self.source(got, place)
@@ -131,6 +140,7 @@ class Overlay:
             of_session=got.get("of_session") is True,
             sends_read_only=got.get("sends_read_only") is True,
             needs_dev=self.needs_dev(got, place),
+            branch=self.branch(got, place),
         )
 
     def answers(self, row: Any, place: str) -> dict[int, Content | None]:

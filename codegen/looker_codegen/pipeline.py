@@ -49,7 +49,7 @@ def tool_rows(
     files: list[tuple[Path, str]], api: Facts, tables: Tables
 ) -> tuple[tool_tables.ToolTables, tools_page.Page]:
     groups, errors = manifest.load(files)
-    bindings: dict[str, check.Binding | None] = {}
+    bindings: dict[str, check.Checked] = {}
     for tool in (t for g in groups for t in g.tools):
         bindings[tool.name], error = check.check(tool, api)
         if error:

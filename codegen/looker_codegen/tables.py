@@ -30,6 +30,7 @@ _MEDIA = {
 }
 _STABILITY = {"stable": "", "beta": "LK_BETA", "alpha": "LK_ALPHA", "deprecated": "LK_STATUS_DEPRECATED"}
 _ACTIVITY = {"none": "", "non_query": "LK_ACTIVITY_NON_QUERY", "db_query": "LK_ACTIVITY_DB_QUERY"}
+_BRANCH = {"moves": "LK_BRANCH_MOVES", "sets": "LK_BRANCH_SETS"}
 _ORIGIN = {"published": "", "observed": "LK_OBSERVED", "unverified": "LK_UNVERIFIED"}
 
 
@@ -237,6 +238,7 @@ class Tables:
             ("of_session", "true" if op.of_session else ""),
             ("sends_read_only", "true" if op.sends_read_only else ""),
             ("needs_dev", "true" if op.needs_dev else ""),
+            ("branch", _BRANCH[op.branch] if op.branch else ""),
             ("tag", string(op.tag) if op.tag else ""),
             ("remedy", string(op.remedy) if op.remedy else ""),
         ):

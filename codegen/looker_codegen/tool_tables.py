@@ -6,13 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .check import Binding
+from .check import Binding, Checked
 from .cnames import snake, string
 from .facts import Field, Operation
 from .manifest import Argument, Group, Tool
 from .projection import Node
 from .schema import compact, input_schema, pieces
 from .tables import Rule, Struct, Tables, build_struct, sorted_fields, wrap
+from .workspace import Workspace
 
 # Limits that have the same name in the manifest and in struct lk_rule.
 _SIZES = ("min_length", "max_length", "min_items", "max_items")
@@ -43,6 +44,7 @@ class ToolRow:
     items: list[str]
     projections: list[ProjectionTable]
     root: str | None
+    workspace: list[str] | None
     binding: list[str] | None
     initialisers: list[str]
 
@@ -54,9 +56,9 @@ class ToolTables:
     handlers: list[str]
 
 
-def build(groups: list[Group], bindings: dict[str, Binding | None], tables: Tables) -> ToolTables:
+def build(groups: list[Group], checked: dict[str, Checked], tables: Tables) -> ToolTables:
     rows = [
-        tool_row(tool, index, bindings[tool.name], tables) for index, group in enumerate(groups) for tool in group.tools
+        tool_row(tool, index, checked[tool.name], tables) for index, group in enumerate(groups) for tool in group.tools
     ]
     handlers = sorted({t.handler for g in groups for t in g.tools if t.handler})
     return ToolTables([group_row(g) for g in groups], rows, handlers)
@@ -148,8 +150,21 @@ def projection_tables(owner: str, node: Node, found: list[ProjectionTable]) -> s
     return f"{{{name}, {table}, {len(children)}, {drop}}}"
 
 
-def binding_lines(tool: Tool, binding: Binding, owner: str) -> list[str]:
-    page = tool.page
+def workspace_lines(tool: Tool, used: Workspace) -> list[str]:
+    lines = [f".how = LK_WORKSPACE_{used.how.upper()}"]
+    for name in ("dev", "branch", "project", "imports"):
+        lines.append(f".{name}_arg = {argument_index(tool, getattr(used, name))}")
+    if used.sets_branch:
+        lines.append(".sets_branch = true")
+    return wrap(lines)
+
+
+def binding_lines(tool: Tool, checked: Checked, owner: str) -> list[str] | None:
+    """None: its handler needs to know nothing of the row."""
+    workspace = [f".workspace = &workspace_{owner}"] if checked.workspace else []
+    binding, page = checked.binding, tool.page
+    if binding is None:
+        return wrap(workspace) if workspace else None
     lines = [f".op = &looker_ops[LOOKER_OP_{snake(binding.operation.id).upper()}]"]
     if binding.binds:
         lines += [f".binds = binds_{owner}", f".n_binds = {len(binding.binds)}"]
@@ -168,10 +183,12 @@ def binding_lines(tool: Tool, binding: Binding, owner: str) -> list[str]:
     lines.append(f".offset_arg = {argument_index(tool, page.offset if page else None)}")
     if page and page.by == "looker":
         lines.append(".paged_by_looker = true")
-    return wrap(lines)
+    return wrap(lines + workspace)
 
 
-def tool_row(tool: Tool, group: int, binding: Binding | None, tables: Tables) -> ToolRow:
+def tool_row(tool: Tool, group: int, checked: Checked, tables: Tables) -> ToolRow:
+    binding = checked.binding
+    lines = binding_lines(tool, checked, snake_tool(tool))
     owner = snake_tool(tool)
     args = args_struct(tool, tables)
     projections: list[ProjectionTable] = []
@@ -185,7 +202,7 @@ def tool_row(tool: Tool, group: int, binding: Binding | None, tables: Tables) ->
         f".input_schema = schema_{owner},",
         *([f".args = &looker_{args.owner}_type,"] if args else []),
         f".run = lk_handler_{tool.handler or 'generic'},",
-        *([f".binding = &binding_{owner},"] if binding else []),
+        *([f".binding = &binding_{owner},"] if lines else []),
         f".hints = {hints},",
     ]
     return ToolRow(
@@ -197,6 +214,7 @@ def tool_row(tool: Tool, group: int, binding: Binding | None, tables: Tables) ->
         [string(name) for name in tool.items],
         projections,
         root,
-        binding_lines(tool, binding, owner) if binding else None,
+        workspace_lines(tool, checked.workspace) if checked.workspace else None,
+        lines,
         initialisers,
     )

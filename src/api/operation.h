@@ -31,6 +31,13 @@ enum lk_activity { LK_ACTIVITY_NONE, LK_ACTIVITY_NON_QUERY, LK_ACTIVITY_DB_QUERY
  * seen to work, or as named by others only. */
 enum lk_origin { LK_PUBLISHED, LK_OBSERVED, LK_UNVERIFIED };
 
+/* What a call does to the branch that is checked out in a user's dev workspace. */
+enum lk_branch_effect {
+    LK_BRANCH_STAYS,
+    LK_BRANCH_MOVES, /* it is reset, deployed, or it may be the one that goes away */
+    LK_BRANCH_SETS,  /* another one is checked out */
+};
+
 struct lk_operation {
     const char *id;               /* operationId */
     const char *path;             /* below the API root, such as "/queries/{query_id}" */
@@ -51,6 +58,7 @@ struct lk_operation {
     bool of_session;      /* begins, ends or changes the session that all calls share */
     bool sends_read_only; /* Looker wants the readOnly fields of its body */
     bool needs_dev;       /* Looker takes it only from a session in the dev workspace */
+    uint8_t branch;       /* lk_branch_effect */
     const char *tag;      /* the part of the API that it belongs to, such as "Query"; or NULL */
     const char
         *acts_if; /* the boolean parameter with which it changes something after all; or NULL */

@@ -1,6 +1,7 @@
 /*
- * How a tool that is one API call maps its arguments to the operation and the answer to its own:
- * generated from the manifest, run by handlers/generic.c.
+ * What a tool's row says beside what MCP knows of it, generated from the manifest: how a tool that
+ * is one API call maps its arguments to the operation and the answer to its own (run by
+ * handlers/generic.c), and how a tool uses the dev workspace (obeyed by handlers/workspace.c).
  */
 #ifndef LK_HANDLERS_BINDING_H
 #define LK_HANDLERS_BINDING_H
@@ -39,7 +40,27 @@ enum lk_answer_form {
     LK_ANSWER_NONE,   /* {"ok":true} plus the path arguments, for operations that answer nothing */
 };
 
+/* How a tool uses the dev workspace of the Looker user it runs as. */
+enum lk_workspace_how {
+    LK_WORKSPACE_BORROW = 1, /* on a branch, when one is given; else as HOLD */
+    LK_WORKSPACE_HOLD,       /* as it is, for as long as the call takes */
+    LK_WORKSPACE_ALONE,      /* moves the branch: nobody else may use it meanwhile */
+    LK_WORKSPACE_SELF,       /* only its arguments tell: the handler says it (lk_workspace_take) */
+};
+
+struct lk_workspace_use {
+    uint8_t how;      /* lk_workspace_how */
+    bool sets_branch; /* ALONE: it checks another branch out */
+    /* Arguments, as indices into tool->args->fields, or -1: */
+    int16_t dev_arg;     /* boolean; unless true, the call stays in production. -1: never */
+    int16_t branch_arg;  /* BORROW: string */
+    int16_t project_arg; /* string; -1: it is about all projects of the user */
+    int16_t imports_arg; /* BORROW: boolean */
+};
+
+/* `op` NULL: a tool with a handler of its own, which has `workspace` alone. */
 struct lk_binding {
+    const struct lk_workspace_use *workspace; /* NULL: it never goes there */
     const struct lk_operation *op;
     const struct lk_bind *binds;
     uint16_t n_binds;
@@ -58,8 +79,8 @@ struct lk_binding {
     bool paged_by_looker; /* limit and offset are bound to parameters too: do not slice again */
 };
 
-/* The handler of every row that names an operation instead of a handler of its own; the tool's
- * binding is a struct lk_binding. */
+/* The handler of every row that names an operation instead of a handler of its own. The binding of
+ * any tool is a struct lk_binding, or NULL. */
 mcp_tool_fn lk_handler_generic;
 
 #endif

@@ -98,6 +98,28 @@ static void check_operation(const struct lk_operation *op)
         check_type(op->answer.type);
 }
 
+static void check_workspace(const struct mcp_tool *tool, const struct lk_workspace_use *use)
+{
+    const struct {
+        int16_t arg;
+        uint8_t kind;
+        bool wanted;
+    } args[] = {
+        {use->dev_arg, LK_KIND_BOOLEAN, false},
+        {use->branch_arg, LK_KIND_STRING, use->how == LK_WORKSPACE_BORROW},
+        {use->project_arg, LK_KIND_STRING,
+         use->how == LK_WORKSPACE_BORROW || use->how == LK_WORKSPACE_ALONE},
+        {use->imports_arg, LK_KIND_BOOLEAN, false},
+    };
+
+    for (size_t i = 0; i < sizeof(args) / sizeof(args[0]); i++) {
+        if (args[i].arg < 0 ? args[i].wanted
+                            : tool->args == NULL || args[i].arg >= tool->args->n_fields ||
+                                  tool->args->fields[args[i].arg].kind != args[i].kind)
+            fail("argument of the workspace that is not there", tool->name);
+    }
+}
+
 static void check_binding(const struct mcp_tool *tool)
 {
     const struct lk_binding *binding = tool->binding;
@@ -105,6 +127,13 @@ static void check_binding(const struct mcp_tool *tool)
 
     if (binding == NULL)
         return;
+    if (binding->workspace != NULL)
+        check_workspace(tool, binding->workspace);
+    if (binding->op == NULL) {
+        if (binding->workspace == NULL || binding->n_binds != 0)
+            fail("binding that says nothing", tool->name);
+        return;
+    }
     for (size_t i = 0; i < binding->n_binds; i++) {
         const struct lk_bind *bind = &binding->binds[i];
         const struct lk_type *target =
