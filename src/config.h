@@ -51,6 +51,7 @@ struct lk_config {
     struct lk_str groups; /* comma-separated, or "all"; empty: the default ones */
     int64_t max_request_bytes;
     int64_t max_in_flight;
+    int64_t max_concurrency;
 
     bool sudo_as_user;
     bool sudo_associative;

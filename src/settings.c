@@ -49,6 +49,8 @@ const struct lk_setting lk_settings[] = {
      "10", NULL, NULL, 0.1, 600, "seconds to wait for one answer of the plug-in"},
     {"LOOKER_TIMEOUT", "timeout", LK_SETTING_SECONDS, AT(timeout_ms), "60", "timeout", NULL, 0.1,
      86400, "seconds to wait for one answer of Looker's"},
+    {"LOOKER_MAX_CONCURRENCY", "max-concurrency", LK_SETTING_INTEGER, AT(max_concurrency), "64",
+     NULL, NULL, 1, 16384, "most requests to Looker at once; more wait for their turn"},
     {"LOOKER_CALL_TIMEOUT", "call-timeout", LK_SETTING_SECONDS, AT(call_timeout_ms), "600", NULL,
      NULL, 1, 86400, "seconds that one tool call may take in all"},
     {"LOOKER_MAX_ROWS", "max-rows", LK_SETTING_INTEGER, AT(max_rows), "5000", NULL, NULL, 1,

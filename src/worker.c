@@ -137,6 +137,8 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
                                    .verify_tls = config->verify_tls,
                                    .ca_file = config->ca_file.len > 0 ? config->ca_file.ptr : NULL,
                                    .user_agent = "looker-mcp-server/" LK_VERSION,
+                                   .max_in_flight = (uint32_t)config->max_concurrency,
+                                   .max_in_flight_name = "LOOKER_MAX_CONCURRENCY",
                                });
     worker->api = lk_api_new(&(struct lk_api_options){
         .loop = worker->loop,
@@ -150,6 +152,7 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .pool_sessions = config->session_pool,
         .session_idle_ms = config->session_idle_ms,
         .max_sessions = (uint32_t)config->max_sessions,
+        .counters = &worker->looker,
     });
     worker->auth = new_auth(worker);
     worker->tools = (struct lk_tool_context){

@@ -25,6 +25,7 @@ struct lk_worker {
     struct lk_loop *loop;
     struct lk_http *http;
     struct lk_api *api;
+    struct lk_api_counters looker;
     struct lk_tool_context tools;
     size_t n_tools;
     struct lk_page page;

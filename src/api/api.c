@@ -1,22 +1,18 @@
 /*
- * Calls to Looker: a session for each exchange, one more try after a 401, and patience when Looker
- * limits requests. The exchange itself is api/exchange.c, the token api/session.c, and which
- * sessions there are api/pool.c.
+ * Calls to Looker: a session for each exchange, and one more try after a 401. The exchange itself
+ * is api/exchange.c, sending it again when Looker is not there api/retry.c, the token
+ * api/session.c, and which sessions there are api/pool.c.
  */
 #include "api/api.h"
 
 #include "api/exchange.h"
 #include "api/pool.h"
+#include "api/retry.h"
 #include "base/memory.h"
 #include "looker_ops.h"
 #include "rt/co.h"
 
 #include <stdlib.h>
-
-/* A 429 means that nothing was done, so any method may be sent again. Waiting is for short limits
- * only; longer ones are the caller's to wait for. */
-#define RATE_LIMIT_RETRIES 2
-#define RATE_LIMIT_MAX_WAIT_S 3
 
 /* What all views of one worker share. */
 struct shared {
@@ -31,6 +27,7 @@ struct lk_api {
     struct shared *shared;
     struct lk_principal principal;
     struct lk_pool *pool; /* the shared one, or, without pooling, the view's own */
+    uint64_t until_ms;    /* 0: no end */
 };
 
 static bool is_pooled(const struct lk_api *api)
@@ -78,6 +75,11 @@ struct lk_api *lk_api_as(struct lk_api *api, struct lk_arena *arena,
         lk_pool_init(view->pool, &shared->options, shared->pool.root);
     }
     return view;
+}
+
+void lk_api_set_end(struct lk_api *view, uint64_t until_ms)
+{
+    view->until_ms = until_ms;
 }
 
 struct ending {
@@ -128,21 +130,6 @@ void lk_api_end(struct lk_api *view)
 
 /* ---- calls ---- */
 
-/* False when the caller should hear of the limit, or (then *failure says so) was cancelled. */
-static bool wait_for_limit(struct lk_api *api, int64_t retry_after_s, unsigned tries,
-                           struct lk_error *failure)
-{
-    int64_t wait_s = retry_after_s >= 0 ? retry_after_s : (int64_t)1 << tries;
-    struct lk_error cancelled = {0};
-
-    if (tries >= RATE_LIMIT_RETRIES || wait_s > RATE_LIMIT_MAX_WAIT_S)
-        return false;
-    if (lk_co_sleep(api->shared->options.loop, (uint64_t)wait_s * 1000, &cancelled))
-        return true;
-    *failure = cancelled;
-    return false;
-}
-
 static void log_failure(const struct lk_api *api, const char *event, const struct lk_operation *op,
                         const struct lk_error *failure)
 {
@@ -159,18 +146,17 @@ static bool call_under(struct lk_api *api, struct lk_session *session, struct lk
                        struct lk_exchange exchange, struct lk_api_answer *ret_answer,
                        struct lk_error *err)
 {
-    unsigned limited = 0, refused = 0;
+    unsigned refused = 0;
 
     for (;;) {
         struct lk_error failure = {0};
         struct lk_token token;
-        int64_t retry_after_s;
 
         if (!lk_session_token(session, arena, &token, err))
             return false;
         exchange.token = token.text;
-        if (lk_exchange_perform(&api->shared->options, api->pool->root, arena, &exchange,
-                                ret_answer, &retry_after_s, &failure))
+        if (lk_retry_perform(&api->shared->options, api->pool->root, arena, &exchange, ret_answer,
+                             &failure))
             return true;
         if (failure.status == 401) {
             lk_session_drop(session, token.generation);
@@ -178,8 +164,6 @@ static bool call_under(struct lk_api *api, struct lk_session *session, struct lk
                 continue;
             failure.kind = LK_ERROR_AUTH;
         }
-        if (failure.status == 429 && wait_for_limit(api, retry_after_s, limited++, &failure))
-            continue;
         log_failure(api, "looker.call_failed", exchange.request.op, &failure);
         if (err != NULL && err->kind == LK_ERROR_NONE)
             *err = failure;
@@ -190,7 +174,8 @@ static bool call_under(struct lk_api *api, struct lk_session *session, struct lk
 bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
                         uint64_t timeout_ms, struct lk_api_answer *ret_answer, struct lk_error *err)
 {
-    struct lk_exchange exchange = {.request = request, .timeout_ms = timeout_ms};
+    struct lk_exchange exchange = {
+        .request = request, .timeout_ms = timeout_ms, .until_ms = api->until_ms};
     struct lk_session *session =
         lk_pool_take(api->pool, &api->principal, request.dev || request.op->needs_dev);
     bool ok = call_under(api, session, arena, exchange, ret_answer, err);

@@ -20,6 +20,14 @@
 
 struct lk_api;
 
+/* What happened so far, for metrics; grows only. One worker writes, others may read. */
+struct lk_api_counters {
+    _Atomic uint64_t requests; /* sent to Looker, logins and repetitions included */
+    _Atomic uint64_t failures; /* of those: no answer, or one that is none of 2xx */
+    /* Sent again: after a 429; after a 502 or 503; after no answer. */
+    _Atomic uint64_t retries_limited, retries_unavailable, retries_network;
+};
+
 /* Borrowed: must outlive the lk_api. */
 struct lk_api_options {
     struct lk_loop *loop;
@@ -34,6 +42,7 @@ struct lk_api_options {
     bool pool_sessions;       /* false: each view logs in, and out again when it ends */
     uint64_t session_idle_ms; /* a session that nobody uses for so long is ended; 0: never */
     uint32_t max_sessions;    /* above it, the one unused for longest is ended; 0: no maximum */
+    struct lk_api_counters *counters; /* NULL: nobody counts */
 };
 
 struct lk_api *lk_api_new(const struct lk_api_options *options);
@@ -43,6 +52,9 @@ void lk_api_free(struct lk_api *api);
 /* The same Looker as another principal, until lk_api_end. Lives in the arena. */
 struct lk_api *lk_api_as(struct lk_api *api, struct lk_arena *arena,
                          const struct lk_principal *principal);
+/* The call that the view is for ends at this loop time: nothing waits beyond it, neither for its
+ * turn nor to be sent again. 0: it has no end. */
+void lk_api_set_end(struct lk_api *view, uint64_t until_ms);
 /* To be called once for each view, when nothing of it runs any more; NULL is legal. Does not wait:
  * what is to be logged out is logged out beside. */
 void lk_api_end(struct lk_api *view);
@@ -54,7 +66,8 @@ struct lk_api_answer {
 };
 
 /*
- * Awaits. Logs in when needed, sends, and answers 2xx answers only. The answer lives in the arena.
+ * Awaits. Logs in when needed, sends, again where that helps and may be (api/retry.h), and answers
+ * 2xx answers only. The answer lives in the arena.
  * Errors: those of lk_http_perform; LK_ERROR_AUTH (401 even with a new token, or login refused);
  * LK_ERROR_UPSTREAM for any other status, with Looker's own message in `detail` (validation errors
  * spelled out) and its bytes in `body`; LK_ERROR_PARSE when a JSON answer is not JSON;

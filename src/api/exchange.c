@@ -7,6 +7,7 @@
 
 #include "api/echo.h"
 #include "api/request.h"
+#include "api/retry.h"
 #include "looker_ops.h"
 #include "json/scan.h"
 
@@ -134,8 +135,9 @@ static bool fail_with_status(const struct lk_api_options *options, const char *t
     bool json = media_of(answer->content_type) == LK_MEDIA_JSON && answer->body.len > 0 &&
                 lk_json_check(answer->body, LK_JSON_MAX_DEPTH, 0, NULL);
 
-    if (answer->status == 429 && answer->retry_after_s >= 0)
-        lk_fail(err, LK_ERROR_UPSTREAM, "Looker is limiting requests; wait %lld s and call again",
+    if ((answer->status == 429 || answer->status == 503) && answer->retry_after_s >= 0)
+        lk_fail(err, LK_ERROR_UPSTREAM, "Looker %s; wait %lld s and call again",
+                answer->status == 429 ? "is limiting requests" : "is not available at the moment",
                 (long long)answer->retry_after_s);
     else
         lk_fail(err, LK_ERROR_UPSTREAM, "%s", status_message(answer->status));
@@ -218,25 +220,23 @@ static bool judge(const struct lk_api_request *request, const struct lk_http_ans
     return true;
 }
 
-/* Whether sending it twice does no more than sending it once (RFC 9110 section 9.2.2): by its
- * method, unless it is a GET that acts, or because it only computes. A second login is only a
- * second token, a query that is there already is not made again. */
-static bool may_be_repeated(const struct lk_operation *op)
+static void count(struct lk_api_counters *counters, bool ok)
 {
-    static const enum looker_op harmless[] = {
-        LOOKER_OP_LOGIN,
-        LOOKER_OP_LOGIN_USER,
-        LOOKER_OP_CREATE_QUERY,
-        LOOKER_OP_RUN_SQL_QUERY,
-    };
+    if (counters == NULL)
+        return;
+    counters->requests++;
+    counters->failures += !ok;
+}
 
-    if (op->method != LK_POST && op->method != LK_PATCH)
-        return !op->acts;
-    for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
-        if (op == &looker_ops[harmless[i]])
-            return true;
-    }
-    return op->reads;
+/* What waits for its turn may use the time that the call has left, but for a tenth: a request that
+ * is sent when the call is about to end helps nobody. */
+static uint64_t queue_ms(const struct lk_api_options *options, const struct lk_exchange *exchange)
+{
+    uint64_t now_ms = lk_loop_now_ms(options->loop);
+
+    if (exchange->until_ms == 0)
+        return 0;
+    return exchange->until_ms > now_ms ? (exchange->until_ms - now_ms) / 10 * 9 + 1 : 1;
 }
 
 bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str root,
@@ -271,15 +271,18 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
                              .headers = headers,
                              .body = wire.body,
                              .has_body = wire.content_type != NULL,
-                             .once = !may_be_repeated(op),
+                             .once = !lk_may_be_repeated(op),
+                             .queue_ms = queue_ms(options, exchange),
                              .timeout_ms = exchange->timeout_ms != 0 ? exchange->timeout_ms
                                                                      : options->timeout_ms,
                              .max_answer_bytes = options->max_answer_bytes,
                          },
                          arena, &answer, err)) {
+        count(options->counters, false);
         name_setting(exchange, err);
         return false;
     }
+    count(options->counters, answer.status >= 200 && answer.status <= 299);
     if (ret_retry_after_s != NULL)
         *ret_retry_after_s = answer.retry_after_s;
     if (answer.status < 200 || answer.status > 299)

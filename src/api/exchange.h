@@ -11,6 +11,7 @@ struct lk_exchange {
     struct lk_api_request request;
     const char *token;   /* NULL: unauthenticated */
     uint64_t timeout_ms; /* 0: the API's */
+    uint64_t until_ms;   /* loop time at which the call ends that it is for; 0: not known */
 };
 
 /*

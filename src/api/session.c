@@ -7,6 +7,7 @@
 
 #include "api/exchange.h"
 #include "api/pool.h"
+#include "api/retry.h"
 #include "looker_ops.h"
 #include "rt/co.h"
 #include "json/codec.h"
@@ -85,9 +86,9 @@ static bool ask(const struct lk_session *session, struct lk_arena *arena,
                 struct lk_api_request request, const char *token, struct lk_api_answer *ret_answer,
                 struct lk_error *err)
 {
-    return lk_exchange_perform(session->pool->options, session->pool->root, arena,
-                               &(struct lk_exchange){.request = request, .token = token},
-                               ret_answer, NULL, err);
+    return lk_retry_perform(session->pool->options, session->pool->root, arena,
+                            &(struct lk_exchange){.request = request, .token = token}, ret_answer,
+                            err);
 }
 
 /* Looker says 404 to credentials that it does not know. */

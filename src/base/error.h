@@ -29,6 +29,7 @@ enum lk_error_kind {
  * detail:  what a peer or the system said about it, or empty.
  * status:  the HTTP status that the peer answered, or 0.
  * body:    the peer's own answer, as much as is worth forwarding; lives in the call's arena.
+ * unsent:  nothing of the request had left, so that the peer cannot have obeyed it.
  */
 struct lk_error {
     enum lk_error_kind kind;
@@ -36,6 +37,7 @@ struct lk_error {
     char message[640];
     char detail[640];
     struct lk_str body;
+    bool unsent;
 };
 
 /* Sets *err unless it is set (or NULL) and returns false, so `return lk_fail(err, …)` reads well.

@@ -51,7 +51,7 @@ bool lk_failed_with(const struct lk_error *err, int status)
 
 bool lk_may_have_happened(const struct lk_operation *op, const struct lk_error *failure)
 {
-    if (op->method == LK_GET && !op->acts)
+    if ((op->method == LK_GET && !op->acts) || failure->unsent)
         return false;
     switch (failure->kind) {
     case LK_ERROR_TIMEOUT:

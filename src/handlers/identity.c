@@ -110,6 +110,9 @@ static void run_as(struct lk_identity *identity, struct mcp_call *call,
 
     admitted->tools = *identity->options.tools;
     admitted->tools.api = lk_api_as(identity->options.tools->api, mcp_call_arena(call), principal);
+    if (admitted->tools.call_timeout_ms != 0)
+        lk_api_set_end(admitted->tools.api,
+                       lk_loop_now_ms(admitted->tools.loop) + admitted->tools.call_timeout_ms);
     admitted->asked = asked;
     mcp_call_set_context(call, admitted);
 }

@@ -49,6 +49,7 @@ struct lk_http *lk_http_new(struct lk_loop *loop, const struct lk_http_options *
     http->options = *options;
     http->options.ca_file = copy(options->ca_file);
     http->options.user_agent = NULL;
+    http->options.max_in_flight_name = copy(options->max_in_flight_name);
     http->user_agent_line = user_agent_line(options->user_agent);
     if (http->options.connect_timeout_ms == 0)
         http->options.connect_timeout_ms = LK_HTTP_CONNECT_TIMEOUT_MS;
@@ -68,6 +69,7 @@ void lk_http_free(struct lk_http *http)
     assert(http->n_in_flight == 0);
     lk_http_multi_close(http);
     free((char *)http->options.ca_file);
+    free((char *)http->options.max_in_flight_name);
     free(http->user_agent_line);
     lk_http_budget_release(http->budget);
     free(http);
@@ -178,6 +180,28 @@ static CURLcode set_url(const struct lk_http_transfer *transfer)
     return curl_easy_setopt(transfer->easy, CURLOPT_URL, split ? root : url);
 }
 
+/* ---- time ---- */
+
+static void on_deadline(void *arg)
+{
+    struct lk_http_transfer *transfer = arg;
+
+    transfer->expired = true;
+    lk_co_wake(transfer->co);
+}
+
+/* Not curl's own time-out, which does not run while a request waits. */
+static void start_deadline(struct lk_http_transfer *transfer, uint64_t delay_ms)
+{
+    if (delay_ms > 0)
+        lk_timer_start(transfer->http->loop, &transfer->deadline, delay_ms);
+}
+
+static uint64_t queue_ms(const struct lk_http_request *request)
+{
+    return request->queue_ms > 0 ? request->queue_ms : request->timeout_ms;
+}
+
 /* ---- waiting for its turn ---- */
 
 /* curl would queue as well, but it looks at all that wait whenever one ends. */
@@ -192,10 +216,15 @@ static bool await_turn(struct lk_http_transfer *transfer)
     }
     *http->waiting_tail = transfer;
     http->waiting_tail = &transfer->next;
+    http->n_waiting++;
+    start_deadline(transfer, queue_ms(transfer->request));
     while (!transfer->admitted && !transfer->expired && !lk_co_cancelled(transfer->co))
         lk_co_park(http->loop);
-    if (transfer->admitted)
+    if (transfer->admitted) {
+        transfer->expired = false; /* both in one turn */
         return true;
+    }
+    http->n_waiting--;
     for (struct lk_http_transfer **at = &http->waiting; *at != NULL; at = &(*at)->next)
         if (*at == transfer) {
             *at = transfer->next;
@@ -220,18 +249,11 @@ static void end_turn(struct lk_http *http)
         http->waiting_tail = &http->waiting;
     next->next = NULL;
     next->admitted = true;
+    http->n_waiting--;
     lk_co_wake(next->co);
 }
 
 /* ---- the exchange ---- */
-
-static void on_deadline(void *arg)
-{
-    struct lk_http_transfer *transfer = arg;
-
-    transfer->expired = true;
-    lk_co_wake(transfer->co);
-}
 
 static bool begin(struct lk_http_transfer *transfer, struct lk_arena *arena, struct lk_error *err)
 {
@@ -240,7 +262,9 @@ static bool begin(struct lk_http_transfer *transfer, struct lk_arena *arena, str
 
     set_method(transfer);
     set_headers(transfer, arena);
-    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, transfer->request->once ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN,
+                     transfer->request->once ? LK_HTTP_MAX_IDLE_ONCE_S : LK_HTTP_MAX_IDLE_S);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
@@ -324,11 +348,10 @@ bool lk_http_perform(struct lk_http *http, const struct lk_http_request *request
         return lk_fail(err, LK_ERROR_CANCELLED, "cancelled before the request was sent");
     if (!check(request, err) || !lk_http_multi_open(http, err))
         return false;
-    /* Not curl's own time-out, which does not run while a request waits. */
     transfer.deadline = lk_timer(on_deadline, &transfer);
-    if (request->timeout_ms > 0)
-        lk_timer_start(http->loop, &transfer.deadline, request->timeout_ms);
     if (await_turn(&transfer)) {
+        lk_timer_stop(http->loop, &transfer.deadline);
+        start_deadline(&transfer, request->timeout_ms);
         ok = exchange(&transfer, arena, ret_answer, err);
         end_turn(http);
     } else {
@@ -336,6 +359,11 @@ bool lk_http_perform(struct lk_http *http, const struct lk_http_request *request
     }
     lk_timer_stop(http->loop, &transfer.deadline);
     return ok;
+}
+
+struct lk_http_load lk_http_load(const struct lk_http *http)
+{
+    return (struct lk_http_load){.in_flight = http->n_in_flight, .waiting = http->n_waiting};
 }
 
 /* ---- encoding ---- */

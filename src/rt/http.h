@@ -19,6 +19,7 @@ struct lk_http_options {
     uint32_t connect_timeout_ms; /* 0: 10,000 */
     uint32_t max_in_flight;      /* requests at once; 0: 64; those beyond it wait, first come first
                                     served. With HTTP/1.1 each has a connection of its own. */
+    const char *max_in_flight_name; /* what users call it in errors; NULL: no name */
     size_t max_total_bytes; /* of all answers that are in memory at once, until their arenas are
                                freed; 0: 512 MiB */
     bool http1_only;        /* do not negotiate HTTP/2 */
@@ -35,8 +36,9 @@ struct lk_http_request {
     const char *const *headers; /* "Name: value", NULL-terminated; or NULL */
     struct lk_str body;         /* borrowed until the call returns */
     bool has_body;
-    bool once;               /* must not reach the peer twice: goes over a new connection */
-    uint64_t timeout_ms;     /* for the whole exchange; 0: none */
+    bool once;               /* must not reach the peer twice */
+    uint64_t queue_ms;       /* to wait for its turn, before timeout_ms begins; 0: timeout_ms */
+    uint64_t timeout_ms;     /* for the whole exchange, from its turn on; 0: none */
     size_t max_answer_bytes; /* decompressed; 0: 64 MiB; more is LK_ERROR_LIMIT */
 };
 
@@ -50,16 +52,24 @@ struct lk_http_answer {
 /*
  * Awaits the answer, whatever its status. Redirects are not followed (credentials would travel).
  * Errors: LK_ERROR_NETWORK (refused, unresolvable, cut off: message says how much had come),
- * LK_ERROR_TIMEOUT, LK_ERROR_TLS, LK_ERROR_LIMIT, LK_ERROR_CANCELLED, and LK_ERROR_ARGUMENT for a
- * URL or header that is none. Messages name host and port, never path, query or headers.
+ * LK_ERROR_TIMEOUT, LK_ERROR_TLS, LK_ERROR_LIMIT (also when its turn did not come),
+ * LK_ERROR_CANCELLED, and LK_ERROR_ARGUMENT for a URL or header that is none; err->unsent when the
+ * peer has seen nothing of it. Messages name host and port, never path, query or headers.
  *
  * A request is sent again, once, when a connection that had been used before turns out to be closed
  * before a byte of the answer came: servers close idle connections at any time. `once` rules that
- * out.
+ * out, and so that it need not fail for it, goes over a connection that was used just now, or a new
+ * one.
  */
 bool lk_http_perform(struct lk_http *http, const struct lk_http_request *request,
                      struct lk_arena *arena, struct lk_http_answer *ret_answer,
                      struct lk_error *err);
+
+/* What is under way and what waits for its turn, as of now. */
+struct lk_http_load {
+    size_t in_flight, waiting;
+};
+struct lk_http_load lk_http_load(const struct lk_http *http);
 
 /* Percent-encodes all but RFC 3986 unreserved characters, `/` included. */
 void lk_http_encode(struct lk_buf *buf, struct lk_str s);

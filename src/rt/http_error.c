@@ -28,6 +28,23 @@ static struct place place_of(const char *url)
     return place;
 }
 
+static bool fail_in_queue(const struct lk_http_transfer *transfer, const char *where,
+                          struct lk_error *err)
+{
+    const struct lk_http_request *request = transfer->request;
+    const struct lk_http_options *options = &transfer->http->options;
+    const char *name = options->max_in_flight_name;
+
+    return lk_fail(
+        err, LK_ERROR_LIMIT,
+        "%u requests to %s were on their way already, the limit%s%s%s, and the turn of "
+        "this one did not come within %llu ms, so it was not sent; try again when fewer "
+        "calls are running",
+        options->max_in_flight, where, name != NULL ? " (" : "", name != NULL ? name : "",
+        name != NULL ? ")" : "",
+        (unsigned long long)(request->queue_ms > 0 ? request->queue_ms : request->timeout_ms));
+}
+
 static bool fail_by_deadline(const struct lk_http_transfer *transfer, const char *where,
                              struct lk_error *err)
 {
@@ -35,10 +52,7 @@ static bool fail_by_deadline(const struct lk_http_transfer *transfer, const char
     curl_off_t sent_us = 0;
 
     if (!transfer->admitted)
-        return lk_fail(err, LK_ERROR_TIMEOUT,
-                       "%u requests were on their way already, the limit, and none of them ended "
-                       "within %llu ms; try again when fewer are",
-                       transfer->http->options.max_in_flight, ms);
+        return fail_in_queue(transfer, where, err);
     curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_us);
     if (transfer->header_bytes > 0)
         return lk_fail(err, LK_ERROR_TIMEOUT,
@@ -142,11 +156,8 @@ static bool fail_by_table(const struct lk_http_transfer *transfer, const char *w
     return lk_fail(err, LK_ERROR_NETWORK, "the exchange with %s failed", where);
 }
 
-bool lk_http_fail(const struct lk_http_transfer *transfer, struct lk_error *err)
+static bool fail(const struct lk_http_transfer *transfer, const char *where, struct lk_error *err)
 {
-    struct place place = place_of(transfer->request->url);
-    const char *where = place.text;
-
     if (!transfer->done) {
         if (transfer->expired)
             return fail_by_deadline(transfer, where, err);
@@ -167,6 +178,7 @@ bool lk_http_fail(const struct lk_http_transfer *transfer, struct lk_error *err)
     case CURLE_SEND_ERROR:
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
+    case CURLE_ABORTED_BY_CALLBACK: /* it would have been sent again */
     case CURLE_BAD_CONTENT_ENCODING:
         (void)fail_cut_off(transfer, where, err);
         break;
@@ -184,5 +196,16 @@ bool lk_http_fail(const struct lk_http_transfer *transfer, struct lk_error *err)
         lk_error_detail(err, "%s",
                         transfer->text[0] != '\0' ? transfer->text
                                                   : curl_easy_strerror(transfer->result));
+    return false;
+}
+
+bool lk_http_fail(const struct lk_http_transfer *transfer, struct lk_error *err)
+{
+    struct place place = place_of(transfer->request->url);
+    bool first = err != NULL && err->kind == LK_ERROR_NONE;
+
+    (void)fail(transfer, place.text, err);
+    if (first)
+        err->unsent = !transfer->begun;
     return false;
 }

@@ -22,6 +22,8 @@
 #define LK_HTTP_MAX_HEADER_LINES 1000
 #define LK_HTTP_MAX_TOTAL_BYTES ((size_t)512 * 1024 * 1024)
 #define LK_HTTP_IDLE_HANDLES 64
+#define LK_HTTP_MAX_IDLE_S 118L    /* of a connection that is used again; curl's own default */
+#define LK_HTTP_MAX_IDLE_ONCE_S 2L /* the same for what must not reach the peer twice */
 #define LK_HTTP_ENCODINGS "gzip, deflate"
 
 struct lk_http_socket;
@@ -48,7 +50,7 @@ struct lk_http {
     struct lk_http_socket *sockets;
     CURL *idle[LK_HTTP_IDLE_HANDLES]; /* with all set that is the same for each request */
     size_t n_idle;
-    size_t n_in_flight;
+    size_t n_in_flight, n_waiting;
     struct lk_http_budget *budget;
     struct lk_http_transfer *waiting, **waiting_tail; /* for one of them to end */
     char *user_agent_line;                            /* "User-Agent: …", or NULL */
@@ -66,6 +68,7 @@ struct lk_http_transfer {
     struct lk_timer deadline;
     struct lk_http_body *body;
     bool over_budget;
+    bool begun; /* it was, or is about to be, written to a connection */
     size_t header_bytes, header_lines;
     bool in_header;       /* of the answer that counts, or of a 1xx before it */
     bool header_complete; /* its empty line has come */

@@ -309,6 +309,20 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
     return line.len;
 }
 
+/* Called when a request is about to be written, and again when curl is about to repeat it. */
+static int on_begin(void *arg, char *peer, char *local, int peer_port, int local_port)
+{
+    struct lk_http_transfer *transfer = arg;
+    bool again = transfer->begun;
+
+    (void)peer;
+    (void)local;
+    (void)peer_port;
+    (void)local_port;
+    transfer->begun = true;
+    return again && transfer->request->once ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static CURL *handle_new(struct lk_http *http)
 {
     const struct lk_http_options *options = &http->options;
@@ -343,6 +357,7 @@ static CURL *handle_new(struct lk_http *http)
         curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca_file);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_begin);
     return easy;
 }
 

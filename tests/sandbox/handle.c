@@ -150,6 +150,10 @@ void sb_handle(struct sb_request *rq, struct sb_answer *out, struct sb_sending *
     sb_auth_identify(rq);
     if (admit(rq, out)) {
         rule = sb_rules_match(rq);
+        if (rule != NULL && rule->drop) {
+            ret_sending->cut_after_bytes = 0;
+            return;
+        }
         if (rule != NULL && rule->obeyed)
             rq->route->run(rq, out);
         if (rule == NULL || !sb_rule_answers(rq, rule, out)) {

@@ -126,6 +126,10 @@ static const char *set_member(struct sb_rule *rule, const cJSON *item)
         rule->expire_tokens = cJSON_IsTrue(item);
         return NULL;
     }
+    if (strcmp(key, "drop") == 0) {
+        rule->drop = cJSON_IsTrue(item);
+        return NULL;
+    }
     return "is no member of a rule";
 }
 

@@ -199,6 +199,7 @@ struct sb_rule {
     cJSON *headers;
     char *corrupt;
     bool expire_tokens;
+    bool drop; /* nothing of the request is taken: the connection ends */
     struct sb_rule *next;
 };
 /* How to send, decided by a rule. */

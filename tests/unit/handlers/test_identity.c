@@ -45,6 +45,12 @@ struct lk_api *lk_api_as(struct lk_api *api, struct lk_arena *arena,
     return view;
 }
 
+void lk_api_set_end(struct lk_api *view, uint64_t until_ms)
+{
+    (void)view;
+    (void)until_ms;
+}
+
 void lk_api_end(struct lk_api *view)
 {
     (void)view;

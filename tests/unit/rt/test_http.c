@@ -324,7 +324,10 @@ static void test_what_must_not_be_sent_twice(void **state)
     call_now(&call, &f->client);
     assert_false(call.ok);
     assert_int_equal(call.err.kind, LK_ERROR_NETWORK);
+    assert_has(call.err.message, "without an answer");
+    assert_false(call.err.unsent);
     assert_int_equal(f->peer.n_requests, 2);
+    assert_int_equal(f->peer.n_accepted, 2); /* the one that curl opened to send it again */
     assert_true(get(f, "/ok").ok);
     call = call_for(f, "/cut/once");
     call.request = (struct lk_http_request){.method = "POST"};
@@ -517,6 +520,7 @@ static void test_cut_off(void **state)
         assert_int_equal(call.err.kind, LK_ERROR_NETWORK);
         assert_has(call.err.message, cases[i].says);
         assert_names_peer(f, &call.err);
+        assert_false(call.err.unsent); /* the peer may have done what was asked */
     }
     assert_true(get(f, "/ok").ok);
 }
@@ -570,6 +574,7 @@ static void test_refused(void **state)
     assert_false(call.ok);
     assert_int_equal(call.err.kind, LK_ERROR_NETWORK);
     assert_has(call.err.message, "refused the connection");
+    assert_true(call.err.unsent);
     assert_null(strstr(call.err.message, "secret"));
 }
 
@@ -694,7 +699,8 @@ static void test_requests_queue_for_connections(void **state)
     struct client narrow;
     struct call *calls = calloc(N + 1, sizeof(*calls));
 
-    client_open(&narrow, &(struct lk_http_options){.verify_tls = true, .max_in_flight = 2});
+    client_open(&narrow, &(struct lk_http_options){
+                             .verify_tls = true, .max_in_flight = 2, .max_in_flight_name = "MAX"});
     for (int i = 0; i < N; i++) {
         calls[i] = call_for(f, "/slowly");
         call_start(&calls[i], &narrow);
@@ -702,15 +708,46 @@ static void test_requests_queue_for_connections(void **state)
     calls[N] = call_for(f, "/slowly");
     calls[N].request.timeout_ms = 20;
     call_start(&calls[N], &narrow);
+    assert_int_equal(lk_http_load(narrow.http).in_flight, 2);
+    assert_int_equal(lk_http_load(narrow.http).waiting, N - 1);
     lk_loop_run(narrow.loop);
+    assert_int_equal(lk_http_load(narrow.http).in_flight, 0);
+    assert_int_equal(lk_http_load(narrow.http).waiting, 0);
     for (int i = 0; i < N; i++)
         assert_true(calls[i].ok);
     assert_false(calls[N].ok);
-    assert_int_equal(calls[N].err.kind, LK_ERROR_TIMEOUT);
-    assert_has(calls[N].err.message, "2 requests were on their way already");
+    assert_int_equal(calls[N].err.kind, LK_ERROR_LIMIT);
+    assert_true(calls[N].err.unsent);
+    assert_has(calls[N].err.message, "2 requests to 127.0.0.1:");
+    assert_has(calls[N].err.message, "the limit (MAX), and the turn of this one");
     assert_true(calls[N].took_ms < 500);
     assert_int_equal(f->peer.n_accepted, 2);
     free(calls);
+    client_close(&narrow);
+}
+
+/* The time in the queue is not taken from the time for the exchange, nor the other way round. */
+static void test_the_queue_has_its_own_time(void **state)
+{
+    struct fixture *f = *state;
+    struct client narrow;
+    struct call calls[4];
+
+    client_open(&narrow, &(struct lk_http_options){.verify_tls = true, .max_in_flight = 1});
+    for (int i = 0; i < 4; i++) {
+        calls[i] = call_for(f, "/slowly");
+        calls[i].request.timeout_ms = 2000;
+        calls[i].request.queue_ms = i == 3 ? 10 : 10000;
+        call_start(&calls[i], &narrow);
+    }
+    calls[1].request.timeout_ms = 1; /* reads its time when its turn comes */
+    lk_loop_run(narrow.loop);
+    assert_true(calls[0].ok);
+    assert_int_equal(calls[1].err.kind, LK_ERROR_TIMEOUT);
+    assert_has(calls[1].err.message, "within 1 ms");
+    assert_true(calls[2].ok);
+    assert_int_equal(calls[3].err.kind, LK_ERROR_LIMIT);
+    assert_has(calls[3].err.message, "within 10 ms");
     client_close(&narrow);
 }
 
@@ -750,6 +787,7 @@ int main(void)
         TEST(test_cancel_before_anything_was_sent),
         TEST(test_a_hundred_at_once),
         TEST(test_requests_queue_for_connections),
+        TEST(test_the_queue_has_its_own_time),
         cmocka_unit_test(test_encode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
