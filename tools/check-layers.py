@@ -35,6 +35,7 @@ LAYERS["assembly"] = set(LAYERS)
 # Third-party headers, and the path prefixes (below the root) that may include them.
 THIRD_PARTY: list[tuple[str, re.Pattern[str], tuple[str, ...]]] = [
     ("libcurl", re.compile(r"curl/"), ("src/rt/",)),
+    ("hiredis", re.compile(r"hiredis/"), ("src/rt/redis",)),
     (
         "h2o",
         re.compile(r"h2o(/|\.h$)|picohttpparser\.h$"),

@@ -2,7 +2,8 @@
 # Installs what a Debian 12 machine lacks to build, test and demonstrate this project: packages of
 # the distribution, by apt. Changes nothing, and takes no time, where nothing is missing.
 #
-#   tools/setup.sh          everything but what only the benchmark needs
+#   tools/setup.sh          everything but what only the benchmark needs (redis-server, which the
+#                           tests start themselves, is not started as a service)
 #   tools/setup.sh build    to build and regenerate
 #   tools/setup.sh demo     that, and Node.js
 #   tools/setup.sh bench    that, and nginx and wrk (nginx is not started as a service)
@@ -10,13 +11,13 @@
 source "$(dirname "$0")/lib.sh"
 
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config
-    libh2o-evloop-dev libcjson-dev libcurl4-openssl-dev libssl-dev libcmocka-dev
+    libh2o-evloop-dev libcjson-dev libcurl4-openssl-dev libssl-dev libhiredis-dev libcmocka-dev
     python3 python3-jinja2 python3-yaml)
-test_packages=(git ca-certificates openssl clang clang-format valgrind libc6-dbg
+test_packages=(git ca-certificates openssl clang clang-format valgrind libc6-dbg redis-server strace
     python3-pytest python3-pytest-timeout python3-jsonschema python3-venv chromium)
 bench_packages=(nginx wrk)
 
-modules=(libh2o-evloop libcjson libcurl openssl cmocka)
+modules=(libh2o-evloop libcjson libcurl openssl hiredis cmocka)
 
 case ${1:-all} in
 build) packages=("${build_packages[@]}") ;;
@@ -76,9 +77,11 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 say "installing: ${missing[*]}"
-# A package that wants to start a service (nginx does) is told not to, as Debian provides for.
+# A package that wants to start a service (nginx and redis-server do) is told not to, as Debian
+# provides for.
 policy=/usr/sbin/policy-rc.d
-if [[ " ${missing[*]} " == *" nginx "* ]] && [ ! -e $policy ]; then
+if [[ " ${missing[*]} " == *" nginx "* || " ${missing[*]} " == *" redis-server "* ]] &&
+    [ ! -e $policy ]; then
     trap '"${as_root[@]}" rm -f $policy' EXIT
     printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
     "${as_root[@]}" chmod 755 $policy

@@ -63,6 +63,7 @@ def test_a_tree_that_keeps_the_rule_passes(tmp_path: Path) -> None:
         ("src/mcp/bad.c", '"../api/x.h"', 'includes "../api/x.h" of layer api'),
         ("src/handlers/bad.c", '"transport/x.h"', "of layer transport"),
         ("src/transport/bad.c", '"handlers/x.h"', "of layer handlers"),
+        ("src/api/api.c", "<hiredis/hiredis.h>", "hiredis is for src/rt/redis only"),
         ("src/transport/http.c", "<curl/curl.h>", "libcurl is for src/rt/ only"),
         ("src/rt/http.c", "<h2o.h>", "h2o is for src/rt/loop"),
         ("src/api/bad.c", "<openssl/ssl.h>", "OpenSSL is for src/transport/"),
