@@ -1,27 +1,24 @@
 /*
- * tools/call: from the request to a coroutine that runs the tool, and back to a reply; cancelling,
- * the time limit, progress. Does not write results (result.c). Called by methods.c, and by tools
- * through mcp/tool.h.
+ * A call: from a request that a method has understood to a coroutine that runs what is asked for,
+ * and back to a reply; cancelling, the time limit, progress. What it is a call of is its target;
+ * does not write results (result.c). Called by the methods, and by tools through mcp/tool.h.
  *
- *     start ──> arguments decoded ──> coroutine: tool->run ──> finish: result ──> reply
- *                    └─ wrong: isError     ^ cancel: its awaits fail, it unwinds and returns
+ *     new, launch ──> coroutine: admit, target->run ──> finish: target->reply
+ *          └─ an error: at once to finish    ^ cancel: its awaits fail, it unwinds and returns
  */
 #include "mcp/internal.h"
-#include "json/codec.h"
-#include "json/tree.h"
-#include "json/write.h"
 
-static void link_call(struct mcp_call *call)
+const struct mcp_group mcp_protocol_group = {"mcp", "Calls of the protocol itself.", true};
+
+void mcp_call_link(struct mcp_call *call, struct mcp_call **list)
 {
-    struct mcp_server *server = call->server;
     struct mcp_peer *peer = call->inbound.peer;
 
-    call->next = server->calls;
-    call->link = &server->calls;
+    call->next = *list;
+    call->link = list;
     if (call->next != NULL)
         call->next->link = &call->next;
-    server->calls = call;
-    server->n_calls++;
+    *list = call;
     if (peer->http)
         return;
     call->peer_next = peer->calls_;
@@ -31,12 +28,11 @@ static void link_call(struct mcp_call *call)
     peer->calls_ = call;
 }
 
-static void unlink_call(struct mcp_call *call)
+void mcp_call_unlink(struct mcp_call *call)
 {
     *call->link = call->next;
     if (call->next != NULL)
         call->next->link = call->link;
-    call->server->n_calls--;
     if (call->peer_link == NULL)
         return;
     *call->peer_link = call->peer_next;
@@ -85,8 +81,10 @@ static void finish(struct mcp_call *call, struct lk_error *err)
     int64_t ms = (int64_t)(lk_loop_now_ms(server->options.loop) - call->started_ms);
 
     lk_timer_stop(server->options.loop, &call->timeout);
-    if (call->link != NULL)
-        unlink_call(call);
+    if (call->link != NULL) {
+        mcp_call_unlink(call);
+        server->n_calls--;
+    }
     mcp_call_explain_cancel(call, err);
     if (call->admitted && server->options.ended != NULL)
         server->options.ended(call, err);
@@ -94,10 +92,11 @@ static void finish(struct mcp_call *call, struct lk_error *err)
     if (call->cancel == MCP_BY_CALLER)
         mcp_reply_nothing(&call->inbound);
     else
-        mcp_result_reply(call, err);
+        call->target->reply(call, err);
     if (call->ended != NULL)
         *call->ended = true;
     lk_buf_free(&call->answer);
+    lk_buf_free(&call->asks);
     lk_arena_free(arena);
 }
 
@@ -109,7 +108,7 @@ static void run(void *arg)
     call->co = lk_co_self(call->server->options.loop);
     call->admitted = true;
     if ((call->server->options.admit != NULL && !call->server->options.admit(call, &err)) ||
-        !call->tool->run(call, call->args, &err))
+        !call->target->run(call, &err))
         lk_fail(&err, LK_ERROR_INTERNAL, "the tool failed without saying why");
     else
         err = (struct lk_error){0};
@@ -126,25 +125,6 @@ static void on_timeout(void *arg)
     lk_co_cancel(call->co);
 }
 
-/* The tree, or NULL for none; bad arguments are the tool's answer, not the protocol's. */
-static bool decode(struct mcp_call *call, struct lk_str arguments, struct lk_error *err)
-{
-    static const struct lk_type none = {.name = "no arguments"};
-    const struct lk_type *type = call->tool->args != NULL ? call->tool->args : &none;
-    cJSON *tree = NULL;
-
-    if (arguments.len != 0 && !lk_tree_parse(call->arena, arguments, &tree, err)) {
-        err->kind = LK_ERROR_ARGUMENT;
-        return false;
-    }
-    call->args = lk_arena_alloc(call->arena, type->size);
-    if (!lk_decode_arguments(call->arena, type, tree, call->args, err))
-        return false;
-    if (call->tool->args == NULL)
-        call->args = NULL;
-    return true;
-}
-
 static struct lk_str progress_token(struct lk_arena *arena, struct lk_str meta)
 {
     struct lk_str token;
@@ -154,7 +134,7 @@ static struct lk_str progress_token(struct lk_arena *arena, struct lk_str meta)
     return lk_arena_str(arena, token);
 }
 
-static struct mcp_call *new_call(struct mcp_request *request, const struct mcp_tool *tool)
+struct mcp_call *mcp_call_new(struct mcp_request *request, const struct mcp_target *target)
 {
     struct mcp_server *server = request->server;
     struct lk_arena *arena = request->arena;
@@ -163,29 +143,34 @@ static struct mcp_call *new_call(struct mcp_request *request, const struct mcp_t
     *call = (struct mcp_call){
         .server = server,
         .arena = arena,
-        .tool = tool,
+        .target = target,
+        .tool = target->row,
         .context = server->options.tool_context,
         .inbound = *request->inbound,
         .id = lk_arena_str(arena, request->message.id),
         .progress_token = progress_token(arena, request->message.meta),
         .revision = request->revision,
+        .log_level = mcp_log_level_of(request),
+        .round = request->round,
         .timeout = lk_timer(on_timeout, call),
         .started_ms = lk_loop_now_ms(server->options.loop),
     };
     call->inbound.body = (struct lk_str){0};
     lk_buf_init(&call->answer, server->options.max_answer_bytes);
+    lk_buf_init(&call->asks, server->options.max_answer_bytes);
     request->arena = NULL;
     return call;
 }
 
-static void launch(struct mcp_request *request, struct mcp_call *call)
+static void start(struct mcp_request *request, struct mcp_call *call)
 {
     struct mcp_server *server = call->server;
     struct lk_error err = {0};
     bool ended = false;
 
     call->ended = &ended;
-    link_call(call);
+    mcp_call_link(call, &server->calls);
+    server->n_calls++;
     if (server->options.call_timeout_ms != 0)
         lk_timer_start(server->options.loop, &call->timeout, server->options.call_timeout_ms);
     if (!lk_co_start(server->options.loop, run, call, NULL, &err)) {
@@ -198,65 +183,28 @@ static void launch(struct mcp_request *request, struct mcp_call *call)
     request->started = call;
 }
 
-static const struct mcp_tool *find_tool(struct mcp_request *request, struct mcp_rpc_error *err)
+void mcp_call_launch(struct mcp_request *request, struct mcp_call *call, struct lk_error *err)
 {
-    struct lk_str raw, name;
-    const struct mcp_tool *tool;
-    const char *nearest;
+    const struct mcp_server *server = call->server;
 
-    if (!lk_json_get(request->message.params, LK_STR("name"), &raw) ||
-        lk_json_type(raw) != LK_JSON_STRING) {
-        mcp_rpc_fail(err, MCP_INVALID_PARAMS, 200, "params.name must be a string");
-        return NULL;
-    }
-    name = lk_json_decode_string(request->arena, raw);
-    tool = mcp_tool_find(request->server, name);
-    if (tool != NULL)
-        return tool;
-    nearest = mcp_tool_nearest(request->server, name);
-    mcp_rpc_fail(err, MCP_INVALID_PARAMS, 200, "unknown tool \"%.*s\"%s%s%s",
-                 name.len < 100 ? (int)name.len : 100, name.ptr,
-                 nearest != NULL ? "; did you mean \"" : "", nearest != NULL ? nearest : "",
-                 nearest != NULL ? "\"?" : "");
-    return NULL;
-}
-
-void mcp_call_start(struct mcp_request *request)
-{
-    struct mcp_server *server = request->server;
-    struct lk_str arguments = {0};
-    const struct mcp_tool *tool;
-    struct mcp_rpc_error rpc_err;
-    struct lk_error err = {0};
-    struct mcp_call *call;
-
-    tool = find_tool(request, &rpc_err);
-    if (tool != NULL && lk_json_get(request->message.params, LK_STR("arguments"), &arguments) &&
-        lk_json_type(arguments) != LK_JSON_OBJECT) {
-        mcp_rpc_fail(&rpc_err, MCP_INVALID_PARAMS, 200, "params.arguments must be an object");
-        tool = NULL;
-    }
-    if (tool == NULL) {
-        mcp_reply_error(request->inbound, request->message.id, &rpc_err);
-        return;
-    }
-    call = new_call(request, tool);
-    if (server->n_calls >= server->options.max_in_flight)
-        lk_fail(&err, LK_ERROR_LIMIT,
+    if (err->kind == LK_ERROR_NONE && server->n_calls >= server->options.max_in_flight)
+        lk_fail(err, LK_ERROR_LIMIT,
                 "%u tool calls are in flight, the limit (%s); try again in a moment",
                 server->options.max_in_flight, server->options.max_in_flight_name);
-    else if (decode(call, arguments, &err) && server->options.keep_arguments)
-        call->arguments = lk_arena_str(call->arena, arguments);
-    if (err.kind != LK_ERROR_NONE)
-        finish(call, &err);
+    if (err->kind != LK_ERROR_NONE)
+        finish(call, err);
     else
-        launch(request, call);
+        start(request, call);
 }
 
 /* ---- mcp/server.h and mcp/tool.h ---- */
 
 void mcp_call_cancel(struct mcp_call *call)
 {
+    if (call->co == NULL) {
+        mcp_listen_end(call, false);
+        return;
+    }
     if (call->cancel == MCP_NOT_CANCELLED)
         call->cancel = MCP_BY_CALLER;
     lk_co_cancel(call->co);
@@ -284,9 +232,16 @@ struct lk_buf *mcp_call_answer(struct mcp_call *call)
 
 void mcp_call_add_content(struct mcp_call *call, const struct mcp_content *content)
 {
+    mcp_call_add_message(call, false, content);
+}
+
+void mcp_call_add_message(struct mcp_call *call, bool from_assistant,
+                          const struct mcp_content *content)
+{
     struct mcp_block *block = lk_arena_new_object(call->arena, struct mcp_block);
 
     block->content = *content;
+    block->from_assistant = from_assistant;
     if (call->blocks_end == NULL)
         call->blocks_end = &call->blocks;
     *call->blocks_end = block;

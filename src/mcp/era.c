@@ -3,7 +3,7 @@
  * the rules are MCP 2026-07-28, basic/index and basic/transports/streamable-http). Does not know
  * what the methods do. Called by receive.c and methods.c.
  */
-#include "mcp/era.h"
+#include "mcp/internal.h"
 
 #include "json/write.h"
 
@@ -179,7 +179,7 @@ static bool decide_modern(struct lk_arena *arena, const struct mcp_inbound *inbo
                           const struct mcp_message *message, struct lk_str version, bool lenient,
                           struct mcp_rpc_error *err)
 {
-    struct lk_str name, capabilities;
+    struct lk_str name, capabilities, level;
     bool is_request = message->kind == MCP_REQUEST;
 
     if (lk_json_type(version) != LK_JSON_STRING)
@@ -198,6 +198,12 @@ static bool decide_modern(struct lk_arena *arena, const struct mcp_inbound *inbo
         lk_json_type(capabilities) != LK_JSON_OBJECT)
         return mcp_rpc_fail(err, MCP_INVALID_PARAMS, 400,
                             "params._meta[\"" MCP_META_CAPABILITIES "\"] must be there, an object");
+    if (lk_json_get(message->meta, LK_STR(MCP_META_LOG_LEVEL), &level) &&
+        (lk_json_type(level) != LK_JSON_STRING ||
+         !mcp_log_level_named(lk_json_decode_string(arena, level), NULL)))
+        return mcp_rpc_fail(err, MCP_INVALID_PARAMS, 400,
+                            "params._meta[\"" MCP_META_LOG_LEVEL
+                            "\"] must be one of " MCP_LOG_LEVELS);
     return !inbound->peer->http || check_routing_headers(arena, inbound, message, err);
 }
 

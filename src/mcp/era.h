@@ -24,6 +24,8 @@ enum mcp_revision {
 #define MCP_NEWEST_LEGACY MCP_2025_11_25
 #define MCP_META_VERSION "io.modelcontextprotocol/protocolVersion"
 #define MCP_META_CAPABILITIES "io.modelcontextprotocol/clientCapabilities"
+#define MCP_META_LOG_LEVEL "io.modelcontextprotocol/logLevel"
+#define MCP_META_SUBSCRIPTION "io.modelcontextprotocol/subscriptionId"
 #define MCP_META_SERVER_INFO "io.modelcontextprotocol/serverInfo"
 
 static inline bool mcp_is_modern(enum mcp_revision revision)

@@ -1,15 +1,22 @@
 /*
- * What the files of src/mcp share: the server, a request on its way through it, a tool call.
+ * What the files of src/mcp share: the server, a request on its way through it, a call.
  *
  *     receive.c ──> rpc.c (take apart) ──> era.c (revision, headers) ──> methods.c
  *         └─ batch.c (2025-03-26)                                          ├─ list.c
- *                                                                          └─ call.c ──> result.c
+ *                                                                          └─ a target:
+ *     tools.c  resources.c  prompts.c  complete.c    what a call is a call of
+ *                        └─> call.c                  its coroutine, its end
+ *                               └─> result.c         its answer; blocks of it: content.c
+ *     listen.c                                       a call that only waits
+ *     log.c, ask.c                                   what a running call may do beside answering
  */
 #ifndef MCP_INTERNAL_H
 #define MCP_INTERNAL_H
 
 #include "mcp/era.h"
+#include "mcp/prompt.h"
 #include "rt/co.h"
+#include "json/write.h"
 
 /* The tools/list results that differ: by the fields that a revision knows. */
 enum mcp_list_family {
@@ -27,6 +34,15 @@ struct mcp_server {
     struct lk_buf lists[MCP_N_LISTS];
     struct mcp_call *calls; /* in flight, newest first */
     size_t n_calls;
+    struct mcp_call *listening; /* subscriptions/listen: these only wait */
+};
+
+/* What a request of 2026-07-28 brings for asking its caller's user (ask.c). Copied. */
+struct mcp_round {
+    struct lk_str capabilities; /* of the client, a JSON object */
+    struct lk_str answers;      /* inputResponses, a JSON object, or empty */
+    struct lk_str state;        /* verified, or empty */
+    struct lk_str about;        /* what the state of the next round is bound to */
 };
 
 struct mcp_request {
@@ -36,20 +52,42 @@ struct mcp_request {
     struct mcp_message message;
     enum mcp_revision revision;
     bool batched;
-    struct mcp_call *started; /* the tool call that is under way, or NULL */
+    struct mcp_round round;
+    struct mcp_call *started; /* the call that is under way, or NULL */
 };
 
 enum mcp_cancel { MCP_NOT_CANCELLED = 0, MCP_BY_CALLER, MCP_BY_TIMEOUT, MCP_BY_SHUTDOWN };
 
-/* A block of the result beside its text (mcp/tool.h). */
+/* A block of the result beside its text (mcp/tool.h), or a message of a prompt. */
 struct mcp_block {
     struct mcp_content content;
+    bool from_assistant;
     struct mcp_block *next;
+};
+
+/* What a call is a call of. */
+struct mcp_target {
+    const struct mcp_tool *row; /* for mcp_call_tool, unless the call has its own */
+    /* On the call's coroutine. */
+    bool (*run)(struct mcp_call *call, struct lk_error *err);
+    /* Calls call->inbound.reply once: with the result, or with the error when there is one (kind
+     * set; for what is wrong with the result, it may set one itself). */
+    void (*reply)(struct mcp_call *call, struct lk_error *err);
+};
+
+/* Of the rows of targets. */
+extern const struct mcp_group mcp_protocol_group;
+
+/* Suggestions, the best ones. */
+struct mcp_suggestions {
+    struct lk_str starts[MCP_MAX_COMPLETIONS], contains[MCP_MAX_COMPLETIONS];
+    size_t n_starts, n_contains; /* found; the first MCP_MAX_COMPLETIONS are kept */
 };
 
 struct mcp_call {
     struct mcp_server *server;
     struct lk_arena *arena; /* this struct lives in it as well */
+    const struct mcp_target *target;
     const struct mcp_tool *tool;
     void *args;
     struct lk_str arguments; /* as they came, when they are kept */
@@ -63,14 +101,33 @@ struct mcp_call {
     bool admitted;                /* `admit` was asked */
     bool failed;                  /* says the tool of its own answer */
     bool has_progress;
-    double progress; /* the last one sent */
+    double progress;              /* the last one sent */
+    enum mcp_log_level log_level; /* the least severe that is sent */
+    unsigned n_logged;
     struct lk_buf answer;
     struct mcp_block *blocks, **blocks_end; /* in order; the end is NULL while there are none */
-    struct lk_co *co;
+
+    /* What is read, got or completed, with the values that came for its arguments. */
+    const struct mcp_resource *resource;
+    const struct mcp_prompt *prompt;
+    const struct mcp_argument *argument; /* that is completed */
+    const struct mcp_argument *known;    /* those that the values are of */
+    struct lk_str *values;               /* one each; ptr NULL: not given */
+    size_t n_values;
+    struct lk_str uri, cursor, typed; /* cursor: ptr NULL when there is none */
+    struct lk_str next_cursor;        /* likewise */
+    struct mcp_suggestions *suggestions;
+
+    struct mcp_round round;         /* what came of the one before */
+    struct lk_buf asks;             /* the members of inputRequests */
+    struct lk_str kept;             /* state for the next round */
+    const char *missing_capability; /* NULL: none is */
+
+    struct lk_co *co; /* NULL: it only waits */
     struct lk_timer timeout;
     uint64_t started_ms;
     bool *ended;                             /* the starter's, while it is still on the stack */
-    struct mcp_call *next, **link;           /* of server->calls */
+    struct mcp_call *next, **link;           /* of server->calls, or ->listening */
     struct mcp_call *peer_next, **peer_link; /* of the stdio peer's calls */
 };
 
@@ -86,10 +143,73 @@ void mcp_receive_batch(struct mcp_server *server, struct lk_arena *arena,
 void mcp_method_run(struct mcp_request *request);
 void mcp_notification_take(struct mcp_request *request);
 
-/* call.c: tools/call */
-void mcp_call_start(struct mcp_request *request);
+/* tools.c, resources.c, prompts.c, complete.c, listen.c: the methods */
+void mcp_tools_call(struct mcp_request *request);
+void mcp_resources_list(struct mcp_request *request);
+void mcp_resources_templates_list(struct mcp_request *request);
+void mcp_resources_read(struct mcp_request *request);
+void mcp_prompts_list(struct mcp_request *request);
+void mcp_prompts_get(struct mcp_request *request);
+void mcp_complete(struct mcp_request *request);
+void mcp_listen(struct mcp_request *request);
 
-/* list.c: the whole result object of tools/list. */
+/* tools.c: what tools/call and resources that a tool reads have in common. Decodes the arguments
+ * (JSON text, or empty) into call->args. */
+bool mcp_tool_decode(struct mcp_call *call, struct lk_str arguments, struct lk_error *err);
+bool mcp_tool_run(struct mcp_call *call, struct lk_error *err);
+
+/* resources.c: whether the address is one of this row; if so, its values, decoded, in the order of
+ * the row's variables, in `ret_values`, an array of that many. */
+bool mcp_uri_match(struct lk_arena *arena, const struct mcp_resource *resource, struct lk_str uri,
+                   struct lk_str *ret_values);
+bool mcp_resource_is_template(const struct mcp_resource *resource);
+const struct mcp_prompt *mcp_prompt_find(const struct mcp_server *server, struct lk_str name);
+
+/* call.c: a call under way. The request's arena becomes the call's. */
+struct mcp_call *mcp_call_new(struct mcp_request *request, const struct mcp_target *target);
+/* With an error (kind set) it ends at once; otherwise it runs, if there is room for it. */
+void mcp_call_launch(struct mcp_request *request, struct mcp_call *call, struct lk_error *err);
+void mcp_call_link(struct mcp_call *call, struct mcp_call **list);
+void mcp_call_unlink(struct mcp_call *call);
+
+/* listen.c: ends it, with a result (graceful) or without a word. */
+void mcp_listen_end(struct mcp_call *call, bool graceful);
+
+/* log.c: logging/setLevel; the level of that name (false: there is none; ret_level may be NULL);
+ * the least severe level that a call may send. */
+#define MCP_LOG_LEVELS "debug, info, notice, warning, error, critical, alert, emergency"
+void mcp_logging_set_level(struct mcp_request *request);
+bool mcp_log_level_named(struct lk_str name, enum mcp_log_level *ret_level);
+enum mcp_log_level mcp_log_level_of(const struct mcp_request *request);
+
+/* ask.c: fills request->round; `name` and `arguments` (as they came) are what the request is about.
+ */
+bool mcp_ask_read(struct mcp_request *request, struct lk_str name, struct lk_str arguments,
+                  struct mcp_rpc_error *err);
+/* Whether the call has asked for something; then its result is this, without the last brace. */
+bool mcp_ask_pending(const struct mcp_call *call);
+void mcp_ask_write(struct mcp_call *call, struct lk_buf *out);
+/* Replies, if the call needed what its client cannot do. */
+bool mcp_ask_refuse(struct mcp_call *call);
+
+/* content.c: as the revision knows it; at most so many bytes. */
+void mcp_content_write(struct lk_buf *out, const struct mcp_content *content,
+                       enum mcp_revision revision);
+size_t mcp_content_room(const struct mcp_content *content);
+/* The object that resources/read has in `contents`. */
+void mcp_content_write_resource(struct lk_buf *out, const struct mcp_content *content);
+
+/* A string member of params, copied into the request's arena; false when it is not there or is no
+ * string. */
+bool mcp_param_string(struct mcp_request *request, struct lk_str object, const char *key,
+                      struct lk_str *ret_value);
+void mcp_refuse_params(const struct mcp_request *request, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The result object is written by the caller, from its first brace on, without the last one. */
+struct lk_buf mcp_result_begin(const struct mcp_request *request);
+void mcp_result_end(const struct mcp_request *request, struct lk_buf *out);
+
+/* list.c: the result object of tools/list, without its last brace. */
 struct lk_str mcp_list_result(struct mcp_server *server, enum mcp_revision revision);
 /* The Implementation object of this server as the revision knows it. */
 void mcp_write_server_info(struct lk_buf *out, const struct mcp_server *server,
@@ -98,11 +218,34 @@ void mcp_write_server_info(struct lk_buf *out, const struct mcp_server *server,
  * begins with a comma. */
 void mcp_write_complete(struct lk_buf *out, const struct mcp_server *server);
 void mcp_write_cacheable(struct lk_buf *out, const struct mcp_server *server);
+/* Of what is the caller's own. */
+void mcp_write_private(struct lk_buf *out, const struct mcp_server *server, uint32_t ttl_ms);
+/* What a server has, and says so; tools it always has. */
+enum mcp_offer {
+    MCP_OFFER_TOOLS,
+    MCP_OFFER_RESOURCES,
+    MCP_OFFER_PROMPTS,
+    MCP_OFFER_COMPLETIONS,
+    MCP_OFFER_LOGGING,
+};
+bool mcp_offers(const struct mcp_server *server, enum mcp_offer offer);
+/* The ServerCapabilities object. */
+void mcp_write_capabilities(struct lk_buf *out, const struct mcp_server *server,
+                            enum mcp_revision revision);
 const struct mcp_tool *mcp_tool_find(const struct mcp_server *server, struct lk_str name);
 /* The name of a tool that is nearest to this one, or NULL when none is near. */
 const char *mcp_tool_nearest(const struct mcp_server *server, struct lk_str name);
 
-/* result.c: replies with the call's answer, or with the error when there is one (kind set). */
-void mcp_result_reply(struct mcp_call *call, struct lk_error *err);
+/* result.c */
+void mcp_result_reply(struct mcp_call *call, struct lk_error *err); /* of a tool */
+/* When the call needs something of its client first: replies with that, or that it cannot have it.
+ */
+bool mcp_result_reply_early(struct mcp_call *call, const struct lk_error *err);
+/* A JSON-RPC error; `not_found`: what was asked for is not there. */
+void mcp_result_reply_error(struct mcp_call *call, const struct lk_error *err, bool not_found);
+/* The response of a call: with room for the id and `room` bytes of result, which the caller writes,
+ * from its first brace on, without the last one. */
+struct lk_buf mcp_response_begin(struct mcp_call *call, size_t room);
+void mcp_response_end(struct mcp_call *call, struct lk_buf *out);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * What is the same for every caller: the tools/list result of each revision, serverInfo, and the
- * index of the tools by name. A list is written on its first use and kept. Called by methods.c,
- * call.c and result.c.
+ * What is the same for every caller: the tools/list result of each revision, serverInfo, the
+ * capabilities, and the index of the tools by name. A list is written on its first use and kept.
+ * Called by methods.c and the files of the methods.
  */
 #include "base/nearest.h"
 #include "mcp/internal.h"
@@ -34,10 +34,51 @@ void mcp_write_cacheable(struct lk_buf *out, const struct mcp_server *server)
     mcp_write_complete(out, server);
 }
 
+void mcp_write_private(struct lk_buf *out, const struct mcp_server *server, uint32_t ttl_ms)
+{
+    lk_buf_printf(out, ",\"ttlMs\":%u,\"cacheScope\":\"private\"", ttl_ms);
+    mcp_write_complete(out, server);
+}
+
 void mcp_write_complete(struct lk_buf *out, const struct mcp_server *server)
 {
     lk_buf_lit(out, ",\"resultType\":\"complete\",\"_meta\":{\"" MCP_META_SERVER_INFO "\":");
     mcp_write_server_info(out, server, MCP_2026_07_28);
+    lk_buf_char(out, '}');
+}
+
+bool mcp_offers(const struct mcp_server *server, enum mcp_offer offer)
+{
+    const struct mcp_server_options *options = &server->options;
+
+    switch (offer) {
+    case MCP_OFFER_TOOLS:
+        return true;
+    case MCP_OFFER_RESOURCES:
+        return options->n_resources > 0;
+    case MCP_OFFER_PROMPTS:
+        return options->n_prompts > 0;
+    case MCP_OFFER_COMPLETIONS:
+        return options->n_resources > 0 || options->n_prompts > 0;
+    case MCP_OFFER_LOGGING:
+        return options->logs;
+    }
+    return false;
+}
+
+void mcp_write_capabilities(struct lk_buf *out, const struct mcp_server *server,
+                            enum mcp_revision revision)
+{
+    lk_buf_lit(out, "{\"tools\":{}");
+    if (mcp_offers(server, MCP_OFFER_RESOURCES))
+        lk_buf_lit(out, ",\"resources\":{}");
+    if (mcp_offers(server, MCP_OFFER_PROMPTS))
+        lk_buf_lit(out, ",\"prompts\":{}");
+    /* Before 2025-03-26 completion had no capability. */
+    if (mcp_offers(server, MCP_OFFER_COMPLETIONS) && revision >= MCP_2025_03_26)
+        lk_buf_lit(out, ",\"completions\":{}");
+    if (mcp_offers(server, MCP_OFFER_LOGGING))
+        lk_buf_lit(out, ",\"logging\":{}");
     lk_buf_char(out, '}');
 }
 
@@ -101,7 +142,6 @@ struct lk_str mcp_list_result(struct mcp_server *server, enum mcp_revision revis
     lk_json_end_array(&w);
     if (family == MCP_LIST_2026_07_28)
         mcp_write_cacheable(list, server);
-    lk_json_end_object(&w);
     return lk_buf_view(list);
 }
 

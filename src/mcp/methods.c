@@ -1,37 +1,56 @@
 /*
  * The methods and notifications, by name and era, and the small ones among them: initialize, ping,
- * tools/list, server/discover, notifications/cancelled. tools/call is call.c's. Called by
- * receive.c.
+ * tools/list, server/discover, notifications/cancelled. The others have files of their own. Called
+ * by receive.c.
  */
 #include "mcp/internal.h"
 #include "json/write.h"
+
+#include <stdarg.h>
+#include <stdio.h>
 
 #define RESULT_BYTES_MAX ((size_t)64 * 1024 * 1024)
 
 enum era { LEGACY = 1, MODERN = 2 };
 
-static void reply_result(const struct mcp_request *request, struct lk_buf *out)
+bool mcp_param_string(struct mcp_request *request, struct lk_str object, const char *key,
+                      struct lk_str *ret_value)
 {
-    lk_buf_char(out, '}');
-    request->inbound->reply(request->inbound->arg, 200, out);
-    lk_buf_free(out);
+    struct lk_str raw;
+
+    if (!lk_json_get(object, lk_str(key), &raw) || lk_json_type(raw) != LK_JSON_STRING)
+        return false;
+    *ret_value = lk_arena_str(request->arena, lk_json_decode_string(request->arena, raw));
+    return true;
 }
 
-static void reply_invalid_params(const struct mcp_request *request, const char *message)
+void mcp_refuse_params(const struct mcp_request *request, const char *format, ...)
 {
     struct mcp_rpc_error err;
+    char message[400];
+    va_list args;
 
+    va_start(args, format);
+    vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
     mcp_rpc_fail(&err, MCP_INVALID_PARAMS, 200, "%s", message);
     mcp_reply_error(request->inbound, request->message.id, &err);
 }
 
-static struct lk_buf result_buf(const struct mcp_request *request)
+struct lk_buf mcp_result_begin(const struct mcp_request *request)
 {
     struct lk_buf out;
 
     lk_buf_init(&out, RESULT_BYTES_MAX + request->message.id.len);
     mcp_write_head(&out, request->message.id);
     return out;
+}
+
+void mcp_result_end(const struct mcp_request *request, struct lk_buf *out)
+{
+    lk_buf_lit(out, "}}");
+    request->inbound->reply(request->inbound->arg, 200, out);
+    lk_buf_free(out);
 }
 
 static void initialize(struct mcp_request *request)
@@ -45,48 +64,50 @@ static void initialize(struct mcp_request *request)
 
     if (!lk_json_get(request->message.params, LK_STR("protocolVersion"), &version) ||
         lk_json_type(version) != LK_JSON_STRING) {
-        reply_invalid_params(request, "params.protocolVersion must be a string");
+        mcp_refuse_params(request, "params.protocolVersion must be a string");
         return;
     }
     revision = mcp_revision_negotiate(lk_json_decode_string(request->arena, version), peer->http);
     if (!peer->http)
         peer->legacy_revision_ = (uint8_t)revision;
-    out = result_buf(request);
+    out = mcp_result_begin(request);
     w = lk_json_writer(&out);
     lk_json_begin_object(&w);
     lk_json_member_string(&w, "protocolVersion", lk_str(mcp_revision_name(revision)));
-    lk_json_member_raw(&w, "capabilities", LK_STR("{\"tools\":{}}"));
+    lk_json_key(&w, "capabilities");
+    mcp_write_capabilities(&out, request->server, revision);
+    w.comma = true;
     lk_json_key(&w, "serverInfo");
     mcp_write_server_info(&out, request->server, revision);
     w.comma = true;
     if (options->instructions != NULL)
         lk_json_member_string(&w, "instructions", lk_str(options->instructions));
-    lk_json_end_object(&w);
-    reply_result(request, &out);
+    mcp_result_end(request, &out);
 }
 
 static void ping(struct mcp_request *request)
 {
-    struct lk_buf out = result_buf(request);
+    struct lk_buf out = mcp_result_begin(request);
 
-    lk_buf_lit(&out, "{}");
-    reply_result(request, &out);
+    lk_buf_char(&out, '{');
+    mcp_result_end(request, &out);
 }
 
 static void discover(struct mcp_request *request)
 {
     const struct mcp_server_options *options = &request->server->options;
-    struct lk_buf out = result_buf(request);
+    struct lk_buf out = mcp_result_begin(request);
     struct lk_json_writer w = lk_json_writer(&out);
 
     lk_json_begin_object(&w);
     lk_json_member_raw(&w, "supportedVersions", mcp_revisions_json());
-    lk_json_member_raw(&w, "capabilities", LK_STR("{\"tools\":{}}"));
+    lk_json_key(&w, "capabilities");
+    mcp_write_capabilities(&out, request->server, request->revision);
+    w.comma = true;
     if (options->instructions != NULL)
         lk_json_member_string(&w, "instructions", lk_str(options->instructions));
     mcp_write_cacheable(&out, request->server);
-    lk_json_end_object(&w);
-    reply_result(request, &out);
+    mcp_result_end(request, &out);
 }
 
 static void tools_list(struct mcp_request *request)
@@ -97,26 +118,36 @@ static void tools_list(struct mcp_request *request)
     /* There is one page, so no cursor was ever given out. */
     if (lk_json_get(request->message.params, LK_STR("cursor"), &cursor) &&
         lk_json_type(cursor) != LK_JSON_NULL) {
-        reply_invalid_params(request, "unknown cursor: all tools come in one page");
+        mcp_refuse_params(request, "unknown cursor: all tools come in one page");
         return;
     }
     list = mcp_list_result(request->server, request->revision);
-    out = result_buf(request);
-    lk_buf_reserve(&out, list.len + 1);
+    out = mcp_result_begin(request);
+    lk_buf_reserve(&out, list.len + 2);
     lk_buf_str(&out, list);
-    reply_result(request, &out);
+    mcp_result_end(request, &out);
 }
 
 static const struct {
     struct lk_str name;
     unsigned eras;
     void (*run)(struct mcp_request *request);
+    enum mcp_offer offer; /* of servers that offer this only */
 } methods[] = {
-    {LK_STR_INIT("tools/call"), LEGACY | MODERN, mcp_call_start},
-    {LK_STR_INIT("tools/list"), LEGACY | MODERN, tools_list},
-    {LK_STR_INIT("server/discover"), MODERN, discover},
-    {LK_STR_INIT("initialize"), LEGACY, initialize},
-    {LK_STR_INIT("ping"), LEGACY, ping},
+    {LK_STR_INIT("tools/call"), LEGACY | MODERN, mcp_tools_call, MCP_OFFER_TOOLS},
+    {LK_STR_INIT("tools/list"), LEGACY | MODERN, tools_list, MCP_OFFER_TOOLS},
+    {LK_STR_INIT("resources/read"), LEGACY | MODERN, mcp_resources_read, MCP_OFFER_RESOURCES},
+    {LK_STR_INIT("resources/list"), LEGACY | MODERN, mcp_resources_list, MCP_OFFER_RESOURCES},
+    {LK_STR_INIT("resources/templates/list"), LEGACY | MODERN, mcp_resources_templates_list,
+     MCP_OFFER_RESOURCES},
+    {LK_STR_INIT("prompts/get"), LEGACY | MODERN, mcp_prompts_get, MCP_OFFER_PROMPTS},
+    {LK_STR_INIT("prompts/list"), LEGACY | MODERN, mcp_prompts_list, MCP_OFFER_PROMPTS},
+    {LK_STR_INIT("completion/complete"), LEGACY | MODERN, mcp_complete, MCP_OFFER_COMPLETIONS},
+    {LK_STR_INIT("subscriptions/listen"), MODERN, mcp_listen, MCP_OFFER_TOOLS},
+    {LK_STR_INIT("logging/setLevel"), LEGACY, mcp_logging_set_level, MCP_OFFER_LOGGING},
+    {LK_STR_INIT("server/discover"), MODERN, discover, MCP_OFFER_TOOLS},
+    {LK_STR_INIT("initialize"), LEGACY, initialize, MCP_OFFER_TOOLS},
+    {LK_STR_INIT("ping"), LEGACY, ping, MCP_OFFER_TOOLS},
 };
 
 void mcp_method_run(struct mcp_request *request)
@@ -126,7 +157,8 @@ void mcp_method_run(struct mcp_request *request)
     struct mcp_rpc_error err;
 
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-        if (!lk_str_eq(name, methods[i].name) || !(methods[i].eras & (modern ? MODERN : LEGACY)))
+        if (!lk_str_eq(name, methods[i].name) || !(methods[i].eras & (modern ? MODERN : LEGACY)) ||
+            !mcp_offers(request->server, methods[i].offer))
             continue;
         if (request->batched && methods[i].run == initialize) {
             mcp_rpc_fail(&err, MCP_INVALID_REQUEST, 400, "initialize must not be in a batch");
@@ -148,12 +180,13 @@ void mcp_method_run(struct mcp_request *request)
  */
 static void cancelled(struct mcp_request *request)
 {
+    struct mcp_call *next;
     struct lk_str id;
 
     if (!lk_json_get(request->message.params, LK_STR("requestId"), &id))
         return;
-    for (struct mcp_call *call = request->inbound->peer->calls_; call != NULL;
-         call = call->peer_next) {
+    for (struct mcp_call *call = request->inbound->peer->calls_; call != NULL; call = next) {
+        next = call->peer_next; /* a subscription is gone at once */
         if (lk_str_eq(call->id, id))
             mcp_call_cancel(call);
     }

@@ -1,9 +1,9 @@
 /*
  * Writes the response of a tool call, straight into the one buffer that the transport sends: the
  * answer object as text, as structuredContent where the tool promises it, the pictures and files
- * beside it, or the error object with isError. Called by call.c.
+ * beside it, or the error object with isError. And what the responses of all calls have in common.
+ * Called by call.c, through a target, and by the other targets.
  */
-#include "base/base64.h"
 #include "mcp/internal.h"
 #include "json/write.h"
 
@@ -21,54 +21,15 @@ static void check_answer(const struct mcp_call *call, bool structured, struct lk
         (void)lk_json_check(lk_buf_view(&call->answer), LK_JSON_MAX_DEPTH, 0, err);
 }
 
-/* What the blocks take at most; base64 grows by a third, escaped text sixfold. */
-static size_t room_for_blocks(const struct mcp_block *block)
-{
-    size_t room = 0;
-
-    for (; block != NULL; block = block->next) {
-        const struct mcp_content *content = &block->content;
-
-        room += 128 + 6 * (content->mime_type.len + content->uri.len);
-        room += content->kind == MCP_CONTENT_TEXT ? 6 * content->bytes.len
-                                                  : lk_base64_len(content->bytes.len);
-    }
-    return room;
-}
-
-static void put_escaped(struct lk_buf *out, const char *before, struct lk_str text)
-{
-    lk_buf_str(out, lk_str(before));
-    lk_json_escape(out, text);
-    lk_buf_char(out, '"');
-}
-
-static void write_block(struct lk_buf *out, const struct mcp_content *content)
-{
-    bool image = content->kind == MCP_CONTENT_IMAGE;
-
-    if (image) {
-        put_escaped(out, ",{\"type\":\"image\",\"mimeType\":\"", content->mime_type);
-    } else {
-        put_escaped(out, ",{\"type\":\"resource\",\"resource\":{\"uri\":\"", content->uri);
-        put_escaped(out, ",\"mimeType\":\"", content->mime_type);
-    }
-    if (content->kind == MCP_CONTENT_TEXT) {
-        put_escaped(out, ",\"text\":\"", content->bytes);
-    } else {
-        lk_buf_str(out, image ? LK_STR(",\"data\":\"") : LK_STR(",\"blob\":\""));
-        lk_base64(out, content->bytes);
-        lk_buf_char(out, '"');
-    }
-    lk_buf_str(out, image ? LK_STR("}") : LK_STR("}}"));
-}
-
 /* {"content":[…],…}, a whole response. */
 static void write_response(const struct mcp_call *call, struct lk_str text, bool is_error,
                            bool structured, struct lk_buf *out)
 {
     const struct mcp_block *blocks = is_error ? NULL : call->blocks;
-    size_t blocks_bytes = room_for_blocks(blocks);
+    size_t blocks_bytes = 0;
+
+    for (const struct mcp_block *block = blocks; block != NULL; block = block->next)
+        blocks_bytes += mcp_content_room(&block->content) + 1;
 
     /* Escaping makes a byte six at most; JSON text grows by its quotes only, a few in a hundred. */
     lk_buf_init(out, 8 * (text.len + 1024) + call->id.len + blocks_bytes);
@@ -77,8 +38,10 @@ static void write_response(const struct mcp_call *call, struct lk_str text, bool
     lk_buf_lit(out, "{\"content\":[{\"type\":\"text\",\"text\":\"");
     lk_json_escape(out, text);
     lk_buf_lit(out, "\"}");
-    for (; blocks != NULL; blocks = blocks->next)
-        write_block(out, &blocks->content);
+    for (; blocks != NULL; blocks = blocks->next) {
+        lk_buf_char(out, ',');
+        mcp_content_write(out, &blocks->content, call->revision);
+    }
     lk_buf_char(out, ']');
     if (structured) {
         lk_buf_lit(out, ",\"structuredContent\":");
@@ -105,12 +68,74 @@ static int http_status(struct mcp_call *call)
     return 403;
 }
 
+struct lk_buf mcp_response_begin(struct mcp_call *call, size_t room)
+{
+    struct lk_buf out;
+
+    lk_buf_init(&out, room + call->id.len + 4096);
+    mcp_write_head(&out, call->id);
+    return out;
+}
+
+void mcp_response_end(struct mcp_call *call, struct lk_buf *out)
+{
+    lk_buf_lit(out, "}}");
+    call->inbound.reply(call->inbound.arg, http_status(call), out);
+    lk_buf_free(out);
+}
+
+/* input_required, in place of any other result. */
+static bool reply_asking(struct mcp_call *call)
+{
+    struct lk_buf out;
+
+    if (!mcp_ask_pending(call))
+        return false;
+    out = mcp_response_begin(call, 8 * (call->asks.len + call->kept.len));
+    mcp_ask_write(call, &out);
+    mcp_response_end(call, &out);
+    return true;
+}
+
+bool mcp_result_reply_early(struct mcp_call *call, const struct lk_error *err)
+{
+    return mcp_ask_refuse(call) || (err->kind == LK_ERROR_NONE && reply_asking(call));
+}
+
+void mcp_result_reply_error(struct mcp_call *call, const struct lk_error *err, bool not_found)
+{
+    bool invalid = err->kind == LK_ERROR_ARGUMENT || (not_found && mcp_is_modern(call->revision));
+    struct mcp_rpc_error rpc_err;
+    struct lk_error brief = *err;
+    struct lk_buf data;
+    struct lk_json_writer w;
+
+    brief.body = (struct lk_str){0}; /* as long as a peer likes */
+    mcp_rpc_fail(&rpc_err,
+                 invalid     ? MCP_INVALID_PARAMS
+                 : not_found ? MCP_RESOURCE_NOT_FOUND
+                             : MCP_INTERNAL_ERROR,
+                 http_status(call), "%.*s", LK_STR_ARG(lk_str_cut(lk_str(err->message), 500)));
+    lk_buf_init(&data, 8 * sizeof(brief) + 8 * call->uri.len);
+    w = lk_json_writer(&data);
+    lk_json_begin_object(&w);
+    if (call->uri.len != 0)
+        lk_json_member_string(&w, "uri", call->uri);
+    mcp_write_error(&w, &brief);
+    lk_json_end_object(&w);
+    rpc_err.data = lk_buf_view(&data);
+    mcp_reply_error(&call->inbound, call->id, &rpc_err);
+    lk_buf_free(&data);
+}
+
 void mcp_result_reply(struct mcp_call *call, struct lk_error *err)
 {
     bool structured =
         call->tool->output_schema != NULL && call->revision >= MCP_2025_06_18 && !call->failed;
     struct lk_buf out, error_text;
 
+    if (mcp_result_reply_early(call, err))
+        return;
     lk_buf_init(&error_text, 8 * (MCP_ERROR_BODY_BYTES_MAX + sizeof(struct lk_error)));
     if (err->kind == LK_ERROR_NONE)
         check_answer(call, structured, err);

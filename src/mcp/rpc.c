@@ -100,14 +100,19 @@ static const char *find_twice(struct lk_str object, const struct lk_str *names, 
 static bool check_once(const struct mcp_message *message, struct mcp_rpc_error *err)
 {
     static const struct lk_str of_params[] = {
-        LK_STR_INIT("_meta"),     LK_STR_INIT("name"),   LK_STR_INIT("arguments"),
-        LK_STR_INIT("uri"),       LK_STR_INIT("cursor"), LK_STR_INIT("protocolVersion"),
-        LK_STR_INIT("requestId"),
+        LK_STR_INIT("_meta"),          LK_STR_INIT("name"),
+        LK_STR_INIT("arguments"),      LK_STR_INIT("uri"),
+        LK_STR_INIT("cursor"),         LK_STR_INIT("protocolVersion"),
+        LK_STR_INIT("requestId"),      LK_STR_INIT("ref"),
+        LK_STR_INIT("argument"),       LK_STR_INIT("level"),
+        LK_STR_INIT("context"),        LK_STR_INIT("notifications"),
+        LK_STR_INIT("inputResponses"), LK_STR_INIT("requestState"),
     };
     static const struct lk_str of_meta[] = {
         LK_STR_INIT(MCP_META_VERSION),
         LK_STR_INIT(MCP_META_CAPABILITIES),
         LK_STR_INIT("progressToken"),
+        LK_STR_INIT(MCP_META_LOG_LEVEL),
     };
     const char *twice =
         find_twice(message->params, of_params, sizeof(of_params) / sizeof(of_params[0]));

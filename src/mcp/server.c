@@ -3,6 +3,7 @@
  */
 #include "mcp/internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 static int compare_names(const void *a, const void *b)
@@ -29,6 +30,23 @@ static bool index_tools(struct mcp_server *server)
     return true;
 }
 
+/* Programmer mistakes in the rows. */
+static void check_rows(const struct mcp_server_options *options)
+{
+    for (size_t i = 0; i < options->n_resources; i++) {
+        const struct mcp_resource *resource = options->resources[i];
+        size_t n = 0;
+
+        for (const char *at = resource->uri; *at != '\0'; at++)
+            n += *at == '{';
+        assert(n == resource->n_arguments && n <= MCP_MAX_VALUES);
+        assert(resource->tool != NULL || resource->read != NULL);
+        (void)n;
+    }
+    for (size_t i = 0; i < options->n_prompts; i++)
+        assert(options->prompts[i]->n_arguments <= MCP_MAX_VALUES);
+}
+
 struct mcp_server *mcp_server_new(const struct mcp_server_options *options)
 {
     struct lk_arena *arena = lk_arena_new();
@@ -44,6 +62,7 @@ struct mcp_server *mcp_server_new(const struct mcp_server_options *options)
         server->options.max_in_flight_name = "max_in_flight";
     if (server->options.max_in_flight == 0)
         server->options.max_in_flight = 1024;
+    check_rows(&server->options);
     if (!index_tools(server)) {
         lk_arena_free(arena);
         return NULL;
@@ -65,10 +84,17 @@ size_t mcp_server_in_flight(const struct mcp_server *server)
     return server->n_calls;
 }
 
+void mcp_server_end_listening(struct mcp_server *server)
+{
+    while (server->listening != NULL)
+        mcp_listen_end(server->listening, true);
+}
+
 void mcp_server_cancel_all(struct mcp_server *server)
 {
     struct mcp_call *next;
 
+    mcp_server_end_listening(server);
     for (struct mcp_call *call = server->calls; call != NULL; call = next) {
         next = call->next;
         if (call->cancel == MCP_NOT_CANCELLED)

@@ -1,9 +1,9 @@
 /*
  * The MCP core: a message comes in, an answer goes out. Knows JSON-RPC, both protocol eras and the
- * registry of tools; knows neither transports nor Looker.
+ * registries of tools, resources and prompts; knows neither transports nor Looker.
  *
  *     transport ── mcp_server_receive(message, headers, reply) ──> rpc: parse, exact id
- *                        era: modern (_meta) or legacy ──> method ──> tools/call ──> coroutine
+ *                        era: modern (_meta) or legacy ──> method ──> a call ──> coroutine
  *     transport <── reply(http_status, body) exactly once ────────────────────────────┘
  *
  * Stateless: a request is answered from itself alone (stdio keeps the negotiated revision, in the
@@ -15,7 +15,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "mcp/tool.h"
+#include "mcp/prompt.h"
 #include "rt/loop.h"
 
 struct mcp_server;
@@ -28,9 +28,24 @@ struct mcp_server_options {
     const char *instructions;            /* under 2,048 characters */
     const struct mcp_tool *const *tools; /* the tools to serve, in the order to list them */
     size_t n_tools;
+    const struct mcp_resource *const *resources; /* likewise; the core lists those without variables
+                                                    before what list_resources adds */
+    size_t n_resources;
+    /* Adds one page of further resources (mcp_call_add_resource); the cursor is one that it has
+     * given out, or anything else that a client made up (an LK_ERROR_ARGUMENT), ptr NULL for the
+     * first page. On a coroutine, admitted, may await. NULL: there are no others. */
+    bool (*list_resources)(struct mcp_call *call, struct lk_str cursor, struct lk_error *err);
+    const struct mcp_prompt *const *prompts;
+    size_t n_prompts;
+    bool logs; /* its calls may send log messages (mcp_call_log) */
+    /* Seals what a call keeps for its next round (mcp_call_keep_state): writes the 32 bytes of a
+     * MAC, of a key that all replicas share and nobody else. NULL: calls keep nothing. */
+    void (*seal)(void *arg, struct lk_str text, unsigned char *ret_mac);
+    void *seal_arg;
     void *tool_context; /* what mcp_call_context answers */
-    /* Asked before each tool runs, on its coroutine; false makes the error the call's answer.
-     * NULL: every call may run. */
+    /* Asked before each call runs, on its coroutine; false makes the error the call's answer. Calls
+     * are those of tools and prompts, reading and listing resources, and completion. NULL: every
+     * call may run. */
     bool (*admit)(struct mcp_call *call, struct lk_error *err);
     /* Told of each call that was asked about, when it has ended, how: err->kind is LK_ERROR_NONE
      * for a success. It does not await. NULL: nobody wants to know. */
@@ -39,9 +54,9 @@ struct mcp_server_options {
     size_t max_answer_bytes;        /* of one tool's answer object; 0: 8 MiB */
     const char *max_in_flight_name; /* what users call that limit, for the error that says that it
                                        was met; NULL: "max_in_flight" */
-    uint32_t max_in_flight; /* tool calls at once; more are refused with an isError; 0: 1,024 */
-    const char *call_timeout_name; /* as max_in_flight_name; NULL: "call_timeout_ms" */
-    uint64_t call_timeout_ms;      /* a tool call is cancelled after it and answers so; 0: none */
+    uint32_t max_in_flight;         /* calls at once; more are refused with an isError; 0: 1,024 */
+    const char *call_timeout_name;  /* as max_in_flight_name; NULL: "call_timeout_ms" */
+    uint64_t call_timeout_ms;       /* a tool call is cancelled after it and answers so; 0: none */
     /* Serve a modern request although its MCP-Protocol-Version header differs from its _meta: a
      * hosted client is known to send 2025-11-25 in the one and 2026-07-28 in the other. */
     bool lenient_version_header;
@@ -56,11 +71,16 @@ void mcp_server_free(struct mcp_server *server);
 size_t mcp_server_in_flight(const struct mcp_server *server);
 /* Cancels all calls in flight; they answer as they unwind. */
 void mcp_server_cancel_all(struct mcp_server *server);
+/* Answers those who only wait for notifications (subscriptions/listen), so that nobody has to wait
+ * for them: for a transport that is about to stop. mcp_server_cancel_all does it too. */
+void mcp_server_end_listening(struct mcp_server *server);
 
 /* One connection's worth of legacy state. HTTP has a zeroed one a request. */
 struct mcp_peer {
     bool http;                /* false: stdio */
     uint8_t legacy_revision_; /* what initialize settled on; stdio only */
+    uint8_t log_level_;       /* what logging/setLevel asked for, plus 1; 0: nothing; stdio only */
+    uint8_t n_listening_;     /* subscriptions/listen */
     struct mcp_call *calls_;  /* in flight, for notifications/cancelled; stdio only */
 };
 
@@ -92,7 +112,7 @@ struct mcp_inbound {
 };
 
 /*
- * Takes one message. *ret_call (may be NULL) is the tool call that it started, for
+ * Takes one message. *ret_call (may be NULL) is the call that it started, for
  * mcp_call_cancel, valid until `reply` was called; NULL when it was answered at once.
  */
 void mcp_server_receive(struct mcp_server *server, const struct mcp_inbound *inbound,

@@ -60,6 +60,9 @@ struct mcp_caller {
 
 /* ---- what a running tool may ask of its call ---- */
 
+/* A call that is of no tool (prompts/get, completion/complete, …) has a row with the name of its
+ * method, the group "mcp" and no arguments; reading a resource that a tool answers has the tool's.
+ */
 const struct mcp_tool *mcp_call_tool(const struct mcp_call *call);
 
 /* Freed when the call has been answered. */
@@ -69,17 +72,27 @@ struct lk_arena *mcp_call_arena(struct mcp_call *call);
 struct lk_buf *mcp_call_answer(struct mcp_call *call);
 
 /*
- * What a result may carry beside the answer object: a picture, or a file of any kind. Bytes and
- * strings are borrowed and must live as long as mcp_call_arena(call); they become base64 in the
- * response itself. `uri` names an embedded resource, and it need not be fetchable; a `text`
- * resource goes out as it is and must be UTF-8. A call that fails sends none of them.
+ * What a result may carry beside the answer object: a picture, a sound, a file of any kind, or
+ * where to fetch one. Bytes and strings are borrowed and must live as long as
+ * mcp_call_arena(call); they become base64 in the response itself. `uri` names an embedded
+ * resource, and it need not be fetchable, that of a link must be; a `text` resource and words go
+ * out as they are and must be UTF-8. A call that fails sends none of them. A kind that the caller's
+ * revision does not know yet becomes a line of text that says what it is.
  */
-enum mcp_content_kind { MCP_CONTENT_IMAGE, MCP_CONTENT_BLOB, MCP_CONTENT_TEXT };
+enum mcp_content_kind {
+    MCP_CONTENT_IMAGE,
+    MCP_CONTENT_BLOB,  /* a resource of bytes */
+    MCP_CONTENT_TEXT,  /* a resource of text */
+    MCP_CONTENT_AUDIO, /* since 2025-03-26 */
+    MCP_CONTENT_LINK,  /* a resource that is elsewhere; since 2025-06-18 */
+    MCP_CONTENT_WORDS, /* text, and no resource */
+};
 struct mcp_content {
     enum mcp_content_kind kind;
-    struct lk_str mime_type;
-    struct lk_str uri; /* not of an image */
-    struct lk_str bytes;
+    struct lk_str mime_type;         /* not of words; of a link it may be empty */
+    struct lk_str uri;               /* of resources and links */
+    struct lk_str bytes;             /* not of a link */
+    struct lk_str name, description; /* of a link; the description may be empty */
 };
 /* Comes after the answer object, in the order of the calls. */
 void mcp_call_add_content(struct mcp_call *call, const struct mcp_content *content);
@@ -110,7 +123,9 @@ void mcp_call_set_context(struct mcp_call *call, void *context);
 const void *mcp_call_args(const struct mcp_call *call);
 
 /* The arguments as the caller sent them: the text of a JSON object, in which no name comes twice;
- * empty when there were none, or when the server does not keep them (keep_arguments). */
+ * empty when there were none, or when the server does not keep them (keep_arguments). Of a call
+ * that is of no tool, what it asks for: {"prompt","arguments"}, {"uri"}, or {"prompt" or
+ * "resource","argument","value","context"}. */
 struct lk_str mcp_call_arguments(const struct mcp_call *call);
 
 /* What the transport said of the caller: the value of an HTTP request header. One that is there but
@@ -132,5 +147,45 @@ void mcp_call_refuse_caller(struct mcp_call *call);
 /* Sends notifications/progress if the caller asked for it (a progressToken) and the transport can;
  * `progress` must grow from call to call; total 0: unknown; message may be empty. */
 void mcp_call_progress(struct mcp_call *call, double progress, double total, struct lk_str message);
+
+/* RFC 5424 section 6.2.1, the least severe first. */
+enum mcp_log_level {
+    MCP_LOG_DEBUG,
+    MCP_LOG_INFO,
+    MCP_LOG_NOTICE,
+    MCP_LOG_WARNING,
+    MCP_LOG_ERROR,
+    MCP_LOG_CRITICAL,
+    MCP_LOG_ALERT,
+    MCP_LOG_EMERGENCY,
+    MCP_LOG_NOTHING, /* no level: nothing is severe enough */
+};
+/* Sends notifications/message, if the caller wants to see that level and the transport can; at most
+ * MCP_LOG_MESSAGES_MAX of a call. `logger` names the part that speaks. Never a secret. */
+#define MCP_LOG_MESSAGES_MAX 100
+void mcp_call_log(struct mcp_call *call, enum mcp_log_level level, const char *logger,
+                  struct lk_str text);
+
+/* ---- asking the caller's user, in several rounds (2026-07-28: multi round-trip requests) ---- */
+
+/*
+ * A call that needs to know more asks for it and returns true: its result is then input_required,
+ * whatever else it has written, and the client calls again, with what was answered. Nothing is
+ * kept meanwhile but what mcp_call_keep_state wraps up in the result.
+ *
+ * method: elicitation/create, sampling/createMessage or roots/list; params: a JSON object. False
+ * when the caller has not declared that it can do that, and with it an error; the answer is then
+ * MissingRequiredClientCapability, or, in a revision before 2026-07-28, that error.
+ */
+bool mcp_call_ask(struct mcp_call *call, const char *key, const char *method, struct lk_str params,
+                  struct lk_error *err);
+/* Whether it could. */
+bool mcp_call_can_ask(const struct mcp_call *call, const char *method);
+/* What was answered under that key, a JSON object; empty: nothing yet. Not verified in any way. */
+struct lk_str mcp_call_answered(const struct mcp_call *call, const char *key);
+/* Comes back with the next round, in mcp_call_state, if that is the same request of the same caller
+ * within ten minutes. UTF-8; the caller can read it, and cannot change it. */
+void mcp_call_keep_state(struct mcp_call *call, struct lk_str state);
+struct lk_str mcp_call_state(const struct mcp_call *call); /* empty: none */
 
 #endif

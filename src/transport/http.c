@@ -473,6 +473,7 @@ void lk_http_server_stop(struct lk_http_server *server, uint64_t grace_ms,
         server->listener = NULL;
         /* Not h2o_context_request_shutdown: that starts a timer for HTTP/2 which outlives us. */
         server->context.shutdown_requested = 1;
+        mcp_server_end_listening(server->options.server);
         close_connections(server, false);
     }
     if (server->reported)

@@ -170,6 +170,8 @@ void lk_http_stream_begin(struct lk_http_stream *stream, struct lk_http_server *
                           h2o_req_t *req);
 /* One message, without line breaks; copied. Dropped when the client is too far behind. */
 void lk_http_stream_send(struct lk_http_stream *stream, struct lk_str message);
+/* A comment, which tells proxies and clients that it is not forgotten, and nothing else. */
+void lk_http_stream_keep_alive(struct lk_http_stream *stream);
 /* The response, after all that was sent before; borrowed until the request is disposed of. The
  * stream may be gone when this returns. */
 void lk_http_stream_end(struct lk_http_stream *stream, struct lk_str last);

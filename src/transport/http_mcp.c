@@ -9,7 +9,8 @@
  *          a modern call is cancelled          answer sent, or dropped when req is NULL
  *
  * It has its own copy of the headers that the core and tools may ask for later. The answer is one
- * JSON body, unless the call has progress to tell: the first notification makes it a stream.
+ * JSON body, unless the call has something to tell before it, or takes so long that a proxy would
+ * think the connection dead: the first notification, or the first silence, makes it a stream.
  */
 #include "transport/http_internal.h"
 
@@ -32,7 +33,8 @@ struct exchange {
     struct header *headers;
     size_t n_headers;
     struct lk_buf body;           /* the answer, until h2o has sent it */
-    struct lk_http_stream stream; /* begun by the first notification */
+    struct lk_http_stream stream; /* begun by the first notification, or by `silence` */
+    struct lk_timer silence;      /* of clients that take a stream */
     struct lk_watch hangup;
     bool watching;
 };
@@ -75,6 +77,24 @@ static bool copy_header(void *arg, struct lk_str name)
     return false;
 }
 
+/* Mcp-Param-*, whose names only the tools know. One that comes twice is copied twice, both times as
+ * the list that it then is. */
+static void copy_mirrored(struct exchange *exchange, h2o_req_t *req)
+{
+    static const struct lk_str prefix = LK_STR_INIT("mcp-param-");
+
+    for (size_t i = 0; i < req->headers.size; i++) {
+        const h2o_iovec_t *raw = req->headers.entries[i].name;
+        struct lk_str name = lk_str_n(raw->base, raw->len);
+
+        if (name.len < prefix.len || !lk_str_ieq(lk_str_n(name.ptr, prefix.len), prefix))
+            continue;
+        exchange->headers[exchange->n_headers++] =
+            (struct header){lk_arena_str(exchange->arena, name),
+                            lk_arena_str(exchange->arena, lk_http_header(req, name))};
+    }
+}
+
 static void copy_headers(struct exchange *exchange, h2o_req_t *req)
 {
     const struct lk_str lists[] = {lk_str(mcp_headers), exchange->server->options.forward_headers};
@@ -83,9 +103,11 @@ static void copy_headers(struct exchange *exchange, h2o_req_t *req)
 
     for (size_t i = 0; i < 2; i++)
         lk_http_list_any(lists[i], count_header, &n);
+    n += req->headers.size; /* that many mirrored arguments at most */
     exchange->headers = lk_arena_array(exchange->arena, n, sizeof(struct header));
     for (size_t i = 0; i < 2; i++)
         lk_http_list_any(lists[i], copy_header, &copying);
+    copy_mirrored(exchange, req);
 }
 
 static struct lk_str on_header(void *arg, struct lk_str name)
@@ -120,6 +142,16 @@ static void on_notify(void *arg, struct lk_str message)
     lk_http_stream_send(&exchange->stream, message);
 }
 
+static void on_silence(void *arg)
+{
+    struct exchange *exchange = arg;
+
+    if (exchange->req == NULL || exchange->dropped || exchange->stream.req != NULL)
+        return;
+    lk_http_stream_begin(&exchange->stream, exchange->server, exchange->req);
+    lk_http_stream_keep_alive(&exchange->stream);
+}
+
 static void on_demand_scope(void *arg, struct lk_str scope)
 {
     struct exchange *exchange = arg;
@@ -145,6 +177,7 @@ static void on_reply(void *arg, int http_status, struct lk_buf *body)
     server->n_open--;
     exchange->call = NULL;
     stop_watching(exchange);
+    lk_timer_stop(server->options.loop, &exchange->silence);
     if (exchange->req != NULL && !exchange->dropped) {
         exchange->body = *body;
         *body = (struct lk_buf){0};
@@ -234,6 +267,7 @@ void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req, struct lk_a
     exchange->holders = 3; /* and this function */
     exchange->req = req;
     exchange->peer.http = true;
+    exchange->silence = lk_timer(on_silence, exchange);
     lk_http_connection(req)->exchange = exchange;
     lk_http_on_dispose(req, on_disposed, exchange);
     copy_headers(exchange, req);
@@ -242,6 +276,8 @@ void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req, struct lk_a
         exchange->call = call;
         if (mcp_call_ends_with_client(call))
             watch_client(exchange);
+        if (inbound.notify != NULL)
+            lk_timer_start(server->options.loop, &exchange->silence, server->options.keep_alive_ms);
     }
     release(exchange);
 }

@@ -91,16 +91,19 @@ static void on_written(h2o_generator_t *generator, h2o_req_t *req)
     write_on(stream);
 }
 
-static void on_idle(void *arg)
+void lk_http_stream_keep_alive(struct lk_http_stream *stream)
 {
-    struct lk_http_stream *stream = arg;
-
     lk_timer_start(stream->server->options.loop, &stream->idle,
                    stream->server->options.keep_alive_ms);
     if (stream->busy)
         return;
     lk_buf_lit(&stream->waiting, ": keep-alive\n\n");
     write_on(stream);
+}
+
+static void on_idle(void *arg)
+{
+    lk_http_stream_keep_alive(arg);
 }
 
 /* ---- the life of a stream ---- */

@@ -364,6 +364,7 @@ static void set_phase(struct lk_stdio *stdio, enum phase phase)
         break;
     case DRAINING:
         lk_timer_start(loop, &stdio->timer, stdio->options.drain_ms);
+        mcp_server_end_listening(stdio->options.server);
         break;
     case CANCELLING:
         lk_timer_start(loop, &stdio->timer, CANCEL_MS);

@@ -5,7 +5,7 @@
 
 Two servers are put to the test, each on a port of its own on loopback:
 
-    mcp-fixture         the MCP core and the HTTP transport with the tools that the suite asks for;
+    mcp-fixture         the MCP core and the HTTP transport with what the suite asks for;
                         every scenario of three revisions
     looker-mcp-server   the product itself, the sandbox behind it; the scenarios that need no tool
                         of the suite's own

@@ -37,7 +37,8 @@ MODERN_ERRORS = {
 FREE_JSON = {"structuredContent", "data", "default", "enum", "const", "examples"}
 SERVER_INFO = "io.modelcontextprotocol/serverInfo"
 
-LEGACY_ERRORS = {-32700, -32600, -32601, -32602, -32603}
+# -32002: what resources/read is not to find, before 2026-07-28.
+LEGACY_ERRORS = {-32700, -32600, -32601, -32602, -32603, -32002}
 
 
 class NotMcp(AssertionError):

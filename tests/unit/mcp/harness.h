@@ -103,6 +103,32 @@ static inline void world_free(struct world *world)
     free(world);
 }
 
+/* A toy, in place of a MAC: the tests need one that differs, not one that is hard to forge. */
+static inline void world_seal(void *arg, struct lk_str text, unsigned char *ret_mac)
+{
+    (void)arg;
+    for (size_t i = 0; i < 32; i++)
+        ret_mac[i] = (unsigned char)(7 * i + 1);
+    for (size_t i = 0; i < text.len; i++)
+        ret_mac[i % 32] = (unsigned char)(31 * ret_mac[i % 32] + (unsigned char)text.ptr[i]);
+}
+
+/* On stdio, with all that the fixture has. */
+static inline int setup_offers(void **state)
+{
+    *state = world_new(&(struct mcp_server_options){
+        .resources = fixture_resources,
+        .n_resources = fixture_n_resources,
+        .list_resources = fixture_list_resources,
+        .prompts = fixture_prompts,
+        .n_prompts = fixture_n_prompts,
+        .logs = true,
+        .seal = world_seal,
+        .keep_arguments = true,
+    });
+    return 0;
+}
+
 static inline int setup_stdio(void **state)
 {
     *state = world_new(NULL);
@@ -166,6 +192,43 @@ static inline const char *ask(struct world *world, const char *text)
     give(world, text);
     wait_replies(world, before + 1);
     return world->body;
+}
+
+/* A request with id 1; `members` are those of params, or "". In the modern era when modern is set.
+ */
+#define MODERN_META_WITH(capabilities, more)                                                       \
+    "\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","                       \
+    "\"io.modelcontextprotocol/clientCapabilities\":" capabilities more "}"
+#define MODERN_META MODERN_META_WITH("{}", "")
+
+static inline char *request_text(const char *method, const char *meta, const char *members)
+{
+    char *text;
+
+    assert_true(
+        asprintf(&text, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":{%s%s%s}}",
+                 method, meta, meta[0] != '\0' && members[0] != '\0' ? "," : "", members) > 0);
+    return text;
+}
+
+static inline const char *ask_with(struct world *world, const char *meta, const char *method,
+                                   const char *members)
+{
+    char *text = request_text(method, meta, members);
+
+    ask(world, text);
+    free(text);
+    return world->body;
+}
+
+static inline const char *ask_legacy(struct world *world, const char *method, const char *members)
+{
+    return ask_with(world, "", method, members);
+}
+
+static inline const char *ask_modern(struct world *world, const char *method, const char *members)
+{
+    return ask_with(world, MODERN_META, method, members);
 }
 
 /* Asks a named tool with a raw arguments object and id 1. */

@@ -102,6 +102,27 @@ static void headers_reach_core_and_tools(void **state)
                     "-32020");
 }
 
+/* Whose names only the tools know. */
+static void mirrored_arguments_reach_the_core(void **state)
+{
+    struct world *world = *state;
+    const char *call = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{"
+                       "\"name\":\"mirror\",\"arguments\":{\"region\":\"eu\"},\"_meta\":{"
+                       "\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","
+                       "\"io.modelcontextprotocol/clientCapabilities\":{}}}}";
+    const char *head = HOST JSON "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\n"
+                                 "Mcp-Name: mirror\r\n";
+    char headers[512];
+
+    snprintf(headers, sizeof(headers), "%sMCP-PARAM-Region:  eu \r\n", head);
+    assert_contains(ask(world, headers, call, 200), "\\\"eu\\\"");
+    snprintf(headers, sizeof(headers), "%sMcp-Param-Region: us\r\n", head);
+    assert_contains(ask(world, headers, call, 400), "-32020");
+    snprintf(headers, sizeof(headers), "%sMcp-Param-Region: eu\r\nMcp-Param-Region: us\r\n", head);
+    assert_contains(ask(world, headers, call, 400), "-32020");
+    assert_contains(ask(world, head, call, 400), "-32020");
+}
+
 /* ---- guards ---- */
 
 static void origins(void **state)
@@ -292,6 +313,7 @@ int main(void)
         TEST(messages_and_notifications),
         TEST(one_connection_many_requests),
         TEST(headers_reach_core_and_tools),
+        TEST(mirrored_arguments_reach_the_core),
         TEST(origins),
         TEST(preflight),
         TEST(hosts_on_loopback),

@@ -233,6 +233,65 @@ static void a_silent_stream_has_comments(void **state)
     client_free(&client);
 }
 
+/* Nor is a call that has nothing to tell left to them: it becomes a stream when it takes long. */
+static void a_long_silence_becomes_a_stream(void **state)
+{
+    struct world *world = *state;
+    struct client taking = client_new(world), plain = client_new(world);
+    char *body;
+
+    post_with(world, &taking, STREAM, SLEEP("200"));
+    post_with(world, &plain, "", SLEEP("200"));
+    await_text(world, &taking, "\r\n0\r\n\r\n");
+    assert_contains(taking.text, "\r\ncontent-type: text/event-stream\r\n");
+    body = take_stream(&taking);
+    check_events(body);
+    assert_memory_equal(body, ": keep-alive\n\n", 14);
+    assert_contains(body, "slept_ms");
+    free(body);
+    await_text(world, &plain, "slept_ms");
+    assert_contains(plain.text, "\r\ncontent-type: application/json\r\n");
+    client_free(&taking);
+    client_free(&plain);
+}
+
+#define LISTEN                                                                                     \
+    "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"subscriptions/listen\",\"params\":{"               \
+    "\"notifications\":{\"toolsListChanged\":true},\"_meta\":{"                                    \
+    "\"io.modelcontextprotocol/protocolVersion\":\"2026-07-28\","                                  \
+    "\"io.modelcontextprotocol/clientCapabilities\":{}}}}"
+#define LISTEN_HEADERS                                                                             \
+    STREAM "MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: subscriptions/listen\r\n"
+
+/* It is acknowledged, kept alive, and ended with a result when the server stops, at once. */
+static void who_listens_has_a_stream(void **state)
+{
+    struct world *world = *state;
+    struct client leaving = client_new(world), staying = client_new(world);
+    char *body;
+
+    post_with(world, &leaving, LISTEN_HEADERS, LISTEN);
+    post_with(world, &staying, LISTEN_HEADERS, LISTEN);
+    await_text(world, &leaving, "subscriptions/acknowledged");
+    await_text(world, &staying, ": keep-alive\n\n");
+    client_free(&leaving);
+    turn(world, 50);
+    assert_int_equal(mcp_server_in_flight(world->mcp), 0);
+    lk_http_server_stop(world->http, 60000, on_stopped, world);
+    await_text(world, &staying, "\r\n0\r\n\r\n");
+    body = take_stream(&staying);
+    check_events(body);
+    assert_memory_equal(body,
+                        "event: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":"
+                        "\"notifications/subscriptions/acknowledged\",\"params\":{\"_meta\":{"
+                        "\"io.modelcontextprotocol/subscriptionId\":7},\"notifications\":{}}}\n\n",
+                        175);
+    assert_contains(body, "\"id\":7,\"result\":{\"resultType\":\"complete\",");
+    free(body);
+    client_free(&staying);
+    until_stopped(world);
+}
+
 /* ---- clients that leave ---- */
 
 static void legacy_calls_outlive_their_client(void **state)
@@ -401,6 +460,8 @@ int main(void)
         TEST(http_1_0),
         TEST(a_batch),
         LIVELY(a_silent_stream_has_comments),
+        LIVELY(a_long_silence_becomes_a_stream),
+        LIVELY(who_listens_has_a_stream),
         TEST(legacy_calls_outlive_their_client),
         TEST(modern_calls_end_with_their_client),
         TEST(leaving_at_any_moment),
