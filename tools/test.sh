@@ -151,7 +151,7 @@ part_compile() {
 
 part_golden() {
     install_venv
-    run_pytest "generator and scripts" build tests/golden tests/tools
+    run_pytest "generator and scripts" build -n "$JOBS" --dist loadfile tests/golden tests/tools
 }
 
 part_unit() {
@@ -174,7 +174,7 @@ part_e2e() {
     install_authserver
     install_prism
     install_browser
-    run_pytest "end to end, sanitizers" build-asan tests/e2e
+    run_pytest "end to end, sanitizers" build-asan -n "$JOBS" --dist loadfile tests/e2e
 }
 
 part_release() {
