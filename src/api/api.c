@@ -171,17 +171,35 @@ static bool call_under(struct lk_api *api, struct lk_session *session, struct lk
     }
 }
 
+static bool call(struct lk_api *api, struct lk_arena *arena, struct lk_exchange exchange,
+                 struct lk_api_answer *ret_answer, struct lk_error *err)
+{
+    const struct lk_api_request *request = &exchange.request;
+    struct lk_session *session =
+        lk_pool_take(api->pool, &api->principal, request->dev || request->op->needs_dev);
+    bool ok = call_under(api, session, arena, exchange, ret_answer, err);
+
+    lk_pool_give(session);
+    return ok;
+}
+
 bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
                         uint64_t timeout_ms, struct lk_api_answer *ret_answer, struct lk_error *err)
 {
     struct lk_exchange exchange = {
         .request = request, .timeout_ms = timeout_ms, .until_ms = api->until_ms};
-    struct lk_session *session =
-        lk_pool_take(api->pool, &api->principal, request.dev || request.op->needs_dev);
-    bool ok = call_under(api, session, arena, exchange, ret_answer, err);
 
-    lk_pool_give(session);
-    return ok;
+    return call(api, arena, exchange, ret_answer, err);
+}
+
+bool lk_api_stream(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
+                   uint64_t timeout_ms, const struct lk_api_sink *sink,
+                   struct lk_api_answer *ret_answer, struct lk_error *err)
+{
+    struct lk_exchange exchange = {
+        .request = request, .timeout_ms = timeout_ms, .until_ms = api->until_ms, .sink = sink};
+
+    return call(api, arena, exchange, ret_answer, err);
 }
 
 bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,

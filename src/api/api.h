@@ -63,6 +63,7 @@ struct lk_api_answer {
     int status;
     enum lk_media media; /* one bit; JSON bodies have passed lk_json_check */
     struct lk_str body;  /* empty for 204 */
+    bool stopped;        /* lk_api_stream: the sink had enough */
 };
 
 /*
@@ -81,6 +82,26 @@ bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_reque
 bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
                         uint64_t timeout_ms, struct lk_api_answer *ret_answer,
                         struct lk_error *err);
+
+/*
+ * Takes the body of a 2xx answer piece by piece (struct lk_http_sink says how: on the calling
+ * coroutine, may await, false stops). The media type is one that the operation declares; that JSON
+ * is JSON nobody has checked.
+ */
+struct lk_api_sink {
+    bool (*take)(void *arg, enum lk_media media, struct lk_str bytes);
+    void *arg;
+};
+
+/*
+ * Awaits. As lk_api_call, but the answer goes into the sink, and is never in memory as a whole:
+ * ret_answer has no body. The time-out (0: the API's) is for what the answer begins with, and then
+ * for each pause in it, not for all of it. What fails before the first piece is tried again as
+ * ever; after it nothing is.
+ */
+bool lk_api_stream(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
+                   uint64_t timeout_ms, const struct lk_api_sink *sink,
+                   struct lk_api_answer *ret_answer, struct lk_error *err);
 
 /* Awaits any HTTP answer from where Looker should be, without credentials; its status is stored
  * (ret_status may be NULL). It shows that somebody is there, not that it is Looker. */

@@ -183,15 +183,36 @@ static bool declares(const struct lk_operation *op, int status)
     return false;
 }
 
-/* A 2xx answer must be what the operation's row says. */
+/* Between rt/http and the sink of whoever called. */
+struct pouring {
+    const struct lk_exchange *exchange;
+    bool begun;
+};
+
+/* What is none of what was asked for is refused before anybody takes it for that. */
+static bool pour(void *arg, const struct lk_http_answer *head, struct lk_str bytes)
+{
+    struct pouring *pouring = arg;
+    const struct lk_exchange *exchange = pouring->exchange;
+    enum lk_media media = media_of(head->content_type);
+
+    pouring->begun = true;
+    if (exchange->poured != NULL)
+        *exchange->poured = true;
+    return (media & acceptable_media(&exchange->request)) != 0 &&
+           exchange->sink->take(exchange->sink->arg, media, bytes);
+}
+
+/* A 2xx answer must be what the operation's row says. poured: the body is elsewhere. */
 static bool judge(const struct lk_api_request *request, const struct lk_http_answer *http,
-                  struct lk_api_answer *ret_answer, struct lk_error *err)
+                  bool poured, struct lk_api_answer *ret_answer, struct lk_error *err)
 {
     const struct lk_operation *op = request->op;
-    struct lk_api_answer answer = {.status = http->status, .body = http->body};
+    struct lk_api_answer answer = {
+        .status = http->status, .body = http->body, .stopped = http->stopped};
     bool structured = (op->answer.flags & LK_FIELD_LIST) || op->answer.kind == LK_KIND_OBJECT;
 
-    if (http->body.len == 0) {
+    if (http->body.len == 0 && !poured) {
         if (structured && (http->status != 204 || !declares(op, 204)))
             return lk_fail(err, LK_ERROR_PARSE, "Looker answered %s with nothing", op->id);
         *ret_answer = answer;
@@ -207,7 +228,7 @@ static bool judge(const struct lk_api_request *request, const struct lk_http_ans
             op->id,
             LK_STR_ARG(http->content_type.len > 0 ? http->content_type
                                                   : LK_STR("an answer without a type")));
-    if (answer.media == LK_MEDIA_JSON) {
+    if (answer.media == LK_MEDIA_JSON && !poured) {
         struct lk_error json_error = {0};
 
         if (!lk_json_check(http->body, LK_JSON_MAX_DEPTH, 0, &json_error)) {
@@ -245,6 +266,8 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
                          struct lk_error *err)
 {
     const struct lk_operation *op = exchange->request.op;
+    struct pouring pouring = {.exchange = exchange};
+    const struct lk_http_sink sink = {pour, &pouring};
     const char *headers[4];
     struct lk_wire_request wire;
     struct lk_http_answer answer;
@@ -276,6 +299,7 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
                              .timeout_ms = exchange->timeout_ms != 0 ? exchange->timeout_ms
                                                                      : options->timeout_ms,
                              .max_answer_bytes = options->max_answer_bytes,
+                             .sink = exchange->sink != NULL ? &sink : NULL,
                          },
                          arena, &answer, err)) {
         count(options->counters, false);
@@ -287,5 +311,5 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
         *ret_retry_after_s = answer.retry_after_s;
     if (answer.status < 200 || answer.status > 299)
         return fail_with_status(options, exchange->token, &wire, arena, &answer, err);
-    return judge(&exchange->request, &answer, ret_answer, err);
+    return judge(&exchange->request, &answer, pouring.begun, ret_answer, err);
 }

@@ -144,15 +144,17 @@ bool lk_retry_perform(const struct lk_api_options *options, struct lk_str root,
                       struct lk_api_answer *ret_answer, struct lk_error *err)
 {
     uint64_t began_ms = lk_loop_now_ms(options->loop);
+    struct lk_exchange each = *exchange;
+    bool poured = false;
 
+    each.poured = &poured; /* what was taken in part would be taken twice */
     for (unsigned tries = 1;; tries++) {
         struct lk_error failure = {0};
         int64_t retry_after_s;
 
-        if (lk_exchange_perform(options, root, arena, exchange, ret_answer, &retry_after_s,
-                                &failure))
+        if (lk_exchange_perform(options, root, arena, &each, ret_answer, &retry_after_s, &failure))
             return true;
-        if (tries <= LK_RETRY_MAX && lk_retry_applies(exchange->request.op, &failure) &&
+        if (!poured && tries <= LK_RETRY_MAX && lk_retry_applies(exchange->request.op, &failure) &&
             pause_before(tries, options, exchange, retry_after_s, &failure))
             continue;
         say_tries(&failure, tries, lk_loop_now_ms(options->loop) - began_ms);

@@ -110,6 +110,9 @@ static void set_headers(struct lk_http_transfer *transfer, struct lk_arena *aren
 {
     static const char no_accept[] = "Accept:"; /* none is as good as the one that curl sends */
     static const char accept_encoding[] = "Accept-Encoding: " LK_HTTP_ENCODINGS;
+    /* While a transfer is paused curl holds what it has read, decompressed: a thousand times as
+     * much as was sent, in the worst case. */
+    static const char accept_plain[] = "Accept-Encoding: identity";
     static const char no_expect[] = "Expect:"; /* no waiting for 100 Continue */
     static const char content_type[] = "Content-Type:";
     const char *const *lines = transfer->request->headers;
@@ -122,7 +125,8 @@ static void set_headers(struct lk_http_transfer *transfer, struct lk_arena *aren
         n++;
     items = lk_arena_array(arena, n + 5, sizeof(*items));
     items[n_items++].data = (char *)no_accept; /* curl only reads them */
-    items[n_items++].data = (char *)accept_encoding;
+    items[n_items++].data =
+        (char *)(transfer->request->sink != NULL ? accept_plain : accept_encoding);
     if (user_agent != NULL)
         items[n_items++].data = (char *)user_agent;
     for (size_t i = 0; i < n; i++) {
@@ -265,6 +269,8 @@ static bool begin(struct lk_http_transfer *transfer, struct lk_arena *arena, str
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN,
                      transfer->request->once ? LK_HTTP_MAX_IDLE_ONCE_S : LK_HTTP_MAX_IDLE_S);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+    if (transfer->request->sink != NULL) /* pausing one stream of HTTP/2 would hold up the others */
+        curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
@@ -297,22 +303,73 @@ static void take_answer(const struct lk_http_transfer *transfer, struct lk_arena
     };
 }
 
+static bool has_piece(const struct lk_http_transfer *transfer)
+{
+    return transfer->body->buf.len > 0 && lk_http_flows(transfer);
+}
+
+/* Hands what has come over to the sink. False: it has enough. */
+static bool pour(struct lk_http_transfer *transfer, const struct lk_http_answer *head)
+{
+    const struct lk_http_request *request = transfer->request;
+    struct lk_loop *loop = transfer->http->loop;
+    struct lk_buf piece;
+    bool more;
+
+    lk_http_body_move(transfer->body, &piece);
+    lk_timer_stop(loop, &transfer->deadline);
+    /* So the next piece comes while this one is looked at. */
+    if (transfer->paused && !transfer->done)
+        curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+    more = request->sink->take(request->sink->arg, head, lk_buf_view(&piece));
+    lk_buf_free(&piece);
+    start_deadline(transfer, request->timeout_ms);
+    return more;
+}
+
+/* Until it is over, or the sink has enough: then *ret_stopped. */
+static void run_transfer(struct lk_http_transfer *transfer, struct lk_arena *arena,
+                         bool *ret_stopped)
+{
+    struct lk_http_answer head = {0};
+
+    *ret_stopped = false;
+    for (;;) {
+        bool piece = has_piece(transfer);
+
+        if (!transfer->done && (transfer->expired || lk_co_cancelled(transfer->co)))
+            return;
+        if (piece && head.status == 0) {
+            take_answer(transfer, arena, &head);
+            head.body = (struct lk_str){0};
+        }
+        if (piece && !pour(transfer, &head)) {
+            *ret_stopped = true;
+            return;
+        }
+        if (transfer->done && !has_piece(transfer))
+            return;
+        if (!transfer->done && !has_piece(transfer))
+            lk_co_park(transfer->http->loop);
+    }
+}
+
 static bool await_answer(struct lk_http_transfer *transfer, struct lk_arena *arena,
                          struct lk_http_answer *ret_answer, struct lk_error *err)
 {
-    struct lk_http *http = transfer->http;
-    bool ok;
+    bool ok, stopped;
 
     if (!begin(transfer, arena, err))
         return false;
-    while (!transfer->done && !transfer->expired && !lk_co_cancelled(transfer->co))
-        lk_co_park(http->loop);
-    ok = transfer->done && transfer->result == CURLE_OK && transfer->header_complete;
-    if (ok)
+    run_transfer(transfer, arena, &stopped);
+    ok = stopped || (transfer->done && transfer->result == CURLE_OK && transfer->header_complete);
+    if (ok) {
         take_answer(transfer, arena, ret_answer);
-    else
+        ret_answer->stopped = stopped;
+    } else {
         (void)lk_http_fail(transfer, err);
-    curl_multi_remove_handle(http->multi, transfer->easy);
+    }
+    curl_multi_remove_handle(transfer->http->multi, transfer->easy);
     return ok;
 }
 
@@ -323,13 +380,19 @@ static bool exchange(struct lk_http_transfer *transfer, struct lk_arena *arena,
     size_t max_bytes = transfer->request->max_answer_bytes;
     bool ok;
 
+    /* The window has to fit in as well. */
+    if (transfer->request->sink != NULL && max_bytes > 0 && max_bytes < 4 * LK_HTTP_WINDOW_BYTES)
+        max_bytes = 4 * LK_HTTP_WINDOW_BYTES;
     transfer->easy = lk_http_handle_take(transfer->http);
     if (transfer->easy == NULL)
         return lk_fail(err, LK_ERROR_INTERNAL, "libcurl has no memory for a request");
     transfer->body = lk_http_body_new(arena, transfer->http->budget,
                                       max_bytes > 0 ? max_bytes : LK_HTTP_MAX_ANSWER_BYTES);
     ok = await_answer(transfer, arena, ret_answer, err);
-    lk_http_handle_give(transfer->http, transfer->easy);
+    if (transfer->request->sink != NULL)
+        curl_easy_cleanup(transfer->easy); /* it may be paused, and is set up otherwise */
+    else
+        lk_http_handle_give(transfer->http, transfer->easy);
     if (!ok)
         lk_http_body_drop(transfer->body);
     return ok;

@@ -30,16 +30,37 @@ struct lk_http *lk_http_new(struct lk_loop *loop, const struct lk_http_options *
 /* No request may be in flight. NULL is legal. */
 void lk_http_free(struct lk_http *http);
 
+struct lk_http_answer;
+
+/*
+ * Takes the body of an answer piece by piece as it comes, so that it is never in memory as a whole.
+ * Only 2xx answers go there: any other is collected as ever.
+ *
+ * take() runs on the coroutine that awaits the answer, and may await: what comes meanwhile is held
+ * back by pausing the transfer, so that no more than about LK_HTTP_WINDOW_BYTES wait here. `head`
+ * is the answer with an empty body; the bytes are gone when take() returns. False: that was enough,
+ * and the rest is not fetched.
+ */
+#define LK_HTTP_WINDOW_BYTES ((size_t)64 * 1024)
+struct lk_http_sink {
+    bool (*take)(void *arg, const struct lk_http_answer *head, struct lk_str bytes);
+    void *arg;
+};
+
 struct lk_http_request {
     const char *method;         /* "GET" … */
     const char *url;            /* absolute; NUL-terminated; logged by nobody */
     const char *const *headers; /* "Name: value", NULL-terminated; or NULL */
     struct lk_str body;         /* borrowed until the call returns */
     bool has_body;
-    bool once;               /* must not reach the peer twice */
-    uint64_t queue_ms;       /* to wait for its turn, before timeout_ms begins; 0: timeout_ms */
-    uint64_t timeout_ms;     /* for the whole exchange, from its turn on; 0: none */
-    size_t max_answer_bytes; /* decompressed; 0: 64 MiB; more is LK_ERROR_LIMIT */
+    bool once;           /* must not reach the peer twice */
+    uint64_t queue_ms;   /* to wait for its turn, before timeout_ms begins; 0: timeout_ms */
+    uint64_t timeout_ms; /* for the whole exchange, from its turn on; 0: none. With a sink: until
+                            the first piece of the body, and then between any two, take() not
+                            counted */
+    size_t max_answer_bytes; /* decompressed; 0: 64 MiB; more is LK_ERROR_LIMIT. Not of what goes
+                                into a sink */
+    const struct lk_http_sink *sink; /* or NULL: the answer has the body */
 };
 
 struct lk_http_answer {
@@ -47,6 +68,7 @@ struct lk_http_answer {
     struct lk_str content_type; /* as sent, or empty; in the arena */
     int64_t retry_after_s;      /* Retry-After in seconds, or -1 */
     struct lk_str body;         /* in memory that the arena frees */
+    bool stopped;               /* by the sink, which had enough */
 };
 
 /*

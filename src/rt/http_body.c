@@ -28,6 +28,13 @@ void lk_http_body_drop(struct lk_http_body *body)
     lk_buf_free(&body->buf);
 }
 
+void lk_http_body_move(struct lk_http_body *body, struct lk_buf *ret_buf)
+{
+    *ret_buf = body->buf;
+    body->budget->used_bytes -= body->buf.len;
+    lk_buf_init(&body->buf, ret_buf->max_bytes);
+}
+
 static void free_body(void *arg)
 {
     struct lk_http_body *body = arg;

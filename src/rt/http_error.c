@@ -54,11 +54,15 @@ static bool fail_by_deadline(const struct lk_http_transfer *transfer, const char
     if (!transfer->admitted)
         return fail_in_queue(transfer, where, err);
     curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_us);
+    if (transfer->body_bytes > 0 && lk_http_flows(transfer))
+        return lk_fail(err, LK_ERROR_TIMEOUT,
+                       "the answer of %s stood still for %llu ms after %llu bytes of its body",
+                       where, ms, (unsigned long long)transfer->body_bytes);
     if (transfer->header_bytes > 0)
         return lk_fail(err, LK_ERROR_TIMEOUT,
                        "the answer of %s was not complete within %llu ms: %zu bytes of its header "
-                       "and %zu of its body had come",
-                       where, ms, transfer->header_bytes, transfer->body->buf.len);
+                       "and %llu of its body had come",
+                       where, ms, transfer->header_bytes, (unsigned long long)transfer->body_bytes);
     if (sent_us > 0)
         return lk_fail(err, LK_ERROR_TIMEOUT, "%s did not answer within %llu ms", where, ms);
     return lk_fail(err, LK_ERROR_TIMEOUT, "there was no connection with %s within %llu ms", where,
@@ -90,8 +94,8 @@ static bool fail_cut_off(const struct lk_http_transfer *transfer, const char *wh
         return lk_fail(err, LK_ERROR_NETWORK, "%s ended the connection without an answer", where);
     return lk_fail(err, LK_ERROR_NETWORK,
                    "the connection with %s ended before the answer was complete: %zu bytes of its "
-                   "header and %zu of its body had come",
-                   where, transfer->header_bytes, transfer->body->buf.len);
+                   "header and %llu of its body had come",
+                   where, transfer->header_bytes, (unsigned long long)transfer->body_bytes);
 }
 
 static bool fail_to_connect(const struct lk_http_transfer *transfer, const char *where,

@@ -74,6 +74,8 @@ struct lk_http_transfer {
     bool header_complete; /* its empty line has come */
     bool header_too_large;
     int64_t retry_after_s;
+    uint64_t body_bytes; /* that have come */
+    bool paused;         /* what it holds for the sink is as much as it may be */
     bool done, expired;
     CURLcode result;
     char text[CURL_ERROR_SIZE];
@@ -84,6 +86,8 @@ bool lk_http_multi_open(struct lk_http *http, struct lk_error *err);
 void lk_http_multi_close(struct lk_http *http);
 CURL *lk_http_handle_take(struct lk_http *http);
 void lk_http_handle_give(struct lk_http *http, CURL *easy);
+/* Whether the body goes to the request's sink; known once a byte of it has come. */
+bool lk_http_flows(const struct lk_http_transfer *transfer);
 
 /* http_body.c */
 struct lk_http_budget *lk_http_budget_new(size_t max_bytes);
@@ -94,6 +98,8 @@ struct lk_http_body *lk_http_body_new(struct lk_arena *arena, struct lk_http_bud
 /* False when the answer or all answers together would be too large; *ret_over_budget says which. */
 bool lk_http_body_append(struct lk_http_body *body, const char *bytes, size_t len,
                          bool *ret_over_budget);
+/* Moves what is there into an empty buffer of the caller's. */
+void lk_http_body_move(struct lk_http_body *body, struct lk_buf *ret_buf);
 /* Gives the memory back before the arena does. */
 void lk_http_body_drop(struct lk_http_body *body);
 

@@ -236,10 +236,28 @@ void lk_http_multi_close(struct lk_http *http)
 
 /* ---- easy handles ---- */
 
+bool lk_http_flows(const struct lk_http_transfer *transfer)
+{
+    long status = 0;
+
+    if (transfer->request->sink == NULL)
+        return false;
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status >= 200 && status <= 299;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 {
     struct lk_http_transfer *transfer = arg;
 
+    if (lk_http_flows(transfer)) {
+        lk_co_wake(transfer->co);
+        /* curl keeps this piece, and comes with it again when the transfer goes on. */
+        transfer->paused = transfer->body->buf.len >= LK_HTTP_WINDOW_BYTES;
+        if (transfer->paused)
+            return CURL_WRITEFUNC_PAUSE;
+    }
+    transfer->body_bytes += size * n;
     if (!lk_http_body_append(transfer->body, bytes, size * n, &transfer->over_budget))
         return CURL_WRITEFUNC_ERROR;
     return size * n;
