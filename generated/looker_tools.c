@@ -15,7 +15,7 @@
  *   spec/tools/health.yaml sha256 73e463d226ebce1a6d8807e08da4dda83da6cc1c0b598009e0b04a5dcd51d21d
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 72e3dc448ad4652be1668c8e6884963fcd17b3ab75dda3a0c39eda2c9eca0b7c
- *   spec/tools/query.yaml sha256 0a2279ed28d5d70d2ec9921b672b64b6914380ffeb672513c3cd5245cbe7354b
+ *   spec/tools/query.yaml sha256 2af8edd6784c6e691ff18c60ba1fb99a39baf9fc03f2e9e71f81ccea389c8ea0
  *   spec/tools/render.yaml sha256 4026be1dd0c1395cca4217a8652d5d4e2eef2a699535b90c1211b3d7eca7d757
  *   spec/tools/schema.yaml sha256 b0deb80aa8a514ca6dd0dfbe6dc6c5dcc602f75773302cdd0b2b2bda07205ee6
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
@@ -353,6 +353,7 @@ static const struct lk_rule rule_query_args_apply_formatting = {.default_json = 
 static const struct lk_rule rule_query_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_query_args_cache = {.default_json = "true"};
 static const struct lk_rule rule_query_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
+static const struct lk_rule rule_query_args_cursor = {.unavailable = "pass it to run_query, alone: it says what to run"};
 static const struct lk_rule rule_query_args_dev_mode = {.default_json = "false"};
 static const struct lk_rule rule_query_args_dynamic_fields = {.max_length = 100000};
 static const char *const rule_query_args_fields_aliases[] = {"dimensions", "measures", "columns", NULL};
@@ -360,6 +361,7 @@ static const struct lk_rule rule_query_args_fields = {.aliases = rule_query_args
 static const struct lk_rule rule_query_args_fill_fields = {.max_items = 50};
 static const struct lk_rule rule_query_args_filter_expression = {.max_length = 20000};
 static const struct lk_rule rule_query_args_limit = {.default_json = "500", .min = 1, .has_min = true};
+static const struct lk_rule rule_query_args_max_bytes = {.min = 1000, .has_min = true, .max = 4194304, .has_max = true};
 static const struct lk_rule rule_query_args_model = {.min_length = 1, .max_length = 255};
 static const struct lk_rule rule_query_args_pivots = {.max_items = 50};
 static const struct lk_rule rule_query_args_project_id = {.unavailable = "it only goes with branch"};
@@ -384,6 +386,7 @@ static const struct lk_field query_args_fields[] = {
     F(query_args, branch, "branch", STRING, 0, &rule_query_args_branch),
     F(query_args, cache, "cache", BOOLEAN, 0, &rule_query_args_cache),
     F(query_args, column_limit, "column_limit", INTEGER, 0, &rule_query_args_column_limit),
+    F(query_args, cursor, "cursor", STRING, 0, &rule_query_args_cursor),
     F(query_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_query_args_dev_mode),
     F(query_args, dynamic_fields, "dynamic_fields", STRING, 0, &rule_query_args_dynamic_fields),
     F(query_args, fields, "fields", STRING, L | Q, &rule_query_args_fields),
@@ -391,6 +394,7 @@ static const struct lk_field query_args_fields[] = {
     F(query_args, filter_expression, "filter_expression", STRING, 0, &rule_query_args_filter_expression),
     M(query_args, filters, "filters", STRING, 0, NULL),
     F(query_args, limit, "limit", INTEGER, 0, &rule_query_args_limit),
+    F(query_args, max_bytes, "max_bytes", INTEGER, 0, &rule_query_args_max_bytes),
     F(query_args, model, "model", STRING, Q, &rule_query_args_model),
     F(query_args, pivots, "pivots", STRING, L, &rule_query_args_pivots),
     F(query_args, project_id, "project_id", STRING, 0, &rule_query_args_project_id),
@@ -427,13 +431,14 @@ static const char schema_query[] =
     "\"apply_formatting\":{\"type\":\"boolean\",\"description\":\"\\\"$1,200\\\" instead of 1200.\",\"default\":false},"
     "\"server_table_calcs\":{\"type\":\"boolean\",\"default\":false},"
     "\"cache\":{\"type\":\"boolean\",\"default\":true},"
+    "\"max_bytes\":{\"type\":\"integer\",\"description\":\"Bytes of rows at most; left out: the server's limit, about 25,000 tokens.\",\"minimum\":1000,\"maximum\":4194304},"
     "\"share_url\":{\"type\":\"boolean\",\"description\":\"Also return a link to the query.\",\"default\":false},"
     "\"validate\":{\"type\":\"boolean\",\"description\":\"Check field names first; false: leave it to Looker.\",\"default\":true},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Use the LookML of the dev workspace.\",\"default\":false},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
     "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_query = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = 5, .branch_arg = -1, .project_arg = -1,
+    .how = LK_WORKSPACE_HOLD, .dev_arg = 6, .branch_arg = -1, .project_arg = -1,
     .imports_arg = -1,
 };
 static const struct lk_binding binding_query = {
@@ -522,8 +527,12 @@ static const struct lk_rule rule_run_query_args_apply_formatting = {.default_jso
 static const struct lk_rule rule_run_query_args_apply_vis = {.default_json = "false"};
 static const struct lk_rule rule_run_query_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_run_query_args_cache = {.default_json = "true"};
+static const struct lk_rule rule_run_query_args_cursor = {.max_length = 16000};
 static const struct lk_rule rule_run_query_args_dev_mode = {.default_json = "false"};
+static const char *const rule_run_query_args_fields_aliases[] = {"columns", NULL};
+static const struct lk_rule rule_run_query_args_fields = {.aliases = rule_run_query_args_fields_aliases, .max_items = 500};
 static const struct lk_rule rule_run_query_args_limit = {.min = 1, .has_min = true};
+static const struct lk_rule rule_run_query_args_max_bytes = {.min = 1000, .has_min = true, .max = 4194304, .has_max = true};
 static const struct lk_rule rule_run_query_args_project_id = {.unavailable = "it only goes with branch"};
 static const char *const rule_run_query_args_query_id_aliases[] = {"id", "slug", NULL};
 static const struct lk_rule rule_run_query_args_query_id = {.aliases = rule_run_query_args_query_id_aliases, .min_length = 1, .max_length = 255};
@@ -537,10 +546,13 @@ static const struct lk_field run_query_args_fields[] = {
     F(run_query_args, apply_vis, "apply_vis", BOOLEAN, 0, &rule_run_query_args_apply_vis),
     F(run_query_args, branch, "branch", STRING, 0, &rule_run_query_args_branch),
     F(run_query_args, cache, "cache", BOOLEAN, 0, &rule_run_query_args_cache),
+    F(run_query_args, cursor, "cursor", STRING, 0, &rule_run_query_args_cursor),
     F(run_query_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_run_query_args_dev_mode),
+    F(run_query_args, fields, "fields", STRING, L, &rule_run_query_args_fields),
     F(run_query_args, limit, "limit", INTEGER, 0, &rule_run_query_args_limit),
+    F(run_query_args, max_bytes, "max_bytes", INTEGER, 0, &rule_run_query_args_max_bytes),
     F(run_query_args, project_id, "project_id", STRING, 0, &rule_run_query_args_project_id),
-    F(run_query_args, query_id, "query_id", STRING, Q, &rule_run_query_args_query_id),
+    F(run_query_args, query_id, "query_id", STRING, 0, &rule_run_query_args_query_id),
     F(run_query_args, result_format, "result_format", STRING, 0, &rule_run_query_args_result_format),
     F(run_query_args, server_table_calcs, "server_table_calcs", BOOLEAN, 0, &rule_run_query_args_server_table_calcs),
 };
@@ -550,15 +562,18 @@ static const char schema_run_query[] =
     "\"query_id\":{\"type\":\"string\",\"description\":\"Id or slug: \\\"1234\\\", \\\"Yq8hVpT4Lr\\\".\"},"
     "\"result_format\":{\"type\":\"string\",\"enum\":[\"json\",\"json_detail\",\"json_bi\",\"csv\",\"txt\",\"md\",\"html\",\"sql\"],\"default\":\"json\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Left out: the saved one.\"},"
+    "\"fields\":{\"type\":\"array\",\"description\":\"Only these columns of JSON rows.\",\"items\":{\"type\":\"string\"}},"
+    "\"cursor\":{\"type\":\"string\",\"description\":\"Of a truncated answer of query, run_query or run_look: its next rows. Instead of query_id, limit and fields.\"},"
+    "\"max_bytes\":{\"type\":\"integer\",\"minimum\":1000,\"maximum\":4194304},"
     "\"apply_formatting\":{\"type\":\"boolean\",\"default\":false},"
     "\"apply_vis\":{\"type\":\"boolean\",\"default\":false},"
     "\"server_table_calcs\":{\"type\":\"boolean\",\"default\":false},"
     "\"cache\":{\"type\":\"boolean\",\"default\":true},"
     "\"dev_mode\":{\"type\":\"boolean\",\"default\":false},"
     "\"act_as_user\":{\"type\":\"string\"}"
-    "},\"required\":[\"query_id\"],\"additionalProperties\":false}";
+    "},\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_run_query = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = 5, .branch_arg = -1, .project_arg = -1,
+    .how = LK_WORKSPACE_HOLD, .dev_arg = 6, .branch_arg = -1, .project_arg = -1,
     .imports_arg = -1,
 };
 static const struct lk_binding binding_run_query = {
@@ -571,10 +586,14 @@ static const struct lk_rule rule_run_look_args_apply_formatting = {.default_json
 static const struct lk_rule rule_run_look_args_apply_vis = {.default_json = "false"};
 static const struct lk_rule rule_run_look_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
 static const struct lk_rule rule_run_look_args_cache = {.default_json = "true"};
+static const struct lk_rule rule_run_look_args_cursor = {.unavailable = "pass it to run_query, alone: it says what to run"};
 static const struct lk_rule rule_run_look_args_dev_mode = {.default_json = "false"};
+static const char *const rule_run_look_args_fields_aliases[] = {"columns", NULL};
+static const struct lk_rule rule_run_look_args_fields = {.aliases = rule_run_look_args_fields_aliases, .max_items = 500};
 static const struct lk_rule rule_run_look_args_limit = {.min = 1, .has_min = true};
 static const char *const rule_run_look_args_look_id_aliases[] = {"id", NULL};
 static const struct lk_rule rule_run_look_args_look_id = {.aliases = rule_run_look_args_look_id_aliases, .min_length = 1, .max_length = 255};
+static const struct lk_rule rule_run_look_args_max_bytes = {.min = 1000, .has_min = true, .max = 4194304, .has_max = true};
 static const struct lk_rule rule_run_look_args_project_id = {.unavailable = "it only goes with branch"};
 static const char *const rule_run_look_args_result_format_values[] = {"json", "json_detail", "json_bi", "csv", "txt", "md", "html", "sql", NULL};
 static const char *const rule_run_look_args_result_format_aliases[] = {"format", NULL};
@@ -585,9 +604,12 @@ static const struct lk_field run_look_args_fields[] = {
     F(run_look_args, apply_vis, "apply_vis", BOOLEAN, 0, &rule_run_look_args_apply_vis),
     F(run_look_args, branch, "branch", STRING, 0, &rule_run_look_args_branch),
     F(run_look_args, cache, "cache", BOOLEAN, 0, &rule_run_look_args_cache),
+    F(run_look_args, cursor, "cursor", STRING, 0, &rule_run_look_args_cursor),
     F(run_look_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_run_look_args_dev_mode),
+    F(run_look_args, fields, "fields", STRING, L, &rule_run_look_args_fields),
     F(run_look_args, limit, "limit", INTEGER, 0, &rule_run_look_args_limit),
     F(run_look_args, look_id, "look_id", STRING, Q, &rule_run_look_args_look_id),
+    F(run_look_args, max_bytes, "max_bytes", INTEGER, 0, &rule_run_look_args_max_bytes),
     F(run_look_args, project_id, "project_id", STRING, 0, &rule_run_look_args_project_id),
     F(run_look_args, result_format, "result_format", STRING, 0, &rule_run_look_args_result_format),
 };
@@ -597,6 +619,8 @@ static const char schema_run_look[] =
     "\"look_id\":{\"type\":\"string\"},"
     "\"result_format\":{\"type\":\"string\",\"enum\":[\"json\",\"json_detail\",\"json_bi\",\"csv\",\"txt\",\"md\",\"html\",\"sql\"],\"default\":\"json\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Left out: the saved one.\"},"
+    "\"fields\":{\"type\":\"array\",\"description\":\"Only these columns of JSON rows.\",\"items\":{\"type\":\"string\"}},"
+    "\"max_bytes\":{\"type\":\"integer\",\"minimum\":1000,\"maximum\":4194304},"
     "\"apply_formatting\":{\"type\":\"boolean\",\"default\":false},"
     "\"apply_vis\":{\"type\":\"boolean\",\"default\":false},"
     "\"cache\":{\"type\":\"boolean\",\"default\":true},"
@@ -604,7 +628,7 @@ static const char schema_run_look[] =
     "\"act_as_user\":{\"type\":\"string\"}"
     "},\"required\":[\"look_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_run_look = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = 5, .branch_arg = -1, .project_arg = -1,
+    .how = LK_WORKSPACE_HOLD, .dev_arg = 6, .branch_arg = -1, .project_arg = -1,
     .imports_arg = -1,
 };
 static const struct lk_binding binding_run_look = {
@@ -8032,7 +8056,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "query",
         .title = "Query an explore",
-        .description = "Runs an ad-hoc query against an explore: Looker writes the SQL, joins, and aggregates measures by the dimensions in `fields`. Take field names from list_dimensions and list_measures; get_explore shows mandatory filters. For the SQL use query_sql, for a link query_url, for what is saved run_look, run_dashboard, run_query.\n\nReturns {count, items: [{\"view.field\": value}]}; json_detail and json_bi add `detail`, text formats have {format, text}. limit_reached: there may be more rows than `limit`. `truncated`: cut at the byte limit. There is no row offset: filter, group more coarsely or ask for fewer fields.",
+        .description = "Runs an ad-hoc query against an explore: Looker writes the SQL, joins, and aggregates measures by the dimensions in `fields`. Take field names from list_dimensions and list_measures; get_explore shows mandatory filters. For the SQL use query_sql, for a link query_url, for what is saved run_look, run_dashboard, run_query.\n\nReturns {count, items: [{\"view.field\": value}]}; json_detail and json_bi add `detail`, text formats have {format, text}. limit_reached: there may be more rows than `limit`. `truncated`: cut at max_bytes; run_query with its `cursor` alone goes on, but asking for less is mostly better.",
         .group = &looker_groups[1],
         .input_schema = schema_query,
         .args = &looker_query_args_type,

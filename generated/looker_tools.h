@@ -15,7 +15,7 @@
  *   spec/tools/health.yaml sha256 73e463d226ebce1a6d8807e08da4dda83da6cc1c0b598009e0b04a5dcd51d21d
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 72e3dc448ad4652be1668c8e6884963fcd17b3ab75dda3a0c39eda2c9eca0b7c
- *   spec/tools/query.yaml sha256 0a2279ed28d5d70d2ec9921b672b64b6914380ffeb672513c3cd5245cbe7354b
+ *   spec/tools/query.yaml sha256 2af8edd6784c6e691ff18c60ba1fb99a39baf9fc03f2e9e71f81ccea389c8ea0
  *   spec/tools/render.yaml sha256 4026be1dd0c1395cca4217a8652d5d4e2eef2a699535b90c1211b3d7eca7d757
  *   spec/tools/schema.yaml sha256 b0deb80aa8a514ca6dd0dfbe6dc6c5dcc602f75773302cdd0b2b2bda07205ee6
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
@@ -217,6 +217,8 @@ struct looker_query_args {
     struct lk_boolean apply_formatting;
     struct lk_boolean server_table_calcs;
     struct lk_boolean cache;
+    struct lk_integer max_bytes;
+    struct lk_string cursor;
     struct lk_boolean share_url;
     struct lk_boolean validate;
     struct lk_boolean dev_mode;
@@ -256,6 +258,9 @@ struct looker_run_query_args {
     struct lk_string query_id;
     struct lk_string result_format;
     struct lk_integer limit;
+    struct lk_string_list fields;
+    struct lk_string cursor;
+    struct lk_integer max_bytes;
     struct lk_boolean apply_formatting;
     struct lk_boolean apply_vis;
     struct lk_boolean server_table_calcs;
@@ -272,6 +277,9 @@ struct looker_run_look_args {
     struct lk_string look_id;
     struct lk_string result_format;
     struct lk_integer limit;
+    struct lk_string_list fields;
+    struct lk_string cursor;
+    struct lk_integer max_bytes;
     struct lk_boolean apply_formatting;
     struct lk_boolean apply_vis;
     struct lk_boolean cache;

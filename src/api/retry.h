@@ -35,8 +35,9 @@ uint64_t lk_retry_pause_ms(unsigned tries, int status, int64_t retry_after_s, ui
 
 /*
  * Awaits. lk_exchange_perform, again while lk_retry_applies, LK_RETRY_MAX times at most, and not
- * beyond exchange->until_ms. An error that stayed says how often it was tried. Each repetition is
- * logged at DEBUG (looker.retry) and counted.
+ * beyond exchange->until_ms, nor once a piece of an answer has gone into a sink. An error that
+ * stayed says how often it was tried. Each repetition is logged at DEBUG (looker.retry) and
+ * counted.
  */
 bool lk_retry_perform(const struct lk_api_options *options, struct lk_str root,
                       struct lk_arena *arena, const struct lk_exchange *exchange,

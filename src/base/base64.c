@@ -36,6 +36,24 @@ bool lk_base64(struct lk_buf *buf, struct lk_str bytes)
     return true;
 }
 
+bool lk_base64url(struct lk_buf *buf, struct lk_str bytes)
+{
+    size_t before = buf->len;
+
+    if (!lk_base64(buf, bytes))
+        return false;
+    while (buf->len > before && buf->ptr[buf->len - 1] == '=')
+        buf->len--;
+    lk_buf_truncate(buf, buf->len);
+    for (size_t i = before; i < buf->len; i++) {
+        if (buf->ptr[i] == '+')
+            buf->ptr[i] = '-';
+        else if (buf->ptr[i] == '/')
+            buf->ptr[i] = '_';
+    }
+    return true;
+}
+
 /* -1: not in the alphabet of base64url. */
 static int value_of(char c)
 {

@@ -17,6 +17,9 @@ static inline size_t lk_base64_len(size_t len)
  * other appends. */
 bool lk_base64(struct lk_buf *buf, struct lk_str bytes);
 
+/* Appends the bytes in base64url without padding. */
+bool lk_base64url(struct lk_buf *buf, struct lk_str bytes);
+
 /* Decodes base64url without padding (RFC 7515 section 2) into out, which has room for 3/4 of the
  * text. Strict, so that no two texts mean the same bytes: false, with *ret_len untouched, for any
  * other character, `=` included, an impossible length, and bits left over that are not zero. */

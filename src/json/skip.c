@@ -6,8 +6,7 @@
 
 #include <stdint.h>
 
-/* The first quote or backslash, or end. */
-static const char *find_quote(const char *at, const char *end)
+const char *lk_json_find_quote(const char *at, const char *end)
 {
 #ifdef __SSE2__
     const __m128i quote = _mm_set1_epi8('"');
@@ -26,8 +25,7 @@ static const char *find_quote(const char *at, const char *end)
     return at;
 }
 
-/* The first quote or bracket of either kind, or end. */
-static const char *find_structure(const char *at, const char *end)
+const char *lk_json_find_structure(const char *at, const char *end)
 {
 #ifdef __SSE2__
     const __m128i quote = _mm_set1_epi8('"');
@@ -53,7 +51,7 @@ static const char *find_structure(const char *at, const char *end)
 const char *lk_json_skip_string(const char *at, const char *end)
 {
     for (;;) {
-        at = find_quote(at, end);
+        at = lk_json_find_quote(at, end);
         if (at == end)
             return end;
         if (*at == '"')
@@ -69,7 +67,7 @@ const char *lk_json_skip_rest(const char *at, const char *end)
     size_t depth = 1;
 
     while (depth > 0) {
-        at = find_structure(at, end);
+        at = lk_json_find_structure(at, end);
         if (at == end)
             return end;
         char c = *at++;

@@ -29,6 +29,11 @@ static inline const char *lk_json_skip_comma(const char *at, const char *end)
     return at;
 }
 
+/* The first quote or backslash, or end. */
+const char *lk_json_find_quote(const char *at, const char *end);
+/* The first quote or bracket of either kind, or end. */
+const char *lk_json_find_structure(const char *at, const char *end);
+
 /* at: behind the opening quote. Returns what follows the closing one. */
 const char *lk_json_skip_string(const char *at, const char *end);
 

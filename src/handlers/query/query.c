@@ -5,6 +5,7 @@
  */
 #include "handlers/ask.h"
 #include "handlers/context.h"
+#include "handlers/query/cursor.h"
 #include "handlers/query/validate.h"
 #include "handlers/rows.h"
 #include "looker_tools.h"
@@ -57,16 +58,19 @@ static struct lk_rows_limit apply_limit(struct mcp_call *call, struct lk_integer
     return rows;
 }
 
-static bool run_inline(struct mcp_call *call, const struct looker_run_inline_query_params *params,
-                       const struct asked *asked, struct lk_api_answer *ret_answer,
-                       struct lk_error *err)
+/* Awaits. The rows, as many as fit. */
+static bool fetch(struct mcp_call *call, const struct looker_run_inline_query_params *params,
+                  const struct asked *asked, const struct lk_rows_limit *limit, size_t max_bytes,
+                  struct lk_rows **ret_rows, struct lk_error *err)
 {
-    struct lk_arena *arena = mcp_call_arena(call);
-    struct lk_api_request request =
-        lk_in_dev(looker_run_inline_query(params, &asked->query), asked->dev);
+    const struct lk_rows_ask ask = {
+        .request = lk_in_dev(looker_run_inline_query(params, &asked->query), asked->dev),
+        .format = params->result_format.value,
+        .limit = *limit,
+        .max_bytes = max_bytes,
+    };
 
-    return (lk_api_call(lk_tool_context(call)->api, arena, request, ret_answer, err) &&
-            lk_rows_check(arena, ret_answer, params->result_format.value, err)) ||
+    return lk_rows_fetch(lk_tool_context(call)->api, mcp_call_arena(call), &ask, ret_rows, err) ||
            lk_query_explain(call, &asked->query, asked->dev, err);
 }
 
@@ -93,18 +97,36 @@ static void write_member(struct lk_json_writer *w, const char *key, struct lk_st
 }
 
 /* A link that cannot be had does not take the rows away. */
-static void write_share_url(struct mcp_call *call, struct lk_json_writer *w,
-                            const struct asked *asked)
+static void write_share_url(struct lk_json_writer *w, struct lk_str created,
+                            const struct lk_error *failure)
 {
-    struct lk_error failure = {0};
-    struct lk_str created;
-
-    if (!create(call, asked, &created, &failure)) {
-        lk_json_member_string(w, "share_url_error", lk_str(failure.message));
+    if (failure->kind != LK_ERROR_NONE) {
+        lk_json_member_string(w, "share_url_error", lk_str(failure->message));
         return;
     }
     write_member(w, "share_url", created, "share_url");
     write_member(w, "query_id", created, "id");
+}
+
+/* How to go on with rows that were cut; nothing is lost but that when the query has no id. */
+static struct lk_str make_cursor(struct mcp_call *call, const struct looker_query_args *args,
+                                 const struct lk_rows *rows, bool dev, struct lk_str created)
+{
+    struct lk_arena *arena = mcp_call_arena(call);
+    struct lk_cursor cursor = {
+        .query_id = lk_json_get_string(arena, created, LK_STR("id")),
+        .format = rows->format,
+        .limit = rows->limit.applied,
+        .max_bytes = args->max_bytes.value,
+        .row = rows->skipped + rows->count,
+        .mark = rows->mark,
+        .dev = dev,
+        .apply_formatting = lk_is_true(args->apply_formatting),
+        .server_table_calcs = lk_is_true(args->server_table_calcs),
+        .no_cache = args->cache.is == LK_PRESENT && !args->cache.value,
+    };
+
+    return cursor.query_id.len > 0 ? lk_cursor_write(arena, &cursor) : (struct lk_str){0};
 }
 
 bool lk_handler_query(struct mcp_call *call, const void *args_, struct lk_error *err)
@@ -112,7 +134,7 @@ bool lk_handler_query(struct mcp_call *call, const void *args_, struct lk_error 
     const struct looker_query_args *args = args_;
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
     struct asked asked;
-    struct lk_api_answer answer;
+    struct lk_rows *rows;
 
     /* 1. The query: names that the explore has, a limit that is bounded. */
     if (!ask_query(call, args, args->validate, args->dev_mode, &asked, err))
@@ -126,16 +148,25 @@ bool lk_handler_query(struct mcp_call *call, const void *args_, struct lk_error 
         .server_table_calcs = args->server_table_calcs,
         .cache = args->cache,
     };
-    if (!run_inline(call, &params, &asked, &answer, err))
+    if (!fetch(call, &params, &asked, &limit,
+               lk_rows_max_bytes(lk_tool_context(call), args->max_bytes), &rows, err))
         return false;
-    lk_json_begin_object(&w);
-    lk_rows_write(&w, mcp_call_arena(call), &answer, args->result_format.value, &limit,
-                  lk_tool_max_result_bytes(lk_tool_context(call)));
-    write_totals_note(&w, &asked.query, args->result_format.value);
 
-    /* 3. Its link, if wanted: recorded. */
+    /* 3. The query by its id, for a link or for going on: recorded. */
+    bool goes_on = rows->cut && lk_rows_can_go_on(rows);
+    struct lk_str created = {0}, cursor = {0};
+    struct lk_error failure = {0};
+    if ((goes_on || lk_is_true(args->share_url)) && create(call, &asked, &created, &failure) &&
+        goes_on)
+        cursor = make_cursor(call, args, rows, asked.dev, created);
+
+    lk_json_begin_object(&w);
+    lk_rows_put(&w, rows, cursor);
+    write_totals_note(&w, &asked.query, args->result_format.value);
     if (lk_is_true(args->share_url))
-        write_share_url(call, &w, &asked);
+        write_share_url(&w, created, &failure);
+    else if (failure.kind != LK_ERROR_NONE)
+        lk_json_member_string(&w, "cursor_error", lk_str(failure.message));
     lk_json_end_object(&w);
     return true;
 }
@@ -146,15 +177,16 @@ bool lk_handler_query_sql(struct mcp_call *call, const void *args_, struct lk_er
     struct looker_run_inline_query_params params = {.result_format = lk_string(LK_STR("sql"))};
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
     struct asked asked;
-    struct lk_api_answer answer;
+    struct lk_rows *rows;
 
     if (!ask_query(call, args, args->validate, args->dev_mode, &asked, err))
         return false;
-    apply_limit(call, args->limit, &asked.query);
-    if (!run_inline(call, &params, &asked, &answer, err))
+    struct lk_rows_limit limit = apply_limit(call, args->limit, &asked.query);
+    if (!fetch(call, &params, &asked, &limit, lk_tool_max_result_bytes(lk_tool_context(call)),
+               &rows, err))
         return false;
     lk_json_begin_object(&w);
-    lk_json_member_string(&w, "sql", lk_rows_text(mcp_call_arena(call), &answer));
+    lk_json_member_string(&w, "sql", lk_buf_view(&rows->kept));
     lk_json_end_object(&w);
     return true;
 }

@@ -5,6 +5,7 @@
 #include "handlers/ask.h"
 #include "handlers/bind.h"
 #include "handlers/context.h"
+#include "handlers/query/cursor.h"
 #include "handlers/rows.h"
 #include "looker_tools.h"
 #include "json/project.h"
@@ -58,24 +59,108 @@ static bool find_query(struct mcp_call *call, struct lk_str id, bool dev, struct
                              "query_url answers both of a query");
 }
 
-/* {"<name>":{what was run},…rows…} */
+/* {"<name>":{what was run},…rows…}. *cursor: what the rows were asked with; to go on, what was
+ * handed out is added. */
 static bool write_result(struct mcp_call *call, const char *name, struct lk_str object,
-                         const struct lk_projection *projection, const struct lk_api_answer *answer,
-                         struct lk_str format, const struct lk_rows_limit *limit,
-                         struct lk_error *err)
+                         const struct lk_projection *projection, const struct lk_rows *rows,
+                         struct lk_cursor *cursor, struct lk_error *err)
 {
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
+    struct lk_str next = {0};
 
+    if (rows->cut && lk_rows_can_go_on(rows)) {
+        cursor->format = rows->format;
+        cursor->limit = rows->limit.applied;
+        cursor->row = rows->skipped + rows->count;
+        cursor->mark = rows->mark;
+        next = lk_cursor_write(mcp_call_arena(call), cursor);
+    }
     lk_json_begin_object(&w);
     lk_json_key(&w, name);
     if (!lk_project(object, projection, false, w.buf, err))
         return false;
     w.comma = true;
-    lk_rows_write(&w, mcp_call_arena(call), answer, format, limit,
-                  lk_tool_max_result_bytes(lk_tool_context(call)));
+    lk_rows_put(&w, rows, next);
     lk_json_end_object(&w);
     return true;
 }
+
+/* ---- going on ---- */
+
+static struct lk_api_request request_of(const struct lk_cursor *cursor, int64_t limit,
+                                        struct looker_run_query_params *query,
+                                        struct looker_run_look_params *look)
+{
+    *query = (struct looker_run_query_params){
+        .query_id = lk_string(cursor->query_id),
+        .result_format = lk_string(cursor->format),
+        .limit = lk_integer(limit),
+        .apply_formatting = lk_boolean(cursor->apply_formatting),
+        .apply_vis = lk_boolean(cursor->apply_vis),
+        .server_table_calcs = lk_boolean(cursor->server_table_calcs),
+        .cache = lk_boolean(!cursor->no_cache),
+    };
+    *look = (struct looker_run_look_params){
+        .look_id = lk_string(cursor->look_id),
+        .result_format = lk_string(cursor->format),
+        .limit = lk_integer(limit),
+        .apply_formatting = lk_boolean(cursor->apply_formatting),
+        .apply_vis = lk_boolean(cursor->apply_vis),
+        .cache = lk_boolean(!cursor->no_cache),
+    };
+    return lk_in_dev(cursor->look_id.len > 0 ? looker_run_look(look) : looker_run_query(query),
+                     cursor->dev);
+}
+
+/* The next rows of a result, whichever tool began it. */
+static bool go_on(struct mcp_call *call, const struct looker_run_query_args *args,
+                  struct lk_error *err)
+{
+    const struct lk_tool_context *context = lk_tool_context(call);
+    struct lk_arena *arena = mcp_call_arena(call);
+    struct looker_run_query_params query;
+    struct looker_run_look_params look;
+    struct lk_cursor cursor;
+    struct lk_rows *rows;
+
+    if (args->query_id.is == LK_PRESENT || args->limit.is == LK_PRESENT || args->fields.len > 0)
+        return lk_fail(err, LK_ERROR_ARGUMENT,
+                       "cursor says what to run, and with which limit and fields; leave query_id, "
+                       "limit and fields out");
+    if (!lk_cursor_read(arena, args->cursor.value, &cursor, err))
+        return false;
+    if (args->max_bytes.is == LK_PRESENT)
+        cursor.max_bytes = args->max_bytes.value;
+
+    struct lk_rows_limit limit = lk_rows_limit(lk_tool_max_rows(context), 0, cursor.limit);
+    const struct lk_rows_ask ask = {
+        .request = request_of(&cursor, limit.applied, &query, &look),
+        .format = cursor.format,
+        .limit = limit,
+        .max_bytes = lk_rows_max_bytes(context, lk_integer(cursor.max_bytes)),
+        .fields = &cursor.fields,
+        .skip = cursor.row,
+        .mark = cursor.mark,
+    };
+    if (!lk_rows_fetch(context->api, arena, &ask, &rows, err))
+        return lk_explain_status(err, 404,
+                                 "what the cursor goes on with is gone, or there is no "
+                                 "access to it; run the query again");
+
+    bool is_look = cursor.look_id.len > 0;
+    struct lk_buf what;
+    lk_buf_init(&what, 8192);
+    struct lk_json_writer w = lk_json_writer(&what);
+    lk_json_begin_object(&w);
+    lk_json_member_string(&w, "id", is_look ? cursor.look_id : cursor.query_id);
+    lk_json_end_object(&w);
+    bool ok = write_result(call, is_look ? "look" : "query", lk_buf_view(&what), NULL, rows,
+                           &cursor, err);
+    lk_buf_free(&what);
+    return ok;
+}
+
+/* ---- the saved ones ---- */
 
 bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_error *err)
 {
@@ -84,7 +169,14 @@ bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_er
     struct lk_arena *arena = mcp_call_arena(call);
     bool dev = lk_is_true(args->dev_mode);
     struct lk_str query;
-    struct lk_api_answer answer;
+    struct lk_rows *rows;
+
+    if (args->cursor.is == LK_PRESENT)
+        return go_on(call, args, err);
+    if (args->query_id.is != LK_PRESENT)
+        return lk_fail(err, LK_ERROR_ARGUMENT,
+                       "query_id is missing: the id or slug of a saved query (or, to go on with "
+                       "rows that were cut, cursor)");
 
     /* 1. The saved query. */
     if (!find_query(call, args->query_id.value, dev, &query, err))
@@ -98,12 +190,26 @@ bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_er
                        &params);
     params.query_id = lk_string(lk_json_get_string(arena, query, LK_STR("id")));
     params.limit = lk_integer(limit.applied);
-    if (!lk_api_call(context->api, arena, lk_in_dev(looker_run_query(&params), dev), &answer,
-                     err) ||
-        !lk_rows_check(arena, &answer, args->result_format.value, err))
+    const struct lk_rows_ask ask = {
+        .request = lk_in_dev(looker_run_query(&params), dev),
+        .format = args->result_format.value,
+        .limit = limit,
+        .max_bytes = lk_rows_max_bytes(context, args->max_bytes),
+        .fields = &args->fields,
+    };
+    if (!lk_rows_fetch(context->api, arena, &ask, &rows, err))
         return false;
-    return write_result(call, "query", query, NULL, &answer, args->result_format.value, &limit,
-                        err);
+    struct lk_cursor cursor = {
+        .query_id = params.query_id.value,
+        .max_bytes = args->max_bytes.value,
+        .dev = dev,
+        .apply_formatting = lk_is_true(args->apply_formatting),
+        .apply_vis = lk_is_true(args->apply_vis),
+        .server_table_calcs = lk_is_true(args->server_table_calcs),
+        .no_cache = args->cache.is == LK_PRESENT && !args->cache.value,
+        .fields = args->fields,
+    };
+    return write_result(call, "query", query, NULL, rows, &cursor, err);
 }
 
 static const struct lk_projection look_folder[] = {{.name = "id"}, {.name = "name"}};
@@ -125,7 +231,7 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
     struct lk_arena *arena = mcp_call_arena(call);
     bool dev = lk_is_true(args->dev_mode);
     struct lk_str look, query = {0};
-    struct lk_api_answer answer;
+    struct lk_rows *rows;
 
     /* 1. The Look. */
     struct looker_look_params find = {
@@ -146,9 +252,23 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
     lk_bind_same_names(arena, &looker_run_look_args_type, args, &looker_run_look_params_type,
                        &params);
     params.limit = lk_integer(limit.applied);
-    if (!lk_api_call(context->api, arena, lk_in_dev(looker_run_look(&params), dev), &answer, err) ||
-        !lk_rows_check(arena, &answer, args->result_format.value, err))
+    const struct lk_rows_ask ask = {
+        .request = lk_in_dev(looker_run_look(&params), dev),
+        .format = args->result_format.value,
+        .limit = limit,
+        .max_bytes = lk_rows_max_bytes(context, args->max_bytes),
+        .fields = &args->fields,
+    };
+    if (!lk_rows_fetch(context->api, arena, &ask, &rows, err))
         return false;
-    return write_result(call, "look", look, &look_projection, &answer, args->result_format.value,
-                        &limit, err);
+    struct lk_cursor cursor = {
+        .look_id = args->look_id.value,
+        .max_bytes = args->max_bytes.value,
+        .dev = dev,
+        .apply_formatting = lk_is_true(args->apply_formatting),
+        .apply_vis = lk_is_true(args->apply_vis),
+        .no_cache = args->cache.is == LK_PRESENT && !args->cache.value,
+        .fields = args->fields,
+    };
+    return write_result(call, "look", look, &look_projection, rows, &cursor, err);
 }

@@ -56,6 +56,13 @@ def the_linked_one(got: Got) -> None:
     assert got.answer["query"]["id"] == got.before[0]["query_id"] and len(got.items) == 4
 
 
+def the_next_rows(got: Got) -> None:
+    cut = got.before[0]
+    assert cut["truncated"]["returned"] == got.answer["offset"] == len(cut["items"])
+    assert not [row for row in got.items if row in cut["items"]]
+    assert got.answer["truncated"]["total"] == 500
+
+
 def look(got: Got) -> None:
     look = got.answer["look"]
     assert (look["id"], look["title"], look["folder"]["name"]) == ("1", "Orders by Status", "Sales")
@@ -137,6 +144,7 @@ CASES = [
             "cache": False,
             "share_url": True,
             "dev_mode": True,
+            "max_bytes": 50000,
         },
         sent_everything,
     ),
@@ -182,7 +190,14 @@ CASES = [
     Case("query_url", QUERY, lambda got: got.answer["share_url"].index("http")),
     Case("query_url", {**EVERYTHING, "validate": True, "dev_mode": True}, linked_everything),
     Case("query_url", {**QUERY, "filters": {"orders.statuss": "x"}}, fails=True),
+    Case("run_query", {}, fails=True),
     Case("run_query", {"query_id": "1"}, saved_query),
+    Case(
+        "run_query",
+        lambda before: {"cursor": before[0]["cursor"]},
+        the_next_rows,
+        before=[("query", {**QUERY, "max_bytes": 2000})],
+    ),
     Case("run_query", by_slug, the_linked_one, before=[("query_url", {**QUERY, "limit": 4})]),
     Case(
         "run_query",
@@ -195,6 +210,8 @@ CASES = [
             "server_table_calcs": True,
             "cache": False,
             "dev_mode": True,
+            "fields": ["orders.count"],
+            "max_bytes": 5000,
         },
         in_dev("run_query", limit="3", cache="false", apply_vis="true", apply_formatting="true"),
     ),
@@ -209,8 +226,14 @@ CASES = [
             "apply_vis": True,
             "cache": False,
             "dev_mode": True,
+            "max_bytes": 5000,
         },
         in_dev("run_look", limit="3", cache="false", apply_vis="true", apply_formatting="true"),
+    ),
+    Case(
+        "run_look",
+        {"look_id": "1", "fields": ["orders.count"]},
+        lambda got: [set(row) for row in got.items] == [{"orders.count"}] * 10 or got.items[99],
     ),
     Case("run_dashboard", {"dashboard_id": "1"}, every_kind),
     Case(

@@ -56,6 +56,8 @@ static unsigned fake_in_flight, fake_most_in_flight, fake_delay_ms;
 static const char *fake_cancel_at; /* the route whose request is under way when the caller cancels;
                                       goes with a delay; NULL: none */
 static struct lk_co *fake_caller;
+static size_t fake_piece_bytes; /* in which lk_api_stream hands answers over */
+static size_t fake_n_poured;    /* bytes that the last one handed over */
 static struct lk_tool_context fake_context;
 static struct lk_error fake_error;
 static double fake_progress;
@@ -186,6 +188,34 @@ bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_ap
     return lk_api_call(api, arena, request, ret_answer, err);
 }
 
+/* In pieces of a few bytes, each in a block of its own. */
+bool lk_api_stream(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
+                   uint64_t timeout_ms, const struct lk_api_sink *sink,
+                   struct lk_api_answer *ret_answer, struct lk_error *err)
+{
+    struct lk_api_answer answer;
+    bool more = true;
+
+    fake_timeout_ms = timeout_ms;
+    if (!lk_api_call(api, arena, request, &answer, err))
+        return false;
+    for (size_t at = 0, n; more && at < answer.body.len; at += n) {
+        size_t left = answer.body.len - at;
+        char *piece;
+
+        n = left < fake_piece_bytes ? left : fake_piece_bytes;
+        piece = malloc(n);
+        memcpy(piece, answer.body.ptr + at, n);
+        more = sink->take(sink->arg, answer.media, lk_str_n(piece, n));
+        free(piece);
+        fake_n_poured = at + n;
+    }
+    answer.body = (struct lk_str){0};
+    answer.stopped = !more;
+    *ret_answer = answer;
+    return true;
+}
+
 /* ---- mcp/tool.h ---- */
 
 const struct mcp_tool *mcp_call_tool(const struct mcp_call *call)
@@ -247,6 +277,8 @@ static int fake_set_up(void **state)
     fake_n_scripts = fake_n_requests = 0;
     fake_in_flight = fake_most_in_flight = fake_delay_ms = 0;
     fake_cancel_at = NULL;
+    fake_piece_bytes = 7;
+    fake_n_poured = 0;
     fake_progress = 0;
     fake_error = (struct lk_error){0};
     if (!lk_loop_new(&fake_loop, &err))

@@ -73,12 +73,15 @@ static void test_rows_are_cut_at_the_byte_limit(void **state)
     assert_str(at(answer, "truncated/returned"), "2");
     assert_str(at(answer, "truncated/total"), "3");
     assert_contains(lk_arena_cstr(fake_arena, at(answer, "truncated/how")), "fewer fields");
-    fake_context.max_result_bytes = 30; /* ten a row, with its comma */
+    fake_context.max_result_bytes = 29; /* nine a row, and the commas between them */
     assert_str(at(run_tool("query", ASK "}"), "count"), "3");
-    fake_context.max_result_bytes = 29;
+    fake_context.max_result_bytes = 28;
     assert_str(at(run_tool("query", ASK "}"), "count"), "2");
-    fake_context.max_result_bytes = 5;
-    assert_str(at(run_tool("query", ASK "}"), "items"), "[]");
+    fake_context.max_result_bytes = 8;
+    const struct lk_error *err = refuse_tool("query", ASK "}");
+    assert_int_equal(err->kind, LK_ERROR_LIMIT);
+    assert_contains(err->message, "one row of the result takes 9 bytes");
+    assert_contains(err->message, "max_bytes");
 }
 
 static void test_detail(void **state)
@@ -106,11 +109,15 @@ static void test_text_formats(void **state)
     fake_context.max_result_bytes = 10;
     struct lk_str cut = run_tool("query", ASK ",\"result_format\":\"csv\"}");
     assert_str(at(cut, "text"), "\"A,N\\n\xc3\xa4,1\\n\"");
-    assert_str(at(cut, "truncated/total_bytes"), "13");
+    assert_str(at(cut, "truncated/returned"), "1");
+    assert_str(at(cut, "truncated/total"), "2");
     /* Without a line's end, between characters. */
     fake_context.max_result_bytes = 2;
-    fake_answers_text("POST /queries/run/md", "a\xc3\xa4");
-    assert_str(at(run_tool("query", ASK ",\"result_format\":\"md\"}"), "text"), "\"a\"");
+    fake_answers_text("POST /queries/run/html", "a\xc3\xa4");
+    cut = run_tool("query", ASK ",\"result_format\":\"html\"}");
+    assert_str(at(cut, "text"), "\"a\"");
+    assert_str(at(cut, "truncated/returned_bytes"), "1");
+    assert_str(at(cut, "cursor"), "(absent)");
     assert_contains(refuse_tool("query", ASK ",\"result_format\":\"png\"}")->message, "json");
 }
 
@@ -304,7 +311,7 @@ static void test_what_is_no_result(void **state)
     fake_answers_text("POST /queries/run/sql", "");
     assert_contains(refuse_tool("query_sql", ASK "}")->message, "nothing instead of SQL");
     fake_answers("POST /queries/run/sql", "[1,null]");
-    assert_contains(refuse_tool("query_sql", ASK "}")->message, "JSON instead of sql");
+    assert_contains(refuse_tool("query_sql", ASK "}")->message, "JSON instead of SQL");
     fake_answers("POST /queries/run/json", "{\"unexpected\":true}");
     assert_contains(refuse_tool("query", ASK "}")->message, "an object that has none");
     fake_answers("POST /queries/run/json_detail", "{\"fields\":{},\"data\":null}");

@@ -1,0 +1,30 @@
+/*
+ * Text that comes in pieces, taken apart into lines, or, as CSV, into records: there a line break
+ * between quotes belongs to the field (RFC 4180 section 2).
+ */
+#ifndef LK_HANDLERS_RECORDS_H
+#define LK_HANDLERS_RECORDS_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+struct lk_records {
+    bool csv;
+    /* The record with its line break, which the last one may lack; gone when this returns. False:
+     * that was enough. */
+    bool (*record)(void *arg, struct lk_str record);
+    void *arg;
+    bool enough;         /* said record */
+    bool quoted_;        /* the piece before ended between quotes */
+    struct lk_buf held_; /* the beginning of a record */
+};
+
+/* What is not set in *records, is. A record above max_bytes is LK_ERROR_LIMIT. */
+void lk_records_init(struct lk_records *records, size_t max_bytes);
+void lk_records_free(struct lk_records *records);
+
+/* False: enough (records->enough), or the error. */
+bool lk_records_feed(struct lk_records *records, struct lk_str piece, struct lk_error *err);
+bool lk_records_end(struct lk_records *records, struct lk_error *err);
+
+#endif

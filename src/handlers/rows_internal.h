@@ -1,0 +1,29 @@
+/*
+ * What the files about rows share.
+ *
+ *     rows.c        limits, errors that come with status 200, lists that are there already
+ *     rows_fetch.c  results of any size, cut as they come
+ *     rows_put.c    what was fetched, as an answer
+ */
+#ifndef LK_HANDLERS_ROWS_INTERNAL_H
+#define LK_HANDLERS_ROWS_INTERNAL_H
+
+#include "handlers/rows.h"
+
+bool lk_rows_is_json(struct lk_str format);
+/* Whether a text is a web page. */
+bool lk_rows_is_page(struct lk_str text);
+
+/* The failure of a query, in Looker's words; `more` may be empty. Returns false. */
+bool lk_rows_fail(struct lk_error *err, struct lk_str text, struct lk_str more);
+/* Of the member `errors` of an answer; true when it holds none. */
+bool lk_rows_check_errors(struct lk_arena *arena, struct lk_str errors, struct lk_error *err);
+/* Of a row; true when it is one. */
+bool lk_rows_check_row(struct lk_arena *arena, struct lk_str row, struct lk_error *err);
+/* Something else came instead of rows. Returns false. */
+bool lk_rows_fail_kind(struct lk_error *err, struct lk_str format, const char *what);
+
+/* The members limit_reached to limit_note; rows: how many came. */
+void lk_rows_write_limit(struct lk_json_writer *w, int64_t rows, const struct lk_rows_limit *limit);
+
+#endif

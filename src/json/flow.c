@@ -1,0 +1,316 @@
+/*
+ * JSON in pieces (flow.h). Between values a state machine goes byte by byte; a value is passed over
+ * many bytes at a time, and only one that a piece ends in the middle of is copied.
+ *
+ *     BEGIN ─[─> ITEMS ─value─> AFTER_ITEM ─,─> ITEM         ] of a list that is the text ──> END
+ *       └──{─> KEYS ─"key"─> COLON ─:─> MEMBER ─value─> AFTER_MEMBER ─,─> KEY       } ──────> END
+ *                                          └─[ of the list ─> ITEMS … ] ─> AFTER_MEMBER
+ */
+#include "json/flow.h"
+
+#include "json/skip.h"
+
+#define MAX_KEY_BYTES ((size_t)4 * 1024)
+
+enum state {
+    BEGIN,
+    ITEMS, /* the first item, or the end of the list */
+    ITEM,
+    AFTER_ITEM,
+    KEYS, /* the first key, or the end of the object */
+    KEY,
+    COLON,
+    MEMBER,
+    AFTER_MEMBER,
+    END,
+};
+
+void lk_json_flow_init(struct lk_json_flow *flow, const struct lk_json_flow_options *options)
+{
+    *flow = (struct lk_json_flow){.options = *options, .state_ = BEGIN};
+    lk_buf_init(&flow->held_, options->max_item_bytes > options->max_member_bytes
+                                  ? options->max_item_bytes
+                                  : options->max_member_bytes);
+    lk_buf_init(&flow->key_, MAX_KEY_BYTES);
+}
+
+void lk_json_flow_free(struct lk_json_flow *flow)
+{
+    lk_buf_free(&flow->held_);
+    lk_buf_free(&flow->key_);
+}
+
+static bool fail_at(const struct lk_json_flow *flow, size_t offset, const char *what,
+                    struct lk_error *err)
+{
+    return lk_fail(err, LK_ERROR_PARSE, "not valid JSON at byte %zu: %s", flow->bytes_ + offset,
+                   what);
+}
+
+/* ---- values ---- */
+
+/* What follows the value that begins or goes on at `at`; end when it goes on there. */
+static const char *pass_string(struct lk_json_flow *flow, const char *at, const char *end)
+{
+    while (at < end) {
+        if (flow->escaped_) {
+            flow->escaped_ = false;
+            at++;
+            continue;
+        }
+        at = lk_json_find_quote(at, end);
+        if (at == end)
+            return end;
+        if (*at++ == '"') {
+            flow->in_string_ = false;
+            return at;
+        }
+        flow->escaped_ = true;
+    }
+    return end;
+}
+
+static bool ends_scalar(char c)
+{
+    return lk_json_is_space(c) || c == ',' || c == ']' || c == '}';
+}
+
+/* The same for any value; *ret_done says whether it ended. */
+static const char *pass_value(struct lk_json_flow *flow, const char *at, const char *end,
+                              bool *ret_done)
+{
+    *ret_done = false;
+    while (at < end) {
+        if (flow->in_string_) {
+            at = pass_string(flow, at, end);
+            if (flow->in_string_)
+                return end;
+        } else if (flow->scalar_) {
+            while (at < end && !ends_scalar(*at))
+                at++;
+            *ret_done = at < end;
+            return at;
+        } else {
+            at = lk_json_find_structure(at, end);
+            if (at == end)
+                return end;
+            flow->in_string_ = *at == '"';
+            if (!flow->in_string_)
+                flow->depth_ += (*at | 0x20) == '{' ? 1 : (size_t)-1;
+            at++;
+        }
+        if (flow->depth_ == 0 && !flow->in_string_) {
+            *ret_done = true;
+            return at;
+        }
+    }
+    return end;
+}
+
+static void begin_value(struct lk_json_flow *flow, char first)
+{
+    flow->in_value_ = true;
+    flow->in_string_ = flow->escaped_ = flow->passing_ = false;
+    flow->depth_ = 0;
+    flow->scalar_ = first != '"' && first != '{' && first != '[';
+    lk_buf_truncate(&flow->held_, 0);
+}
+
+/* Adds to what is held, within the limit of items or members. */
+static bool hold(struct lk_json_flow *flow, struct lk_str bytes, struct lk_error *err)
+{
+    bool item = flow->state_ == ITEM;
+    size_t max = item ? flow->options.max_item_bytes : flow->options.max_member_bytes;
+
+    if (flow->passing_)
+        return true;
+    if (flow->held_.len + bytes.len <= max)
+        return lk_buf_str(&flow->held_, bytes);
+    if (item)
+        return lk_fail(err, LK_ERROR_LIMIT, "one item is larger than %zu bytes", max);
+    flow->passing_ = true;
+    lk_buf_truncate(&flow->held_, 0);
+    return true;
+}
+
+static bool hand_on(struct lk_json_flow *flow, struct lk_str value, struct lk_error *err)
+{
+    const struct lk_json_flow_options *options = &flow->options;
+    struct lk_str key = lk_buf_view(&flow->key_);
+    bool item = flow->state_ == ITEM;
+    size_t max = item ? options->max_item_bytes : options->max_member_bytes;
+    bool more;
+
+    if (!flow->passing_ && value.len > max) {
+        if (item)
+            return lk_fail(err, LK_ERROR_LIMIT, "one item is larger than %zu bytes", max);
+        flow->passing_ = true;
+    }
+    /* The text around it is open twice. */
+    if (!flow->passing_ && !lk_json_check(value, LK_JSON_MAX_DEPTH - 2, 0, err))
+        return false;
+    if (item)
+        more = options->item(options->arg, value);
+    else
+        more = options->member == NULL ||
+               options->member(options->arg, lk_str_n(key.ptr + 1, key.len - 2),
+                               flow->passing_ ? (struct lk_str){0} : value);
+    flow->enough = !more;
+    return more;
+}
+
+/* The value at *at, or what there is of it. */
+static bool take_value(struct lk_json_flow *flow, const char **at, const char *end,
+                       struct lk_error *err)
+{
+    const char *begin = *at;
+    struct lk_str part;
+    bool done;
+
+    if (!flow->in_value_)
+        begin_value(flow, *begin);
+    *at = pass_value(flow, begin, end, &done);
+    part = lk_str_n(begin, (size_t)(*at - begin));
+    if (!done)
+        return hold(flow, part, err);
+    if (flow->held_.len > 0 || flow->passing_) {
+        if (!hold(flow, part, err))
+            return false;
+        part = lk_buf_view(&flow->held_);
+    }
+    flow->in_value_ = false;
+    if (!hand_on(flow, part, err))
+        return false;
+    flow->state_ = flow->state_ == ITEM ? AFTER_ITEM : AFTER_MEMBER;
+    return true;
+}
+
+/* ---- keys ---- */
+
+/* Whether the key that was read names the list. */
+static bool names_list(const struct lk_json_flow *flow)
+{
+    struct lk_str key = lk_buf_view(&flow->key_);
+    const char *const *name = flow->options.lists;
+
+    for (; name != NULL && *name != NULL; name++) {
+        if (lk_json_key_eq(lk_str_n(key.ptr + 1, key.len - 2), lk_str(*name)))
+            return true;
+    }
+    return false;
+}
+
+/* The key at *at, with its quotes, or what there is of it. */
+static bool take_key(struct lk_json_flow *flow, const char **at, const char *end,
+                     struct lk_error *err)
+{
+    const char *begin = *at;
+
+    if (!flow->in_value_) {
+        begin_value(flow, '"');
+        flow->in_string_ = true;
+        lk_buf_truncate(&flow->key_, 0);
+        lk_buf_char(&flow->key_, '"');
+        begin++;
+    }
+    *at = pass_string(flow, begin, end);
+    if (!lk_buf_append(&flow->key_, begin, (size_t)(*at - begin)))
+        return lk_fail(err, LK_ERROR_LIMIT, "the name of a member is larger than %zu bytes",
+                       MAX_KEY_BYTES);
+    if (flow->in_string_)
+        return true;
+    flow->in_value_ = false;
+    flow->state_ = COLON;
+    return lk_json_check(lk_buf_view(&flow->key_), 1, 0, err);
+}
+
+/* ---- between ---- */
+
+static bool close_list(struct lk_json_flow *flow)
+{
+    flow->state_ = flow->nested_ ? AFTER_MEMBER : END;
+    return true;
+}
+
+/* What stands between values, or begins one: the state that the byte leads to, or -1. */
+static int next_state(struct lk_json_flow *flow, char c)
+{
+    switch (flow->state_) {
+    case BEGIN:
+        flow->type = c == '[' ? LK_JSON_ARRAY : c == '{' ? LK_JSON_OBJECT : LK_JSON_INVALID;
+        flow->has_list = c == '[';
+        return c == '[' ? ITEMS : c == '{' ? KEYS : -1;
+    case AFTER_ITEM:
+        return c == ',' ? ITEM : c == ']' && close_list(flow) ? flow->state_ : -1;
+    case COLON:
+        return c == ':' ? MEMBER : -1;
+    case AFTER_MEMBER:
+        return c == ',' ? KEY : c == '}' ? END : -1;
+    default:
+        return -1;
+    }
+}
+
+/* One value, key or byte that is no space. */
+static bool step(struct lk_json_flow *flow, const char *begin, const char **at, const char *end,
+                 struct lk_error *err)
+{
+    char c = **at;
+    int next;
+
+    if (flow->state_ == ITEMS && c == ']') {
+        ++*at;
+        return close_list(flow);
+    }
+    if (flow->state_ == KEYS && c == '}') {
+        flow->state_ = END;
+        ++*at;
+        return true;
+    }
+    if (flow->state_ == ITEMS)
+        flow->state_ = ITEM;
+    if (flow->state_ == MEMBER && c == '[' && !flow->in_value_ && !flow->has_list &&
+        names_list(flow)) {
+        flow->has_list = flow->nested_ = true;
+        flow->state_ = ITEMS;
+        ++*at;
+        return true;
+    }
+    if (flow->state_ == ITEM || flow->state_ == MEMBER) {
+        if (flow->in_value_ || (!ends_scalar(c) && c != ':'))
+            return take_value(flow, at, end, err);
+        return fail_at(flow, (size_t)(*at - begin), "a value is missing", err);
+    }
+    if (flow->state_ == KEYS && c == '"')
+        flow->state_ = KEY;
+    if (flow->state_ == KEY && (flow->in_value_ || c == '"'))
+        return take_key(flow, at, end, err);
+    next = next_state(flow, c);
+    if (next < 0)
+        return fail_at(flow, (size_t)(*at - begin),
+                       flow->state_ == BEGIN ? "neither a list nor an object"
+                                             : "another character was to come",
+                       err);
+    flow->state_ = (uint8_t)next;
+    ++*at;
+    return true;
+}
+
+bool lk_json_flow_feed(struct lk_json_flow *flow, struct lk_str piece, struct lk_error *err)
+{
+    const char *at = piece.ptr, *end = lk_str_end(piece);
+
+    while (at < end) {
+        if (!flow->in_value_)
+            at = lk_json_skip_space(at, end);
+        if (at < end && !step(flow, piece.ptr, &at, end, err))
+            return false;
+    }
+    flow->bytes_ += piece.len;
+    return true;
+}
+
+bool lk_json_flow_end(const struct lk_json_flow *flow, struct lk_error *err)
+{
+    return flow->state_ == END || fail_at(flow, 0, "the text ends too early", err);
+}
