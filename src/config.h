@@ -52,6 +52,9 @@ struct lk_config {
     int64_t max_request_bytes;
     int64_t max_in_flight;
     int64_t max_concurrency;
+    int64_t threads; /* 0: as many as there are processors */
+    int64_t max_connections;
+    uint64_t request_timeout_ms; /* for a request to come in, and between two */
 
     bool sudo_as_user;
     bool sudo_associative;

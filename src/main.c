@@ -1,8 +1,9 @@
 /*
- * looker-mcp-server: reads the settings, puts a worker together and does what was asked for.
+ * looker-mcp-server: reads the settings and does what was asked for.
  */
 #include "commands.h"
 #include "config.h"
+#include "serve.h"
 #include "toolset.h"
 #include "worker.h"
 
@@ -24,13 +25,28 @@ static int fail(struct lk_error *error)
     return error->kind == LK_ERROR_CONFIG ? LK_EXIT_USAGE : LK_EXIT_FAILURE;
 }
 
-static int serve(struct lk_worker *worker)
+static int serve(struct lk_shared *shared)
 {
     struct lk_error error = {0};
 
-    for (const char *const *warning = worker->config->warnings; *warning != NULL; warning++)
-        lk_log_warning(&worker->log, "config.warning", lk_log_text("message", *warning));
-    return lk_worker_serve(worker, &error) ? LK_EXIT_OK : fail(&error);
+    for (const char *const *warning = shared->config->warnings; *warning != NULL; warning++)
+        lk_log_warning(&shared->log, "config.warning", lk_log_text("message", *warning));
+    return lk_serve(shared, &error) ? LK_EXIT_OK : fail(&error);
+}
+
+/* `call` and --check: one worker, no client. */
+static int command(struct lk_shared *shared)
+{
+    struct lk_error error = {0};
+    struct lk_worker worker;
+    int status;
+
+    if (!lk_worker_init(&worker, shared, &error))
+        return fail(&error);
+    status = shared->config->command == LK_COMMAND_CALL ? lk_command_call(&worker, shared->toolset)
+                                                        : lk_command_check(&worker);
+    lk_worker_clean_up(&worker);
+    return status;
 }
 
 static int run(struct lk_arena *arena, const struct lk_config *config)
@@ -38,7 +54,7 @@ static int run(struct lk_arena *arena, const struct lk_config *config)
     bool call = config->command == LK_COMMAND_CALL;
     struct lk_str groups = call && config->groups.len == 0 ? LK_STR("all") : config->groups;
     struct lk_toolset toolset;
-    struct lk_worker worker;
+    struct lk_shared shared;
     struct lk_error error = {0};
     int status;
 
@@ -47,15 +63,9 @@ static int run(struct lk_arena *arena, const struct lk_config *config)
     if (config->command == LK_COMMAND_LIST_TOOLS)
         return lk_command_list_tools(&toolset);
     signal(SIGPIPE, SIG_IGN);
-    if (!lk_worker_init(&worker, config, &toolset, &error))
-        return fail(&error);
-    if (call)
-        status = lk_command_call(&worker, &toolset);
-    else if (config->command == LK_COMMAND_CHECK)
-        status = lk_command_check(&worker);
-    else
-        status = serve(&worker);
-    lk_worker_clean_up(&worker);
+    lk_shared_init(&shared, config, &toolset, lk_serve_workers(config));
+    status = config->command == LK_COMMAND_SERVE ? serve(&shared) : command(&shared);
+    lk_shared_clean_up(&shared);
     return status;
 }
 

@@ -1,5 +1,5 @@
 /*
- * See posture.h. Called by src/config.c, and by src/worker.c for what the server says of itself.
+ * See posture.h. Called by src/config.c, and by src/serve.c for what the server says of itself.
  */
 #include "posture.h"
 

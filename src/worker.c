@@ -1,26 +1,11 @@
 /*
- * Puts a worker together, serves, and takes it apart again in order: no new calls, those in flight
- * end (or are cancelled), the session at Looker ends, the loop stops.
+ * Puts a worker together and takes it apart again. Serving is serve.c's.
  */
 #include "worker.h"
 
 #include "handlers/query/known.h"
-#include "looker_ops.h"
 #include "posture.h"
 #include "rt/co.h"
-#include "transport/http.h"
-#include "transport/stdio.h"
-
-#include <errno.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
-/* How long a stop waits for calls in flight, and for Looker to take the logout. */
-#define FINISH_MS 5000
-#define LOGOUT_MS 2000
 
 #define MAX_HEADER_NAMES_BYTES ((size_t)16 * 1024)
 
@@ -55,26 +40,36 @@ static void on_ended(struct mcp_call *call, const struct lk_error *err)
     lk_identity_ended(tools->identity, call, err);
 }
 
-/* And which request headers decide as whom calls run, the plug-in's among them. */
+/* The first worker does, for all. */
 static bool load_plugin(struct lk_worker *worker, struct lk_error *err)
+{
+    const struct lk_config *config = worker->config;
+    struct lk_shared *shared = worker->shared;
+
+    if (config->identity_plugin.len == 0 || shared->plugin != NULL)
+        return true;
+    worker->owns_plugin = lk_plugin_load(
+        &(struct lk_plugin_options){
+            .loop = worker->loop,
+            .log = &shared->log,
+            .path = config->identity_plugin,
+            .timeout_ms = config->identity_timeout_ms,
+        },
+        &shared->plugin, err);
+    return worker->owns_plugin;
+}
+
+/* Which request headers decide as whom calls run, the plug-in's among them. */
+static bool list_headers(struct lk_worker *worker, struct lk_error *err)
 {
     const struct lk_config *config = worker->config;
     struct lk_buf *headers = &worker->identity_headers;
 
     lk_buf_printf(headers, "%.*s,%.*s", LK_STR_ARG(config->user_email_header),
                   LK_STR_ARG(config->user_token_header));
-    if (config->identity_plugin.len == 0)
+    if (worker->shared->plugin == NULL)
         return true;
-    if (!lk_plugin_load(
-            &(struct lk_plugin_options){
-                .loop = worker->loop,
-                .log = &worker->log,
-                .path = config->identity_plugin,
-                .timeout_ms = config->identity_timeout_ms,
-            },
-            &worker->plugin, err))
-        return false;
-    lk_buf_printf(headers, ",%.*s", LK_STR_ARG(lk_plugin_headers(worker->plugin)));
+    lk_buf_printf(headers, ",%.*s", LK_STR_ARG(lk_plugin_headers(worker->shared->plugin)));
     if (headers->overflow)
         return lk_fail(err, LK_ERROR_CONFIG,
                        "LOOKER_IDENTITY_PLUGIN: the names of the headers that the plug-in asks for "
@@ -111,6 +106,7 @@ static struct lk_auth *new_auth(struct lk_worker *worker)
         .resource_name = LK_STR("Looker (looker-mcp-server)"),
         .issuer = opaque ? config->base_url : config->mcp_issuer_url,
         .jwks_uri = config->mcp_jwks_uri,
+        .jwks_store = worker->shared->jwks,
         .user_claim = config->mcp_user_claim,
         .scopes = lk_posture_scopes(config),
         .introspect = lk_introspect,
@@ -118,28 +114,20 @@ static struct lk_auth *new_auth(struct lk_worker *worker)
     });
 }
 
-bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
-                    const struct lk_toolset *toolset, struct lk_error *err)
+/* Towards Looker: the HTTP client and the sessions. */
+static void connect_api(struct lk_worker *worker)
 {
-    *worker = (struct lk_worker){
-        .config = config,
-        .log = {.fd = STDERR_FILENO, .level = config->log_level},
-    };
-    lk_buf_init(&worker->identity_headers, MAX_HEADER_NAMES_BYTES);
-    if (!lk_loop_new(&worker->loop, err))
-        return false;
-    if (!load_plugin(worker, err)) {
-        lk_worker_clean_up(worker);
-        return false;
-    }
-    worker->http = lk_http_new(worker->loop,
-                               &(struct lk_http_options){
-                                   .verify_tls = config->verify_tls,
-                                   .ca_file = config->ca_file.len > 0 ? config->ca_file.ptr : NULL,
-                                   .user_agent = "looker-mcp-server/" LK_VERSION,
-                                   .max_in_flight = (uint32_t)config->max_concurrency,
-                                   .max_in_flight_name = "LOOKER_MAX_CONCURRENCY",
-                               });
+    const struct lk_config *config = worker->config;
+
+    worker->http =
+        lk_http_new(worker->loop,
+                    &(struct lk_http_options){
+                        .verify_tls = config->verify_tls,
+                        .ca_file = config->ca_file.len > 0 ? config->ca_file.ptr : NULL,
+                        .user_agent = "looker-mcp-server/" LK_VERSION,
+                        .max_in_flight = lk_shared_part(worker->shared, config->max_concurrency, 1),
+                        .max_in_flight_name = "LOOKER_MAX_CONCURRENCY",
+                    });
     worker->api = lk_api_new(&(struct lk_api_options){
         .loop = worker->loop,
         .http = worker->http,
@@ -151,10 +139,16 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .timeout_ms = config->timeout_ms,
         .pool_sessions = config->session_pool,
         .session_idle_ms = config->session_idle_ms,
-        .max_sessions = (uint32_t)config->max_sessions,
+        .max_sessions = lk_shared_part(worker->shared, config->max_sessions, 2),
         .counters = &worker->looker,
     });
-    worker->auth = new_auth(worker);
+}
+
+/* What tools work with, and as whom. */
+static void equip_tools(struct lk_worker *worker)
+{
+    const struct lk_config *config = worker->config;
+
     worker->tools = (struct lk_tool_context){
         .loop = worker->loop,
         .api = worker->api,
@@ -180,12 +174,18 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .token_refused_arg = worker,
         .email_header = config->user_email_header,
         .token_header = config->user_token_header,
-        .plugin = worker->plugin,
+        .plugin = worker->shared->plugin,
     });
     worker->tools.identity = worker->identity;
-    worker->n_tools = toolset->n_tools;
-    worker->page = (struct lk_page){config, toolset};
-    worker->mcp = mcp_server_new(&(struct mcp_server_options){
+    worker->page = (struct lk_page){config, worker->shared->toolset};
+}
+
+static struct mcp_server *new_mcp(struct lk_worker *worker)
+{
+    const struct lk_config *config = worker->config;
+    const struct lk_toolset *toolset = worker->shared->toolset;
+
+    return mcp_server_new(&(struct mcp_server_options){
         .loop = worker->loop,
         .log = &worker->log,
         .name = "looker-mcp-server",
@@ -197,13 +197,29 @@ bool lk_worker_init(struct lk_worker *worker, const struct lk_config *config,
         .tool_context = &worker->tools,
         .admit = admit,
         .ended = on_ended,
-        .keep_arguments = worker->plugin != NULL,
+        .keep_arguments = worker->shared->plugin != NULL,
         .max_in_flight_name = "LOOKER_MAX_IN_FLIGHT",
         .call_timeout_name = "LOOKER_CALL_TIMEOUT",
         .call_timeout_ms = config->call_timeout_ms,
         .lenient_version_header = config->lenient_version,
-        .max_in_flight = (uint32_t)config->max_in_flight,
+        .max_in_flight = lk_shared_part(worker->shared, config->max_in_flight, 1),
     });
+}
+
+bool lk_worker_init(struct lk_worker *worker, struct lk_shared *shared, struct lk_error *err)
+{
+    *worker = (struct lk_worker){.shared = shared, .config = shared->config, .log = shared->log};
+    lk_buf_init(&worker->identity_headers, MAX_HEADER_NAMES_BYTES);
+    if (!lk_loop_new(&worker->loop, err))
+        return false;
+    if (!load_plugin(worker, err) || !list_headers(worker, err)) {
+        lk_worker_clean_up(worker);
+        return false;
+    }
+    connect_api(worker);
+    worker->auth = new_auth(worker);
+    equip_tools(worker);
+    worker->mcp = new_mcp(worker);
     if (worker->mcp == NULL) {
         lk_worker_clean_up(worker);
         return lk_fail(err, LK_ERROR_INTERNAL, "two tools have the same name");
@@ -216,7 +232,10 @@ void lk_worker_clean_up(struct lk_worker *worker)
     mcp_server_free(worker->mcp);
     lk_auth_free(worker->auth);
     lk_identity_free(worker->identity);
-    lk_plugin_free(worker->plugin);
+    if (worker->owns_plugin) {
+        lk_plugin_free(worker->shared->plugin);
+        worker->shared->plugin = NULL;
+    }
     lk_buf_free(&worker->identity_headers);
     lk_known_free(worker->tools.known);
     lk_api_free(worker->api);
@@ -249,157 +268,4 @@ bool lk_worker_run(struct lk_worker *worker, void (*fn)(void *arg), void *arg, s
         return false;
     lk_loop_run(worker->loop);
     return true;
-}
-
-/* ---- serving ---- */
-
-struct service {
-    struct lk_worker *worker;
-    struct lk_stdio *stdio;
-    struct lk_http_server *http;
-    struct lk_watch signals;
-    bool ending;
-};
-
-static void stop_loop(void *arg)
-{
-    lk_loop_stop(arg);
-}
-
-/* The transports let calls finish, cancel those that do not, and then stop the loop. */
-static void on_signal(void *arg, uint32_t events)
-{
-    struct service *service = arg;
-    struct signalfd_siginfo info;
-
-    (void)events;
-    if (read(service->signals.fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
-        return;
-    lk_log_info(&service->worker->log, "server.stopping",
-                lk_log_int("signal", (int64_t)info.ssi_signo));
-    if (service->stdio != NULL)
-        lk_stdio_close(service->stdio);
-    else /* asked twice: do not wait */
-        lk_http_server_stop(service->http, service->ending ? 1 : FINISH_MS, stop_loop,
-                            service->worker->loop);
-    service->ending = true;
-}
-
-static bool watch_signals(struct service *service, struct lk_error *err)
-{
-    sigset_t set;
-    int fd;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
-        (fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
-        return lk_fail(err, LK_ERROR_INTERNAL, "cannot watch for signals: %s", strerror(errno));
-    service->signals = (struct lk_watch){.fd = fd, .ready = on_signal, .arg = service};
-    return lk_loop_watch(service->worker->loop, &service->signals, EPOLLIN, err);
-}
-
-/* /readyz: does Looker answer, and take the credentials if there are any? Asked anew each time,
- * since a token from before says nothing of now. */
-static bool is_ready(void *arg, struct lk_error *err)
-{
-    struct lk_worker *worker = arg;
-    struct lk_arena *arena = lk_arena_new();
-    struct looker_me_params params = {.fields = lk_string(LK_STR("id"))};
-    struct lk_api_answer answer;
-    bool ok = worker->config->client_id.len > 0
-                  ? lk_api_call(worker->api, arena, looker_me(&params), &answer, err)
-                  : lk_api_reach(worker->api, arena, NULL, err);
-
-    if (err != NULL)
-        err->body = (struct lk_str){0}; /* goes with the arena */
-    lk_arena_free(arena);
-    return ok;
-}
-
-static bool open_stdio(struct service *service, struct lk_error *err)
-{
-    struct lk_worker *worker = service->worker;
-    bool ok = lk_stdio_new(
-        &(struct lk_stdio_options){
-            .loop = worker->loop,
-            .log = &worker->log,
-            .server = worker->mcp,
-            .in_fd = STDIN_FILENO,
-            .out_fd = STDOUT_FILENO,
-            .max_message_bytes = (size_t)worker->config->max_request_bytes,
-            .max_message_name = "LOOKER_MAX_REQUEST_BYTES",
-            .drain_ms = FINISH_MS,
-        },
-        &service->stdio, err);
-
-    if (ok) /* or whoever starts it in a terminal thinks that it hangs */
-        lk_log_info(&worker->log, "stdio.serving", lk_log_int("tools", (int64_t)worker->n_tools));
-    return ok;
-}
-
-static bool open_http(struct service *service, struct lk_error *err)
-{
-    struct lk_worker *worker = service->worker;
-    const struct lk_config *config = worker->config;
-    struct lk_str metadata_url =
-        worker->auth != NULL ? lk_auth_metadata_url(worker->auth) : (struct lk_str){0};
-    struct lk_arena *arena = lk_arena_new();
-    bool ok = lk_http_server_new(
-        &(struct lk_http_server_options){
-            .loop = worker->loop,
-            .log = &worker->log,
-            .server = worker->mcp,
-            .host = config->host,
-            .port = (uint16_t)config->port,
-            .max_body_name = "LOOKER_MAX_REQUEST_BYTES",
-            .max_body_bytes = (size_t)config->max_request_bytes,
-            .allowed_origins = config->allowed_origins,
-            .allowed_hosts = config->allowed_hosts,
-            .auth = worker->auth,
-            .auth_token = config->auth_token,
-            .posture = lk_posture_json(arena, config, metadata_url, worker->n_tools),
-            .introspect_token = config->introspect_token,
-            .forward_headers = lk_buf_view(&worker->identity_headers),
-            .ready = is_ready,
-            .ready_arg = worker,
-            .page = lk_page_is_wanted(config) ? lk_page_write : NULL,
-            .page_arg = &worker->page,
-            .page_style = lk_page_style(),
-        },
-        &service->http, err);
-
-    lk_arena_free(arena);
-    if (ok && worker->auth != NULL)
-        lk_auth_warm_up(worker->auth);
-    return ok;
-}
-
-static void log_out(void *arg)
-{
-    struct lk_worker *worker = arg;
-
-    lk_auth_end(worker->auth);
-    lk_api_logout(worker->api, LOGOUT_MS);
-}
-
-bool lk_worker_serve(struct lk_worker *worker, struct lk_error *err)
-{
-    bool stdio = lk_str_eq(worker->config->transport, LK_STR("stdio"));
-    struct service service = {.worker = worker, .signals = {.fd = -1}};
-    bool ok = watch_signals(&service, err) &&
-              (stdio ? open_stdio(&service, err) : open_http(&service, err));
-
-    if (ok) {
-        lk_loop_run(worker->loop);
-        ok = lk_worker_run(worker, log_out, worker, err);
-    }
-    lk_stdio_free(service.stdio);
-    lk_http_server_free(service.http);
-    if (service.signals.fd >= 0) {
-        lk_loop_unwatch(worker->loop, &service.signals);
-        close(service.signals.fd);
-    }
-    return ok;
 }

@@ -390,7 +390,8 @@ static bool ask_plugin(const struct lk_identity *identity, struct mcp_call *call
     *ret_said = (struct lk_plugin_identity){.kind = LOOKER_IDENTITY_NO_OPINION};
     if (identity->options.plugin == NULL)
         return true;
-    if (!lk_plugin_ask(identity->options.plugin, call, ret_said, err))
+    if (!lk_plugin_ask(identity->options.plugin, identity->options.tools->loop, call, ret_said,
+                       err))
         return false;
     return ret_said->kind == LOOKER_IDENTITY_NO_OPINION ||
            may_plugin_choose(identity, ret_said->kind, err);

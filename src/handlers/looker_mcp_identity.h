@@ -22,10 +22,11 @@
  * impersonated, for a plug-in neither; with LOOKER_MCP_MODE=looker_oauth calls run under the
  * caller's own token, and a plug-in can only refuse or have no opinion.
  *
- * Threads. The server calls init, resolve, cancel and destroy from one thread, one at a time, and
- * all its callers wait meanwhile: return at once, and do what takes time in a thread of the
- * plug-in's. Threads that it starts do not get the server's signals. `reply` and `log` may be
- * called from any thread, from within resolve as well.
+ * Threads. However many threads the server has (LOOKER_THREADS), it loads a plug-in once and calls
+ * init, resolve, cancel and destroy from one and the same thread, one at a time. That thread serves
+ * callers as well, and all others that are to be identified wait for it: return at once, and do
+ * what takes time in a thread of the plug-in's. Threads that it starts do not get the server's
+ * signals. `reply` and `log` may be called from any thread, from within resolve as well.
  *
  * Memory. What the server passes in is its own and is gone when the function returns: copy what is
  * needed later. What is passed to `reply` and `log` is copied before they return. All strings are

@@ -1,15 +1,16 @@
 /*
  * Asking the identity plug-in (plugin.h), and its replies, which come from any thread.
  *
- *     call's coroutine          loop                      plug-in
- *     link, defer ────────────> resolve ────────────────> …
- *     parks                                     reply <── (any thread; copied under the mutex)
- *        ^──── wake ─────────── deliver <── lk_loop_post
- *     unlink, look at the reply; none (time is over, cancelled): cancel, on the loop as well
+ *     call's coroutine, its loop      the plug-in's loop     plug-in
+ *     link ── lk_loop_post ─────────> resolve ─────────────> …
+ *     parks                                        reply <── (any thread; copied under the mutex)
+ *        ^──── wake ── deliver <── lk_loop_post
+ *     unlink, look at the reply; none (time is over, cancelled): cancel, on the plug-in's loop too
  *
- * A reply finds its call by number in the list of those that wait. One that is late, or comes
- * twice, or was made up, finds nothing; so nobody has to keep anything for a plug-in that never
- * replies. Plug-in code runs on the loop's own stack, since a coroutine's is small.
+ * Each thread that asks has a seat, which says where its calls are woken. A reply finds its call by
+ * number in the list of those that wait. One that is late, or comes twice, or was made up, finds
+ * nothing; so nobody has to keep anything for a plug-in that never replies. Plug-in code runs on
+ * the loop's own stack, since a coroutine's is small.
  */
 #include "handlers/plugin.h"
 
@@ -20,18 +21,28 @@
 #include <assert.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define MAX_HEADERS 32
-#define MAX_HEADER_NAME_BYTES 100
 #define MAX_LINES 16
 #define MAX_LINE_BYTES 300
+
+/* A loop that calls are asked from. Made when the first one is, and kept. */
+struct seat {
+    struct lk_plugin *plugin;
+    struct lk_loop *loop;
+    bool posted; /* `deliver` will run; guarded by the plug-in's mutex */
+    struct seat *next;
+};
 
 /* A call that is being asked about, in its arena. */
 struct waiting {
     struct lk_plugin *plugin;
+    struct seat *seat;
     struct lk_co *co;
+    atomic_bool unwanted; /* cancelled before resolve was called */
     struct looker_identity_request request;
     struct lk_timer timer;
     bool asked, told;              /* resolve has returned; cancel has */
@@ -54,13 +65,13 @@ struct lk_plugin {
     struct lk_arena *arena;
     const char *headers[MAX_HEADERS];
     size_t n_headers;
-    uint64_t last_id;
 
     pthread_mutex_t mutex; /* guards what follows */
+    uint64_t last_id;
+    struct seat home, *seats; /* home: of the loop that the plug-in runs on */
     struct waiting *waiting;
     struct line lines[MAX_LINES];
     size_t n_lines;
-    bool posted; /* `deliver` will run */
 };
 
 /* ---- what the plug-in calls, from any thread ---- */
@@ -68,11 +79,11 @@ struct lk_plugin {
 static void deliver(void *arg);
 
 /* With the mutex held. */
-static void post(struct lk_plugin *plugin)
+static void post(struct seat *seat)
 {
-    if (!plugin->posted)
-        lk_loop_post(plugin->options.loop, deliver, plugin);
-    plugin->posted = true;
+    if (!seat->posted)
+        lk_loop_post(seat->loop, deliver, seat);
+    seat->posted = true;
 }
 
 static void on_reply(const struct looker_identity_host *host, uint64_t request,
@@ -89,7 +100,7 @@ static void on_reply(const struct looker_identity_host *host, uint64_t request,
     if (waiting != NULL && waiting->reply == NULL) {
         waiting->reply = reply;
         reply = NULL;
-        post(plugin);
+        post(waiting->seat);
     }
     pthread_mutex_unlock(&plugin->mutex);
     lk_plugin_reply_free(reply);
@@ -108,7 +119,7 @@ static void on_log(const struct looker_identity_host *host, enum looker_identity
         line = &plugin->lines[plugin->n_lines++];
         line->level = (unsigned)level < 4 ? levels[level] : LK_LOG_INFO;
         snprintf(line->text, sizeof(line->text), "%s", message);
-        post(plugin);
+        post(&plugin->home);
     }
     pthread_mutex_unlock(&plugin->mutex);
 }
@@ -130,30 +141,64 @@ static void write_lines(struct lk_plugin *plugin)
 
 static void deliver(void *arg)
 {
-    struct lk_plugin *plugin = arg;
+    struct seat *seat = arg;
+    struct lk_plugin *plugin = seat->plugin;
 
     pthread_mutex_lock(&plugin->mutex);
-    plugin->posted = false;
+    seat->posted = false;
     for (struct waiting *waiting = plugin->waiting; waiting != NULL; waiting = waiting->next) {
-        if (waiting->reply == NULL || waiting->woken)
+        if (waiting->seat != seat || waiting->reply == NULL || waiting->woken)
             continue;
         waiting->woken = true;
         lk_co_wake(waiting->co);
     }
-    write_lines(plugin);
+    if (seat == &plugin->home)
+        write_lines(plugin);
     pthread_mutex_unlock(&plugin->mutex);
+}
+
+/* Has fn(waiting) called on the plug-in's loop (there) or on the call's. */
+static void hand_over(struct waiting *waiting, bool there, void (*fn)(void *arg))
+{
+    struct seat *home = &waiting->plugin->home;
+
+    if (waiting->seat == home)
+        lk_loop_defer(home->loop, fn, waiting);
+    else
+        lk_loop_post(there ? home->loop : waiting->seat->loop, fn, waiting);
+}
+
+static void on_asked(void *arg)
+{
+    struct waiting *waiting = arg;
+
+    waiting->asked = true;
+    lk_co_wake(waiting->co);
 }
 
 static void call_resolve(void *arg)
 {
     struct waiting *waiting = arg;
     const struct lk_plugin *plugin = waiting->plugin;
+    bool at_home = waiting->seat == &plugin->home;
 
-    if (lk_co_cancelled(waiting->co))
+    /* The call waits for on_asked, so it is there; what else is its own must not be looked at from
+     * another thread. */
+    if (atomic_load(&waiting->unwanted) || (at_home && lk_co_cancelled(waiting->co)))
         waiting->skipped = true;
     else
         plugin->table->resolve(plugin->setup.state, &waiting->request);
-    waiting->asked = true;
+    if (at_home)
+        on_asked(waiting);
+    else
+        hand_over(waiting, false, on_asked);
+}
+
+static void on_told(void *arg)
+{
+    struct waiting *waiting = arg;
+
+    waiting->told = true;
     lk_co_wake(waiting->co);
 }
 
@@ -163,8 +208,10 @@ static void call_cancel(void *arg)
     const struct lk_plugin *plugin = waiting->plugin;
 
     plugin->table->cancel(plugin->setup.state, waiting->request.id);
-    waiting->told = true;
-    lk_co_wake(waiting->co);
+    if (waiting->seat == &plugin->home)
+        on_told(waiting);
+    else
+        hand_over(waiting, false, on_told);
 }
 
 static void on_timer(void *arg)
@@ -177,63 +224,33 @@ static void on_timer(void *arg)
 
 /* ---- the request ---- */
 
-static void fill_headers(struct lk_plugin *plugin, struct mcp_call *call,
-                         struct looker_identity_request *request)
+/* The loop's, made when there is none yet. With the mutex held. */
+static struct seat *find_seat(struct lk_plugin *plugin, struct lk_loop *loop)
 {
-    struct lk_arena *arena = mcp_call_arena(call);
-    struct looker_identity_header *headers =
-        lk_arena_array(arena, plugin->n_headers + 1, sizeof(*headers));
+    struct seat *seat = plugin->seats;
 
-    for (size_t i = 0; i < plugin->n_headers; i++) {
-        struct lk_str value = mcp_call_header(call, lk_str(plugin->headers[i]));
-
-        if (value.ptr != NULL)
-            headers[request->n_headers++] = (struct looker_identity_header){
-                .name = plugin->headers[i], .value = lk_arena_cstr(arena, value)};
+    while (seat != NULL && seat->loop != loop)
+        seat = seat->next;
+    if (seat == NULL) {
+        seat = lk_memory_new(sizeof(*seat));
+        *seat = (struct seat){.plugin = plugin, .loop = loop, .next = plugin->seats};
+        plugin->seats = seat;
     }
-    request->headers = headers;
+    return seat;
 }
 
-static void fill_caller(struct mcp_call *call, struct looker_identity_request *request)
+static struct waiting *new_waiting(struct lk_plugin *plugin, struct lk_loop *loop,
+                                   struct mcp_call *call)
 {
-    const struct mcp_caller *verified = mcp_call_caller(call);
-    struct lk_arena *arena = mcp_call_arena(call);
-    struct looker_identity_caller *caller;
-
-    if (verified == NULL)
-        return;
-    caller = lk_arena_new_object(arena, struct looker_identity_caller);
-    *caller = (struct looker_identity_caller){
-        .size = sizeof(*caller),
-        .subject = lk_arena_cstr(arena, verified->subject),
-        .user = lk_arena_cstr(arena, verified->user),
-        .scope = lk_arena_cstr(arena, verified->scope),
-    };
-    request->caller = caller;
-}
-
-static struct waiting *new_waiting(struct lk_plugin *plugin, struct mcp_call *call)
-{
-    struct lk_arena *arena = mcp_call_arena(call);
-    struct waiting *waiting = lk_arena_new_object(arena, struct waiting);
-    struct lk_str arguments = mcp_call_arguments(call);
+    struct waiting *waiting = lk_arena_new_object(mcp_call_arena(call), struct waiting);
 
     *waiting = (struct waiting){
         .plugin = plugin,
-        .co = lk_co_self(plugin->options.loop),
+        .co = lk_co_self(loop),
         .timer = lk_timer(on_timer, waiting),
-        .request =
-            {
-                .size = sizeof(waiting->request),
-                .id = ++plugin->last_id,
-                .tool = mcp_call_tool(call)->name,
-                .group = mcp_call_tool(call)->group->name,
-                .arguments = arguments.len > 0 ? lk_arena_cstr(arena, arguments) : "{}",
-                .timeout_ms = (uint32_t)plugin->options.timeout_ms,
-            },
+        .request = lk_plugin_request(call, plugin->headers, plugin->n_headers),
     };
-    fill_headers(plugin, call, &waiting->request);
-    fill_caller(call, &waiting->request);
+    waiting->request.timeout_ms = (uint32_t)plugin->options.timeout_ms;
     return waiting;
 }
 
@@ -271,9 +288,11 @@ static bool explain_silence(const struct waiting *waiting, struct lk_error *err)
 
 /* ---- asking ---- */
 
-static void link_waiting(struct lk_plugin *plugin, struct waiting *waiting)
+static void link_waiting(struct lk_plugin *plugin, struct lk_loop *loop, struct waiting *waiting)
 {
     pthread_mutex_lock(&plugin->mutex);
+    waiting->request.id = ++plugin->last_id;
+    waiting->seat = find_seat(plugin, loop);
     waiting->next = plugin->waiting;
     plugin->waiting = waiting;
     pthread_mutex_unlock(&plugin->mutex);
@@ -292,25 +311,33 @@ static struct lk_plugin_reply *unlink_waiting(struct lk_plugin *plugin, struct w
     return waiting->reply;
 }
 
-bool lk_plugin_ask(struct lk_plugin *plugin, struct mcp_call *call,
+/* Waits until resolve has returned, cancelled or not: it reads the request, which is the call's. */
+static void await_resolve(struct lk_loop *loop, struct waiting *waiting)
+{
+    hand_over(waiting, true, call_resolve);
+    while (!waiting->asked) {
+        lk_co_park(loop);
+        if (lk_co_cancelled(waiting->co))
+            atomic_store(&waiting->unwanted, true);
+    }
+}
+
+bool lk_plugin_ask(struct lk_plugin *plugin, struct lk_loop *loop, struct mcp_call *call,
                    struct lk_plugin_identity *ret_identity, struct lk_error *err)
 {
-    struct lk_loop *loop = plugin->options.loop;
-    struct waiting *waiting = new_waiting(plugin, call);
+    struct waiting *waiting = new_waiting(plugin, loop, call);
     struct lk_plugin_reply *reply;
     bool ok;
 
-    link_waiting(plugin, waiting);
+    link_waiting(plugin, loop, waiting);
     lk_timer_start(loop, &waiting->timer, plugin->options.timeout_ms);
-    lk_loop_defer(loop, call_resolve, waiting);
-    while (!waiting->asked)
-        lk_co_park(loop);
+    await_resolve(loop, waiting);
     while (!waiting->woken && !waiting->timed_out && !lk_co_cancelled(waiting->co))
         lk_co_park(loop);
     lk_timer_stop(loop, &waiting->timer);
     reply = unlink_waiting(plugin, waiting);
     if (reply == NULL && !waiting->skipped && plugin->table->cancel != NULL) {
-        lk_loop_defer(loop, call_cancel, waiting);
+        hand_over(waiting, true, call_cancel);
         while (!waiting->told)
             lk_co_park(loop);
     }
@@ -322,20 +349,6 @@ bool lk_plugin_ask(struct lk_plugin *plugin, struct mcp_call *call,
 
 /* ---- lifecycle ---- */
 
-static bool is_header_name(struct lk_str name)
-{
-    static const char others[] = "!#$%&'*+-.^_`|~"; /* RFC 9110 section 5.6.2 */
-
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) &&
-            strchr(others, c) == NULL)
-            return false;
-    }
-    return name.len > 0 && name.len <= MAX_HEADER_NAME_BYTES;
-}
-
 static bool read_headers(struct lk_plugin *plugin, struct lk_error *err)
 {
     struct lk_str list = lk_str(plugin->setup.headers);
@@ -345,7 +358,7 @@ static bool read_headers(struct lk_plugin *plugin, struct lk_error *err)
 
         if (name.len == 0)
             continue;
-        if (!is_header_name(name) || plugin->n_headers == MAX_HEADERS)
+        if (!lk_plugin_is_header_name(name) || plugin->n_headers == MAX_HEADERS)
             return lk_fail(err, LK_ERROR_CONFIG,
                            "LOOKER_IDENTITY_PLUGIN (%.*s): the plug-in asks for the header "
                            "\"%.*s\"; expected are the names of %d headers at most, "
@@ -384,8 +397,15 @@ static bool initialise(struct lk_plugin *plugin, struct lk_error *err)
 
 static void free_plugin(struct lk_plugin *plugin)
 {
+    struct seat *next;
+
     assert(plugin->waiting == NULL);
     write_lines(plugin);
+    for (struct seat *seat = plugin->seats; seat != NULL; seat = next) {
+        next = seat->next;
+        if (seat != &plugin->home)
+            free(seat);
+    }
     pthread_mutex_destroy(&plugin->mutex);
     lk_arena_free(plugin->arena);
     free(plugin);
@@ -406,6 +426,8 @@ bool lk_plugin_new(const struct lk_plugin_options *options,
     plugin->host = (struct looker_identity_host){
         .size = sizeof(plugin->host), .self_ = plugin, .reply = on_reply, .log = on_log};
     plugin->setup.size = sizeof(plugin->setup);
+    plugin->home = (struct seat){.plugin = plugin, .loop = options->loop};
+    plugin->seats = &plugin->home;
     pthread_mutex_init(&plugin->mutex, NULL);
     if (!initialise(plugin, err)) {
         free_plugin(plugin);

@@ -15,7 +15,7 @@ struct lk_plugin;
 
 /* Borrowed; must outlive it. */
 struct lk_plugin_options {
-    struct lk_loop *loop;
+    struct lk_loop *loop; /* on whose thread the plug-in's functions run */
     const struct lk_log *log;
     struct lk_str path;  /* of the library; absolute */
     uint64_t timeout_ms; /* for one reply */
@@ -29,7 +29,8 @@ bool lk_plugin_load(const struct lk_plugin_options *options, struct lk_plugin **
 bool lk_plugin_new(const struct lk_plugin_options *options,
                    const struct looker_identity_plugin *table, struct lk_plugin **ret_plugin,
                    struct lk_error *err);
-/* No call may be asking, and the loop does not run any more. NULL is legal. */
+/* No call may be asking, and the loop does not run any more; to be called on its thread, before it
+ * is freed. NULL is legal. */
 void lk_plugin_free(struct lk_plugin *plugin);
 
 /* The request headers that it wants to see, comma-separated; lives as long as it. */
@@ -43,10 +44,11 @@ struct lk_plugin_identity {
 };
 
 /*
- * Awaits. Errors: LK_ERROR_AUTH (refused, or the reply makes no sense) or, for a refusal with a
+ * Awaits, on a coroutine of `loop`, which may be another thread's; the plug-in's loop has to turn
+ * meanwhile. Errors: LK_ERROR_AUTH (refused, or the reply makes no sense) or, for a refusal with a
  * status from 500, LK_ERROR_UPSTREAM; LK_ERROR_TIMEOUT; LK_ERROR_CANCELLED.
  */
-bool lk_plugin_ask(struct lk_plugin *plugin, struct mcp_call *call,
+bool lk_plugin_ask(struct lk_plugin *plugin, struct lk_loop *loop, struct mcp_call *call,
                    struct lk_plugin_identity *ret_identity, struct lk_error *err);
 
 /* plugin_file.c: the table of a library, checked. */
@@ -54,5 +56,12 @@ bool lk_plugin_open(struct lk_str path, const struct looker_identity_plugin **re
                     struct lk_error *err);
 bool lk_plugin_check(struct lk_str path, const struct looker_identity_plugin *table,
                      struct lk_error *err);
+
+/* plugin_request.c: what it is shown of a call, in the call's arena; without id and time-out. */
+struct looker_identity_request lk_plugin_request(struct mcp_call *call, const char *const *headers,
+                                                 size_t n_headers);
+
+/* A name that a header can have (RFC 9110 section 5.6.2), of 100 bytes at most. */
+bool lk_plugin_is_header_name(struct lk_str name);
 
 #endif

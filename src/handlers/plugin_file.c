@@ -8,6 +8,7 @@
 
 #define SETTING "LOOKER_IDENTITY_PLUGIN"
 #define SYMBOL "looker_identity_plugin"
+#define MAX_HEADER_NAME_BYTES 100
 
 static bool fail_dl(struct lk_str path, const char *what, struct lk_error *err)
 {
@@ -73,4 +74,18 @@ bool lk_plugin_open(struct lk_str path, const struct looker_identity_plugin **re
         return false;
     *ret_table = table; /* the library stays: threads of its own may run to the end */
     return true;
+}
+
+bool lk_plugin_is_header_name(struct lk_str name)
+{
+    static const char others[] = "!#$%&'*+-.^_`|~"; /* RFC 9110 section 5.6.2 */
+
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) &&
+            strchr(others, c) == NULL)
+            return false;
+    }
+    return name.len > 0 && name.len <= MAX_HEADER_NAME_BYTES;
 }

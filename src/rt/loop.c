@@ -79,8 +79,23 @@ static void on_event_fd(void *arg, uint32_t events)
     take_posted(loop);
 }
 
+bool lk_loop_spare_files(size_t n, struct lk_error *err)
+{
+    int fd = eventfd(0, EFD_CLOEXEC);
+    bool ok = fd >= 0 && (n <= 1 || lk_loop_spare_files(n - 1, err));
+
+    if (fd < 0)
+        lk_fail(err, LK_ERROR_INTERNAL, "cannot open what an event loop needs: %s",
+                strerror(errno));
+    else
+        close(fd);
+    return ok;
+}
+
 static bool open_epoll(struct lk_loop *loop, struct lk_error *err)
 {
+    if (!lk_loop_spare_files(2, err))
+        return false;
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (loop->epoll_fd < 0)
         return lk_fail(err, LK_ERROR_INTERNAL, "cannot create an epoll: %s", strerror(errno));

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct lk_loop;
@@ -35,6 +36,10 @@ void lk_loop_stop(struct lk_loop *loop);
 bool lk_loop_stopping(const struct lk_loop *loop);
 
 struct st_h2o_evloop_t *lk_loop_h2o(struct lk_loop *loop);
+
+/* Whether so many file descriptors are to be had now; LK_ERROR_INTERNAL says why not. h2o aborts
+ * when it cannot get one for its own use. */
+bool lk_loop_spare_files(size_t n, struct lk_error *err);
 
 /* Monotonic; read once a turn, so it stands still while a callback or coroutine runs. */
 uint64_t lk_loop_now_ms(const struct lk_loop *loop);

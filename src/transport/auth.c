@@ -22,8 +22,10 @@ struct lk_auth {
     struct lk_auth_options options;
     struct lk_arena *arena; /* this struct lives in it as well */
     struct lk_str metadata, metadata_url, metadata_path;
-    struct lk_jwks *jwks; /* LK_AUTH_PUBLIC */
+    struct lk_jwks_store *own_store; /* when it shares none */
+    struct lk_jwks *jwks;            /* LK_AUTH_PUBLIC */
     struct lk_auth_seen *seen;
+    uint64_t seen_generation; /* of the keys that they were verified under */
 };
 
 /* ---- metadata ---- */
@@ -115,14 +117,6 @@ enum lk_auth_mode lk_auth_mode(const struct lk_auth *auth)
 
 /* ---- life ---- */
 
-/* A key that was taken back must not live on in what was verified with it. */
-static void on_keys_changed(void *arg)
-{
-    struct lk_auth *auth = arg;
-
-    lk_auth_seen_clear(auth->seen);
-}
-
 static void copy_strings(struct lk_auth *auth)
 {
     struct lk_auth_options *o = &auth->options;
@@ -150,16 +144,17 @@ struct lk_auth *lk_auth_new(const struct lk_auth_options *options)
     build_urls(auth);
     build_metadata(auth);
     auth->seen = lk_auth_seen_new();
+    if (options->mode == LK_AUTH_PUBLIC && options->jwks_store == NULL)
+        auth->own_store = lk_jwks_store_new();
     if (options->mode == LK_AUTH_PUBLIC)
         auth->jwks = lk_jwks_new(&(struct lk_jwks_options){
+            .store = options->jwks_store != NULL ? options->jwks_store : auth->own_store,
             .loop = options->loop,
             .http = options->http,
             .log = options->log,
             .uri = auth->options.jwks_uri.ptr,
             .ttl_ms = auth->options.jwks_ttl_ms,
             .cooldown_ms = auth->options.jwks_cooldown_ms,
-            .changed = on_keys_changed,
-            .arg = auth,
         });
     return auth;
 }
@@ -169,6 +164,7 @@ void lk_auth_free(struct lk_auth *auth)
     if (auth == NULL)
         return;
     lk_jwks_free(auth->jwks);
+    lk_jwks_store_free(auth->own_store);
     lk_auth_seen_free(auth->seen);
     lk_arena_free(auth->arena);
 }
@@ -192,9 +188,20 @@ static int64_t now_s(void)
     return (int64_t)time(NULL);
 }
 
+/* A key that was taken back must not live on in what was verified with it. */
+static void forget_if_changed(struct lk_auth *auth)
+{
+    uint64_t generation = auth->jwks != NULL ? lk_jwks_generation(auth->jwks) : 0;
+
+    if (generation != auth->seen_generation)
+        lk_auth_seen_clear(auth->seen);
+    auth->seen_generation = generation;
+}
+
 bool lk_auth_known(struct lk_auth *auth, struct lk_str token, struct lk_arena *arena,
                    struct mcp_caller *ret_caller)
 {
+    forget_if_changed(auth);
     return token.len <= LK_JWT_MAX_BYTES &&
            /* Or a key that was taken back would be good for as long as nobody new comes. */
            (auth->jwks == NULL || lk_jwks_is_fresh(auth->jwks)) &&
@@ -217,15 +224,19 @@ static bool verify_jwt(struct lk_auth *auth, struct lk_str token, struct lk_aren
         .now_s = now_s(),
     };
     struct lk_jwt_claims claims;
+    uint64_t generation;
     struct lk_jwt jwt;
 
     if (!lk_jwt_read(arena, token, &jwt, err) ||
         !lk_jwt_judge(arena, &jwt, &expected, &claims, err) ||
-        !lk_jwks_verify(auth->jwks, &jwt, err))
+        !lk_jwks_verify(auth->jwks, &jwt, &generation, err))
         return false;
     *ret_caller =
         (struct mcp_caller){.subject = claims.subject, .user = claims.user, .scope = claims.scope};
-    lk_auth_seen_put(auth->seen, token, ret_caller, now_s(), claims.expires_s + LK_JWT_LEEWAY_S);
+    forget_if_changed(auth);
+    if (generation == auth->seen_generation)
+        lk_auth_seen_put(auth->seen, token, ret_caller, now_s(),
+                         claims.expires_s + LK_JWT_LEEWAY_S);
     return true;
 }
 

@@ -27,6 +27,7 @@
 #define LK_AUTH_REMEMBERED 1024
 
 struct lk_auth;
+struct lk_jwks_store; /* auth_jwks.h */
 
 enum lk_auth_mode { LK_AUTH_PUBLIC, LK_AUTH_OPAQUE };
 
@@ -40,9 +41,10 @@ struct lk_auth_options {
     struct lk_str resource_name; /* for people */
     struct lk_str issuer;        /* `iss`, compared exactly; the metadata's authorization server */
     struct lk_str jwks_uri;      /* LK_AUTH_PUBLIC */
-    struct lk_str user_claim;    /* whose text becomes mcp_caller.user */
-    struct lk_str scopes;        /* space-separated, what clients should ask for: the metadata's
-                                    scopes_supported, and named in challenges; empty: not said */
+    struct lk_jwks_store *jwks_store; /* the keys, shared by threads; NULL: its own */
+    struct lk_str user_claim;         /* whose text becomes mcp_caller.user */
+    struct lk_str scopes; /* space-separated, what clients should ask for: the metadata's
+                             scopes_supported, and named in challenges; empty: not said */
     /* LK_AUTH_OPAQUE: awaits who a token belongs to. Fills the caller (in the arena), access_token
      * included. LK_ERROR_AUTH: nobody; any other error: it could not be asked. */
     bool (*introspect)(void *arg, struct lk_arena *arena, struct lk_str token,

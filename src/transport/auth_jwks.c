@@ -1,99 +1,89 @@
 /*
  * Fetching and keeping the keys of an issuer (auth_jwks.h).
+ *
+ * All that threads share is behind the store's mutex, which nobody holds across an await. Fetches
+ * are numbered. Who waits for one parks on its own loop and is woken by a post to that loop, which
+ * the worker that fetched sends to all others; the number tells whether the fetch that has ended is
+ * the one that was waited for.
  */
 #include "transport/auth_jwks.h"
 
 #include "base/memory.h"
 #include "rt/co.h"
-#include "json/scan.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define FETCH_TIMEOUT_MS 10000
 #define RETRY_MS 5000       /* after a failure, while there are no keys */
 #define RETRY_KEPT_MS 60000 /* while there are */
-#define MAX_DEPTH 16
 
-/* A set of keys, as one fetch brought it. */
-struct key_set {
-    struct lk_arena *arena; /* this struct and the names live in it */
-    struct lk_str text;     /* what it was read from */
-    struct lk_jwt_key keys[LK_JWKS_MAX_KEYS];
-    size_t n;
+struct lk_jwks_store {
+    pthread_mutex_t mutex;  /* guards all but the generation */
+    struct lk_key_set *set; /* NULL: never had any */
+    atomic_uint_fast64_t generation;
+    uint64_t fetched_ms;
+    uint64_t retry_ms;         /* not fetched again before, after a failure */
+    uint64_t forced_ms;        /* the last fetch for a key that was not there; 0: none */
+    struct lk_error error;     /* of the last fetch; LK_ERROR_NONE: it went well */
+    uint64_t n_begun, n_ended; /* fetches; one is under way when they differ */
+    struct lk_jwks *members;
 };
 
 struct waiter {
     struct lk_co *co;
-    bool done;
     struct waiter *next;
 };
 
 struct lk_jwks {
     struct lk_jwks_options options;
-    struct key_set *set; /* NULL: never had any */
-    uint64_t fetched_ms;
-    uint64_t retry_ms;     /* not fetched again before, after a failure */
-    uint64_t forced_ms;    /* the last fetch for a key that was not there; 0: none */
-    struct lk_error error; /* of the last fetch; LK_ERROR_NONE: it went well */
-    struct lk_co *fetching;
+    struct lk_jwks *next;   /* of the store's members, until it ends */
+    bool listed;            /* likewise */
+    bool posted;            /* on_posted will run; guarded by the store's mutex */
+    struct lk_co *fetching; /* its own fetch */
     struct waiter *waiters;
     bool ending;
 };
 
-/* ---- reading ---- */
+/* ---- the store ---- */
 
-static void free_set(struct key_set *set)
+struct lk_jwks_store *lk_jwks_store_new(void)
 {
-    if (set == NULL)
+    struct lk_jwks_store *store = lk_memory_new(sizeof(*store));
+
+    pthread_mutex_init(&store->mutex, NULL);
+    atomic_init(&store->generation, 0);
+    return store;
+}
+
+void lk_jwks_store_free(struct lk_jwks_store *store)
+{
+    if (store == NULL)
         return;
-    for (size_t i = 0; i < set->n; i++)
-        lk_jwt_key_free(&set->keys[i]);
-    lk_arena_free(set->arena);
+    lk_key_set_release(store->set);
+    pthread_mutex_destroy(&store->mutex);
+    free(store);
 }
 
-/* A key that is broken leaves the others what they are. */
-static void add_key(struct lk_jwks *jwks, struct key_set *set, struct lk_str jwk)
+static void lock(const struct lk_jwks *jwks)
 {
-    struct lk_error err = {0};
-
-    if (lk_json_type(jwk) == LK_JSON_OBJECT &&
-        lk_jwt_key_read(set->arena, jwk, &set->keys[set->n], &err))
-        set->n++;
-    else if (err.kind == LK_ERROR_PARSE)
-        lk_log_warning(jwks->options.log, "auth.jwks_key_skipped",
-                       lk_log_text("error", err.message));
+    pthread_mutex_lock(&jwks->options.store->mutex);
 }
 
-static struct key_set *read_set(struct lk_jwks *jwks, struct lk_str text, struct lk_error *err)
+static void unlock(const struct lk_jwks *jwks)
 {
-    struct lk_arena *arena = lk_arena_new();
-    struct key_set *set = lk_arena_new_object(arena, struct key_set);
-    struct lk_str list, item;
-    struct lk_json_iter it;
+    pthread_mutex_unlock(&jwks->options.store->mutex);
+}
 
-    set->arena = arena;
-    set->text = lk_arena_str(arena, text);
-    if (!lk_json_check(set->text, MAX_DEPTH, LK_JSON_REFUSE_NUL, err))
-        goto failed;
-    if (!lk_json_get(set->text, LK_STR("keys"), &list) || lk_json_type(list) != LK_JSON_ARRAY) {
-        lk_fail(err, LK_ERROR_PARSE, "the answer is no JWK Set: it has no list \"keys\"");
-        goto failed;
-    }
-    if (lk_json_count(list) > LK_JWKS_MAX_KEYS) {
-        lk_fail(err, LK_ERROR_LIMIT, "the JWK Set has more than %d keys", LK_JWKS_MAX_KEYS);
-        goto failed;
-    }
-    it = lk_json_iter(list);
-    while (lk_json_next(&it, NULL, &item))
-        add_key(jwks, set, item);
-    if (set->n == 0) {
-        lk_fail(err, LK_ERROR_PARSE, "the JWK Set has no key for RS256 or ES256 signatures");
-        goto failed;
-    }
-    return set;
-failed:
-    free_set(set);
-    return NULL;
+static uint64_t now_ms(const struct lk_jwks *jwks)
+{
+    return lk_loop_now_ms(jwks->options.loop);
+}
+
+uint64_t lk_jwks_generation(const struct lk_jwks *jwks)
+{
+    return atomic_load(&jwks->options.store->generation);
 }
 
 /* ---- fetching ---- */
@@ -124,65 +114,103 @@ static bool fetch_text(struct lk_jwks *jwks, struct lk_arena *arena, struct lk_s
     return true;
 }
 
-static void take_set(struct lk_jwks *jwks, struct key_set *set)
+/* With the mutex held. */
+static void take_set(struct lk_jwks *jwks, struct lk_key_set *set)
 {
-    struct key_set *old = jwks->set;
-    bool changed = old == NULL || !lk_str_eq(old->text, set->text);
+    struct lk_jwks_store *store = jwks->options.store;
+    struct lk_key_set *old = store->set;
+    bool changed = old == NULL || !lk_key_set_equal(old, set);
 
-    jwks->set = set;
-    jwks->fetched_ms = lk_loop_now_ms(jwks->options.loop);
+    store->set = set;
+    store->fetched_ms = now_ms(jwks);
     if (changed) {
-        lk_log_info(jwks->options.log, "auth.jwks_loaded", lk_log_int("keys", (int64_t)set->n));
-        if (jwks->options.changed != NULL)
-            jwks->options.changed(jwks->options.arg);
+        atomic_fetch_add(&store->generation, 1);
+        lk_log_info(jwks->options.log, "auth.jwks_loaded",
+                    lk_log_int("keys", (int64_t)lk_key_set_count(set)));
     }
-    free_set(old);
+    lk_key_set_release(old);
 }
 
+/* With the mutex held. */
 static void note_failure(struct lk_jwks *jwks, const struct lk_error *err)
 {
+    struct lk_jwks_store *store = jwks->options.store;
+
     if (err->kind == LK_ERROR_CANCELLED)
         return;
-    jwks->retry_ms =
-        lk_loop_now_ms(jwks->options.loop) + (jwks->set != NULL ? RETRY_KEPT_MS : RETRY_MS);
+    store->retry_ms = now_ms(jwks) + (store->set != NULL ? RETRY_KEPT_MS : RETRY_MS);
     lk_log_warning(jwks->options.log, "auth.jwks_failed",
                    lk_log_text("kind", lk_error_kind_name(err->kind)),
                    lk_log_text("error", err->message), lk_log_text("detail", err->detail),
-                   lk_log_bool("last_good_keys_kept", jwks->set != NULL));
+                   lk_log_bool("last_good_keys_kept", store->set != NULL));
+}
+
+static void wake_all(struct lk_jwks *jwks)
+{
+    for (struct waiter *w = jwks->waiters; w != NULL; w = w->next)
+        lk_co_wake(w->co);
+}
+
+static void on_posted(void *arg)
+{
+    struct lk_jwks *jwks = arg;
+
+    lock(jwks);
+    jwks->posted = false;
+    unlock(jwks);
+    wake_all(jwks);
 }
 
 static void fetch(void *arg)
 {
     struct lk_jwks *jwks = arg;
+    struct lk_jwks_store *store = jwks->options.store;
     struct lk_arena *arena = lk_arena_new();
     struct lk_error err = {0};
-    struct key_set *set = NULL;
+    struct lk_key_set *set = NULL;
     struct lk_str text;
 
     jwks->fetching = lk_co_self(jwks->options.loop);
     if (fetch_text(jwks, arena, &text, &err))
-        set = read_set(jwks, text, &err);
+        (void)lk_key_set_read(text, jwks->options.log, &set, &err);
     err.body = (struct lk_str){0};
     lk_arena_free(arena);
+    lock(jwks);
     if (set != NULL)
         take_set(jwks, set);
     else
         note_failure(jwks, &err);
-    jwks->error = err;
-    jwks->fetching = NULL;
-    for (struct waiter *w = jwks->waiters; w != NULL; w = w->next) {
-        w->done = true;
-        lk_co_wake(w->co);
+    store->error = err;
+    store->n_ended++;
+    for (struct lk_jwks *member = store->members; member != NULL; member = member->next) {
+        if (member == jwks || member->posted)
+            continue;
+        lk_loop_post(member->options.loop, on_posted, member);
+        member->posted = true;
     }
+    unlock(jwks);
+    jwks->fetching = NULL;
+    wake_all(jwks);
 }
 
+/* Unless one is under way, on any thread. */
 static bool start_fetch(struct lk_jwks *jwks, struct lk_error *err)
 {
+    struct lk_jwks_store *store = jwks->options.store;
+    bool mine;
+
     if (jwks->ending)
         return lk_fail(err, LK_ERROR_CANCELLED, "the server is stopping");
-    if (jwks->fetching != NULL)
+    lock(jwks);
+    mine = store->n_begun == store->n_ended;
+    store->n_begun += mine;
+    unlock(jwks);
+    if (!mine || lk_co_start(jwks->options.loop, fetch, jwks, NULL, err))
         return true;
-    return lk_co_start(jwks->options.loop, fetch, jwks, NULL, err);
+    lock(jwks);
+    store->n_ended++;
+    unlock(jwks);
+    return false;
 }
 
 static void remove_waiter(struct lk_jwks *jwks, const struct waiter *waiter)
@@ -194,29 +222,34 @@ static void remove_waiter(struct lk_jwks *jwks, const struct waiter *waiter)
     *at = waiter->next;
 }
 
+static bool has_ended(const struct lk_jwks *jwks, uint64_t number)
+{
+    bool ended;
+
+    lock(jwks);
+    ended = jwks->options.store->n_ended >= number;
+    unlock(jwks);
+    return ended;
+}
+
 /* Awaits the fetch that is under way, if there is one. False only when cancelled. */
 static bool wait_for_fetch(struct lk_jwks *jwks, struct lk_error *err)
 {
     struct waiter waiter = {.co = lk_co_self(jwks->options.loop), .next = jwks->waiters};
+    uint64_t number;
+    bool ended;
 
-    if (jwks->fetching == NULL)
-        return true;
+    lock(jwks);
+    number = jwks->options.store->n_begun;
+    unlock(jwks);
     jwks->waiters = &waiter;
-    while (!waiter.done && !lk_co_cancelled(waiter.co))
+    while (!(ended = has_ended(jwks, number)) && !lk_co_cancelled(waiter.co))
         lk_co_park(jwks->options.loop);
     remove_waiter(jwks, &waiter);
-    if (waiter.done)
-        return true;
-    return lk_fail(err, LK_ERROR_CANCELLED, "the caller has gone");
+    return ended || lk_fail(err, LK_ERROR_CANCELLED, "the caller has gone");
 }
 
-static bool fail_without_keys(const struct lk_jwks *jwks, struct lk_error *err)
-{
-    if (jwks->error.kind == LK_ERROR_NONE)
-        return lk_fail(err, LK_ERROR_INTERNAL, "the keys of the issuer were not fetched");
-    return lk_fail(err, jwks->error.kind, "the keys of the issuer could not be fetched: %s",
-                   jwks->error.message);
-}
+/* ---- what there is ---- */
 
 /* So old keys are fetched anew beside the calls that use them. */
 static uint64_t renewal_age_ms(const struct lk_jwks *jwks)
@@ -224,72 +257,99 @@ static uint64_t renewal_age_ms(const struct lk_jwks *jwks)
     return jwks->options.ttl_ms / 5 * 4;
 }
 
+/* With the mutex held. */
+static bool is_fresh(const struct lk_jwks *jwks)
+{
+    const struct lk_jwks_store *store = jwks->options.store;
+
+    return store->set != NULL && now_ms(jwks) - store->fetched_ms < renewal_age_ms(jwks);
+}
+
 bool lk_jwks_is_fresh(const struct lk_jwks *jwks)
 {
-    return jwks->set != NULL &&
-           lk_loop_now_ms(jwks->options.loop) - jwks->fetched_ms < renewal_age_ms(jwks);
+    bool fresh;
+
+    lock(jwks);
+    fresh = is_fresh(jwks);
+    unlock(jwks);
+    return fresh;
+}
+
+static bool fail_without_keys(const struct lk_jwks *jwks, struct lk_error *err)
+{
+    struct lk_error last;
+
+    lock(jwks);
+    last = jwks->options.store->error;
+    unlock(jwks);
+    if (last.kind == LK_ERROR_NONE)
+        return lk_fail(err, LK_ERROR_INTERNAL, "the keys of the issuer were not fetched");
+    return lk_fail(err, last.kind, "the keys of the issuer could not be fetched: %s", last.message);
+}
+
+/* The caller releases it; NULL: there is none. */
+static struct lk_key_set *hold_set(struct lk_jwks *jwks, uint64_t *ret_generation)
+{
+    struct lk_key_set *set;
+
+    lock(jwks);
+    set = lk_key_set_hold(jwks->options.store->set);
+    *ret_generation = lk_jwks_generation(jwks);
+    unlock(jwks);
+    return set;
 }
 
 /* Awaits, if it must, until there are keys that may be used. */
-static bool have_keys(struct lk_jwks *jwks, struct lk_error *err)
+static struct lk_key_set *have_keys(struct lk_jwks *jwks, uint64_t *ret_generation,
+                                    struct lk_error *err)
 {
-    uint64_t now = lk_loop_now_ms(jwks->options.loop);
-    uint64_t age = now - jwks->fetched_ms, ttl = jwks->options.ttl_ms;
-    bool may_fetch = now >= jwks->retry_ms, failing = jwks->error.kind != LK_ERROR_NONE;
+    const struct lk_jwks_store *store = jwks->options.store;
+    struct lk_key_set *set;
+    bool good, may_fetch, usable;
 
-    if (lk_jwks_is_fresh(jwks) && !failing)
-        return true;
-    if (may_fetch && !start_fetch(jwks, err))
-        return jwks->set != NULL;
+    lock(jwks);
+    set = lk_key_set_hold(store->set);
+    *ret_generation = lk_jwks_generation(jwks);
+    good = is_fresh(jwks) && store->error.kind == LK_ERROR_NONE;
+    may_fetch = now_ms(jwks) >= store->retry_ms;
     /* Nobody waits for a peer that has failed before while there is something to go on with. */
-    if (jwks->set != NULL && (age < ttl || failing))
-        return true;
-    return wait_for_fetch(jwks, err) && (jwks->set != NULL || fail_without_keys(jwks, err));
+    usable = set != NULL && (now_ms(jwks) - store->fetched_ms < jwks->options.ttl_ms ||
+                             store->error.kind != LK_ERROR_NONE);
+    unlock(jwks);
+    if (good || (may_fetch && !start_fetch(jwks, err) && set != NULL) || usable)
+        return set;
+    lk_key_set_release(set);
+    if (!wait_for_fetch(jwks, err))
+        return NULL;
+    set = hold_set(jwks, ret_generation);
+    if (set == NULL)
+        fail_without_keys(jwks, err);
+    return set;
 }
 
 /* ---- verifying ---- */
 
-enum verdict { VERIFIED, WRONG_SIGNATURE, NO_SUCH_KEY };
-
-static bool is_named(const struct lk_jwt_key *key, struct lk_str kid)
-{
-    return kid.ptr == NULL || (key->kid.ptr != NULL && lk_str_eq(key->kid, kid));
-}
-
-static enum verdict try_keys(const struct key_set *set, const struct lk_jwt *jwt)
-{
-    enum verdict verdict = NO_SUCH_KEY;
-    size_t n = 0;
-
-    for (size_t i = 0; i < set->n; i++)
-        n += set->keys[i].alg == jwt->alg && is_named(&set->keys[i], jwt->kid);
-    if (jwt->kid.ptr == NULL && n > 1) /* guessing would cost an operation a key */
-        return NO_SUCH_KEY;
-    for (size_t i = 0; i < set->n && verdict != VERIFIED; i++) {
-        const struct lk_jwt_key *key = &set->keys[i];
-
-        if (key->alg == jwt->alg && is_named(key, jwt->kid))
-            verdict = lk_jwt_signed_by(jwt, key) ? VERIFIED : WRONG_SIGNATURE;
-    }
-    return verdict;
-}
-
-/* Whether a fetch for a key that is not there may be made now; then it counts as made. */
+/* Whether a fetch for a key that is not there may be made now; then it counts as made. The fetch
+ * that is under way when the token comes in counts as well. */
 static bool may_force(struct lk_jwks *jwks)
 {
-    uint64_t now = lk_loop_now_ms(jwks->options.loop);
+    struct lk_jwks_store *store = jwks->options.store;
+    uint64_t now = now_ms(jwks);
+    bool may;
 
-    if (jwks->forced_ms != 0 && now - jwks->forced_ms < jwks->options.cooldown_ms)
-        return false;
-    jwks->forced_ms = now;
-    return true;
+    lock(jwks);
+    may = store->n_begun == store->n_ended &&
+          (store->forced_ms == 0 || now - store->forced_ms >= jwks->options.cooldown_ms);
+    if (may)
+        store->forced_ms = now;
+    unlock(jwks);
+    return may;
 }
 
-/* Awaits. A key that is not there may be new. The fetch that is under way when the token comes in
- * counts as well. */
+/* Awaits. A key that is not there may be new. */
 static bool look_again(struct lk_jwks *jwks, struct lk_error *err)
 {
-    if (jwks->fetching == NULL && may_force(jwks)) {
+    if (may_force(jwks)) {
         lk_log_info(jwks->options.log, "auth.jwks_refresh", lk_log_text("why", "unknown key"));
         if (!start_fetch(jwks, err))
             return false;
@@ -297,28 +357,41 @@ static bool look_again(struct lk_jwks *jwks, struct lk_error *err)
     return wait_for_fetch(jwks, err);
 }
 
-bool lk_jwks_verify(struct lk_jwks *jwks, const struct lk_jwt *jwt, struct lk_error *err)
+static bool explain(struct lk_jwks *jwks, const struct lk_jwt *jwt, struct lk_error *err)
 {
-    enum verdict verdict;
+    bool failing;
 
-    if (!have_keys(jwks, err))
-        return false;
-    verdict = try_keys(jwks->set, jwt);
-    if (verdict == NO_SUCH_KEY) {
-        if (!look_again(jwks, err))
-            return false;
-        verdict = try_keys(jwks->set, jwt);
-    }
-    if (verdict == VERIFIED)
-        return true;
-    if (verdict == WRONG_SIGNATURE)
-        return lk_fail(err, LK_ERROR_AUTH, "the signature of the token is wrong");
-    if (jwks->error.kind != LK_ERROR_NONE) /* it may be one of the keys that did not come */
+    lock(jwks);
+    failing = jwks->options.store->error.kind != LK_ERROR_NONE;
+    unlock(jwks);
+    if (failing) /* it may be one of the keys that did not come */
         return fail_without_keys(jwks, err);
     return lk_fail(err, LK_ERROR_AUTH, "%s",
                    jwt->kid.ptr == NULL
                        ? "the token names no key (kid), and the issuer has not exactly one"
                        : "the issuer has no key of that name (kid) and type");
+}
+
+bool lk_jwks_verify(struct lk_jwks *jwks, const struct lk_jwt *jwt, uint64_t *ret_generation,
+                    struct lk_error *err)
+{
+    struct lk_key_set *set = have_keys(jwks, ret_generation, err);
+    enum lk_key_verdict verdict;
+
+    if (set == NULL)
+        return false;
+    verdict = lk_key_set_try(set, jwt);
+    lk_key_set_release(set);
+    if (verdict == LK_KEY_UNKNOWN) {
+        if (!look_again(jwks, err))
+            return false;
+        set = hold_set(jwks, ret_generation);
+        verdict = lk_key_set_try(set, jwt);
+        lk_key_set_release(set);
+    }
+    if (verdict == LK_KEY_WRONG_SIGNATURE)
+        return lk_fail(err, LK_ERROR_AUTH, "the signature of the token is wrong");
+    return verdict == LK_KEY_VERIFIED || explain(jwks, jwt, err);
 }
 
 /* ---- life ---- */
@@ -328,28 +401,60 @@ struct lk_jwks *lk_jwks_new(const struct lk_jwks_options *options)
     struct lk_jwks *jwks = lk_memory_new(sizeof(*jwks));
 
     jwks->options = *options;
+    lock(jwks);
+    jwks->next = options->store->members;
+    options->store->members = jwks;
+    jwks->listed = true;
+    unlock(jwks);
     return jwks;
 }
 
 void lk_jwks_warm_up(struct lk_jwks *jwks)
 {
-    if (jwks->set == NULL)
+    bool have;
+
+    lock(jwks);
+    have = jwks->options.store->set != NULL;
+    unlock(jwks);
+    if (!have)
         start_fetch(jwks, NULL);
+}
+
+/* Nobody posts to it any more. True when a post is still on its way. */
+static bool delist(struct lk_jwks *jwks)
+{
+    struct lk_jwks **at = &jwks->options.store->members;
+    bool posted;
+
+    lock(jwks);
+    if (jwks->listed) {
+        while (*at != jwks)
+            at = &(*at)->next;
+        *at = jwks->next;
+        jwks->listed = false;
+    }
+    posted = jwks->posted;
+    unlock(jwks);
+    return posted;
 }
 
 void lk_jwks_end(struct lk_jwks *jwks)
 {
+    struct waiter waiter = {.co = lk_co_self(jwks->options.loop), .next = jwks->waiters};
+
     jwks->ending = true;
     if (jwks->fetching != NULL)
         lk_co_cancel(jwks->fetching);
-    while (jwks->fetching != NULL && wait_for_fetch(jwks, NULL))
-        ;
+    jwks->waiters = &waiter;
+    while (jwks->fetching != NULL || delist(jwks))
+        lk_co_park(jwks->options.loop);
+    remove_waiter(jwks, &waiter);
 }
 
 void lk_jwks_free(struct lk_jwks *jwks)
 {
     if (jwks == NULL)
         return;
-    free_set(jwks->set);
+    (void)delist(jwks);
     free(jwks);
 }

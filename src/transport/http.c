@@ -1,6 +1,6 @@
 /*
- * The HTTP server's listener and connections, its start and its end (see http.h). Called by
- * worker.c.
+ * The HTTP server's connections, its start and its end (see http.h). Called by serve.c, and by
+ * http_listen.c for each connection that is to be this server's.
  *
  *     listening ──stop──> draining ──grace──> calls cancelled ──CLOSE_MS──> connections cut
  *                            └─────────── no connection left: stopped(arg) ──────────┘
@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <h2o/version.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -19,16 +18,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ACCEPTS_A_TURN 16
-#define ACCEPT_PAUSE_MS 100 /* when descriptors have run out */
-#define WARN_EVERY_MS 60000 /* at most */
-#define CLOSE_MS 2000       /* for cancelled calls to answer */
-#define DRAIN_IDLE_MS 5000  /* for more of what a client still sends after a 413 to come */
-#define DRAIN_MS 60000      /* for all of it */
-#define UNACKED_MS 60000    /* a client that reads nothing for so long is gone */
-#define STALLED_LISTEN_BACKLOG 1024
-
-static void on_accept(h2o_socket_t *listener, const char *err);
+#define CLOSE_MS 2000      /* for cancelled calls to answer */
+#define DRAIN_IDLE_MS 5000 /* for more of what a client still sends after a 413 to come */
+#define DRAIN_MS 60000     /* for all of it */
+#define UNACKED_MS 60000   /* a client that reads nothing for so long is gone */
 
 /* ---- connections ---- */
 
@@ -60,20 +53,47 @@ void lk_http_read_no_more(struct connection *connection)
     shutdown(h2o_socket_get_fd(connection->sock), SHUT_RD);
 }
 
-static void resume_accepting(struct lk_http_server *server)
+/* ---- which are idle ---- */
+
+void lk_http_connection_rest(struct connection *connection)
 {
-    if (server->accepting || server->stopping ||
-        server->n_connections >= server->options.max_connections)
+    struct lk_http_server *server = connection->server;
+
+    connection->busy = false;
+    if (h2o_linklist_is_linked(&connection->idle) || connection->sock == NULL)
         return;
-    server->accepting = true;
-    h2o_socket_read_start(server->listener, on_accept);
+    h2o_linklist_insert(&server->idle, &connection->idle);
+    atomic_fetch_add(&server->n_idle, 1);
+    lk_http_listener_wake(server->listener, server);
 }
 
-static void pause_accepting(struct lk_http_server *server)
+static void leave_idle(struct connection *connection)
 {
-    server->accepting = false;
-    h2o_socket_read_stop(server->listener);
+    if (!h2o_linklist_is_linked(&connection->idle))
+        return;
+    h2o_linklist_unlink(&connection->idle);
+    atomic_fetch_sub(&connection->server->n_idle, 1);
 }
+
+void lk_http_connection_begin(struct connection *connection)
+{
+    connection->busy = true;
+    leave_idle(connection);
+}
+
+void lk_http_server_evict(struct lk_http_server *server)
+{
+    struct connection *longest;
+
+    atomic_fetch_sub(&server->n_leaving, 1);
+    if (h2o_linklist_is_empty(&server->idle))
+        return;
+    longest = H2O_STRUCT_FROM_MEMBER(struct connection, idle, server->idle.next);
+    leave_idle(longest); /* so that the next one is another */
+    lk_http_read_no_more(longest);
+}
+
+/* ---- the end of one ---- */
 
 static void report_stopped(void *arg)
 {
@@ -85,7 +105,7 @@ static void report_stopped(void *arg)
 
 void lk_http_check_stopped(struct lk_http_server *server)
 {
-    if (!server->stopping || server->reported || server->n_connections != 0 ||
+    if (!server->stopping || server->reported || atomic_load(&server->load) != 0 ||
         server->n_open != 0 || server->readiness.checking)
         return;
     server->reported = true;
@@ -107,11 +127,12 @@ static void end_connection(struct connection *connection)
     if (connection->next != NULL)
         connection->next->link = connection->link;
     server->n_connections--;
+    atomic_fetch_sub(&server->load, 1);
     if (connection->drain_fd >= 0)
         close(connection->drain_fd);
     connection->over = true;
     lk_http_connection_release(connection);
-    resume_accepting(server);
+    lk_http_listener_ended(server->listener, server);
     lk_http_check_stopped(server);
 }
 
@@ -167,35 +188,17 @@ static void on_close(void *arg)
     struct connection *connection = arg;
 
     connection->sock = NULL;
+    leave_idle(connection);
     if (connection->drain_fd < 0 || connection->server->stopping || !start_drain(connection))
         end_connection(connection);
 }
 
-/* ---- accepting ---- */
-
-/* Under load a limit is met anew with every connection that ends: one line a minute says it. */
-static bool time_to_warn(struct lk_http_server *server, uint64_t *next_ms)
-{
-    uint64_t now_ms = lk_loop_now_ms(server->options.loop);
-
-    if (now_ms < *next_ms)
-        return false;
-    *next_ms = now_ms + WARN_EVERY_MS;
-    return true;
-}
-
-static void on_accept_timer(void *arg)
-{
-    resume_accepting(arg);
-}
+/* ---- the beginning of one ---- */
 
 static void accept_one(struct lk_http_server *server, h2o_socket_t *sock)
 {
     struct connection *connection = lk_memory_new(sizeof(*connection));
-    unsigned unacked_ms = UNACKED_MS;
 
-    setsockopt(h2o_socket_get_fd(sock), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms,
-               sizeof(unacked_ms));
     connection->server = server;
     connection->sock = sock;
     connection->drain_fd = -1;
@@ -207,161 +210,45 @@ static void accept_one(struct lk_http_server *server, h2o_socket_t *sock)
     server->n_connections++;
     sock->on_close.cb = on_close;
     sock->on_close.data = connection;
+    lk_http_connection_rest(connection);
     h2o_accept(&server->accept, sock);
     lk_http_head_watch_soon(connection);
 }
 
-static void on_accept(h2o_socket_t *listener, const char *err)
+void lk_http_server_take(struct lk_http_server *server, int fd)
 {
-    struct lk_http_server *server = listener->data;
+    unsigned unacked_ms = UNACKED_MS;
+    int on = 1;
 
-    if (err != NULL)
+    if (server->stopping) {
+        close(fd);
+        atomic_fetch_sub(&server->load, 1);
+        lk_http_listener_ended(server->listener, server);
+        lk_http_check_stopped(server);
         return;
-    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-        h2o_socket_t *sock;
-
-        if (server->n_connections >= server->options.max_connections) {
-            pause_accepting(server);
-            if (time_to_warn(server, &server->next_limit_warning_ms))
-                lk_log_warning(server->options.log, "http.connection_limit",
-                               lk_log_int("max_connections", server->options.max_connections));
-            return;
-        }
-        sock = h2o_evloop_socket_accept(listener);
-        if (sock == NULL && (errno == EMFILE || errno == ENFILE || errno == ENOMEM)) {
-            if (time_to_warn(server, &server->next_accept_warning_ms))
-                lk_log_error(server->options.log, "http.accept_failed",
-                             lk_log_text("error", strerror(errno)));
-            pause_accepting(server);
-            lk_timer_start(server->options.loop, &server->accept_timer, ACCEPT_PAUSE_MS);
-        }
-        if (sock == NULL)
-            return;
-        accept_one(server, sock);
     }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacked_ms, sizeof(unacked_ms));
+    accept_one(server, h2o_evloop_socket_create(lk_loop_h2o(server->options.loop), fd,
+                                                H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION));
 }
 
 /* ---- start ---- */
-
-static bool is_loopback(const struct sockaddr *address)
-{
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const void *)address;
-
-        return ntohl(in->sin_addr.s_addr) >> 24 == 127;
-    }
-    if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const void *)address;
-
-        return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
-    }
-    return false;
-}
-
-/* Returns -1 with errno. */
-static int listen_on(const struct addrinfo *address)
-{
-    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1, error;
-
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 &&
-        listen(fd, STALLED_LISTEN_BACKLOG) == 0)
-        return fd;
-    error = errno;
-    close(fd);
-    errno = error;
-    return -1;
-}
-
-/*
- * The first address that can be listened on. A port in use ends the search: on another address of
- * that name the server would stand beside the one that its clients reach. Returns -1 with errno.
- */
-static int listen_on_first(const struct addrinfo *addresses)
-{
-    int fd = -1;
-
-    errno = EADDRNOTAVAIL;
-    for (const struct addrinfo *a = addresses; a != NULL && fd < 0; a = a->ai_next) {
-        fd = listen_on(a);
-        if (fd < 0 && errno == EADDRINUSE)
-            break;
-    }
-    return fd;
-}
-
-/* As getaddrinfo. Of localhost the IPv4 addresses if it has any: many clients try no other. */
-static int resolve(const char *host, const char *port, struct addrinfo **ret_found)
-{
-    struct addrinfo hints = {
-        .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-
-    if (strcasecmp(host, "localhost") == 0) {
-        hints.ai_family = AF_INET;
-        if (getaddrinfo(host, port, &hints, ret_found) == 0)
-            return 0;
-        hints.ai_family = AF_UNSPEC;
-    }
-    return getaddrinfo(host, port, &hints, ret_found);
-}
-
-static bool bind_listener(struct lk_http_server *server, int *ret_fd, struct lk_error *err)
-{
-    const char *host = lk_arena_cstr(server->arena, server->options.host);
-    struct sockaddr_storage bound;
-    socklen_t bound_len = sizeof(bound);
-    struct addrinfo *found;
-    char port[8];
-    int failed, fd;
-
-    snprintf(port, sizeof(port), "%u", server->options.port);
-    failed = resolve(host, port, &found);
-    if (failed != 0)
-        return lk_fail(err, LK_ERROR_CONFIG, "cannot listen on %s port %s: %s", host, port,
-                       gai_strerror(failed));
-    fd = listen_on_first(found);
-    failed = errno;
-    freeaddrinfo(found);
-    if (fd < 0)
-        return lk_fail(err, LK_ERROR_CONFIG, "cannot listen on %s port %s: %s", host, port,
-                       failed == EADDRINUSE ? "the port is in use; stop what uses it, or choose "
-                                              "another one"
-                                            : strerror(failed));
-    if (getsockname(fd, (struct sockaddr *)&bound, &bound_len) != 0) {
-        close(fd);
-        return lk_fail(err, LK_ERROR_INTERNAL, "getsockname: %s", strerror(errno));
-    }
-    /* The port stands in the same place in both families. */
-    server->port = ntohs(((const struct sockaddr_in *)(const void *)&bound)->sin_port);
-    server->loopback_hosts_only = server->options.auth == NULL &&
-                                  server->options.auth_token.len == 0 &&
-                                  is_loopback((const struct sockaddr *)(const void *)&bound);
-    *ret_fd = fd;
-    return true;
-}
 
 static void fill_defaults(struct lk_http_server *server)
 {
     struct lk_http_server_options *options = &server->options;
 
-    if (options->host.len == 0)
-        options->host = LK_STR("127.0.0.1");
     if (options->max_body_bytes == 0)
         options->max_body_bytes = (size_t)4 * 1024 * 1024;
     if (options->max_body_name == NULL)
         options->max_body_name = "max_body_bytes";
-    if (options->max_connections == 0)
-        options->max_connections = 1024;
     if (options->request_timeout_ms == 0)
         options->request_timeout_ms = 30000;
     if (options->keep_alive_ms == 0)
         options->keep_alive_ms = 15000;
     if (options->ready_cache_ms == 0)
         options->ready_cache_ms = 3000;
-    options->host = lk_arena_str(server->arena, options->host);
     options->allowed_origins = lk_arena_str(server->arena, options->allowed_origins);
     options->allowed_hosts = lk_arena_str(server->arena, options->allowed_hosts);
     options->auth_token = lk_arena_str(server->arena, options->auth_token);
@@ -373,7 +260,7 @@ static void fill_defaults(struct lk_http_server *server)
 
 static void on_stop_timer(void *arg);
 
-static void start_h2o(struct lk_http_server *server, int fd)
+static void start_h2o(struct lk_http_server *server)
 {
     h2o_hostconf_t *host;
 
@@ -387,10 +274,27 @@ static void start_h2o(struct lk_http_server *server, int fd)
     h2o_context_init(&server->context, lk_loop_h2o(server->options.loop), &server->config);
     server->accept.ctx = &server->context;
     server->accept.hosts = server->config.hosts;
-    server->listener =
-        h2o_evloop_socket_create(lk_loop_h2o(server->options.loop), fd, H2O_SOCKET_FLAG_DONT_READ);
-    server->listener->data = server;
-    resume_accepting(server);
+}
+
+static bool find_listener(struct lk_http_server *server, struct lk_error *err)
+{
+    const struct lk_http_server_options *options = &server->options;
+
+    server->listener = options->listener;
+    if (server->listener == NULL) {
+        if (!lk_http_listener_new(
+                &(struct lk_http_listener_options){.loop = options->loop,
+                                                   .log = options->log,
+                                                   .host = options->host,
+                                                   .port = options->port,
+                                                   .max_connections = options->max_connections},
+                &server->own_listener, err))
+            return false;
+        server->listener = server->own_listener;
+    }
+    server->loopback_hosts_only =
+        options->auth == NULL && options->auth_token.len == 0 && server->listener->loopback;
+    return true;
 }
 
 bool lk_http_server_new(const struct lk_http_server_options *options,
@@ -398,27 +302,25 @@ bool lk_http_server_new(const struct lk_http_server_options *options,
 {
     struct lk_arena *arena = lk_arena_new();
     struct lk_http_server *server = lk_arena_new_object(arena, struct lk_http_server);
-    int fd = -1;
 
     server->arena = arena;
     server->options = *options;
     fill_defaults(server);
-    if (!bind_listener(server, &fd, err)) {
+    h2o_linklist_init_anchor(&server->idle);
+    if (!lk_loop_spare_files(2, err) || !find_listener(server, err)) {
         lk_arena_free(arena);
         return false;
     }
-    server->accept_timer = lk_timer(on_accept_timer, server);
     server->stop_timer = lk_timer(on_stop_timer, server);
-    start_h2o(server, fd);
-    lk_log_info(server->options.log, "http.listening", lk_log_str("host", server->options.host),
-                lk_log_int("port", server->port), lk_log_text("path", "/mcp"));
+    start_h2o(server);
+    lk_http_listener_join(server->listener, server);
     *ret_server = server;
     return true;
 }
 
 uint16_t lk_http_server_port(const struct lk_http_server *server)
 {
-    return server->port;
+    return lk_http_listener_port(server->listener);
 }
 
 /* ---- stop ---- */
@@ -468,9 +370,8 @@ void lk_http_server_stop(struct lk_http_server *server, uint64_t grace_ms,
         server->stopping = true;
         server->stopped = stopped;
         server->stopped_arg = arg;
-        lk_timer_stop(loop, &server->accept_timer);
-        h2o_socket_close(server->listener);
-        server->listener = NULL;
+        if (server->own_listener != NULL)
+            lk_http_listener_stop(server->own_listener);
         /* Not h2o_context_request_shutdown: that starts a timer for HTTP/2 which outlives us. */
         server->context.shutdown_requested = 1;
         mcp_server_end_listening(server->options.server);
@@ -487,10 +388,9 @@ void lk_http_server_free(struct lk_http_server *server)
 {
     if (server == NULL)
         return;
-    lk_timer_stop(server->options.loop, &server->accept_timer);
     lk_timer_stop(server->options.loop, &server->stop_timer);
-    if (server->listener != NULL)
-        h2o_socket_close(server->listener);
+    lk_http_listener_leave(server->listener, server);
+    lk_http_listener_free(server->own_listener);
     h2o_context_dispose(&server->context);
 #if H2O_LIBRARY_VERSION_MAJOR == 0 && H2O_LIBRARY_VERSION_MINOR == 13
     free(server->context.queue); /* h2o 2.2 closes the queue but forgets its memory */

@@ -21,6 +21,7 @@
 #include "mcp/server.h"
 #include "rt/loop.h"
 #include "transport/auth.h"
+#include "transport/http_listen.h"
 
 struct lk_http_server;
 
@@ -38,12 +39,15 @@ struct lk_http_server_options {
     const struct lk_log *log;
     struct mcp_server *server;
 
-    struct lk_str host; /* address or name to bind; empty: 127.0.0.1 */
-    uint16_t port;      /* 0: any */
+    /* Where its connections come from; it joins. NULL: it has a listener of its own, for which the
+     * next three are (see http_listen.h). */
+    struct lk_http_listener *listener;
+    struct lk_str host;
+    uint16_t port;
+    uint32_t max_connections;
 
     size_t max_body_bytes;       /* 0: 4 MiB; more is a 413 */
     const char *max_body_name;   /* what users call that limit; NULL: "max_body_bytes" */
-    uint32_t max_connections;    /* 0: 1,024; more wait in the listen queue */
     uint64_t request_timeout_ms; /* to send a whole request, and between two; 0: 30,000 */
     uint64_t keep_alive_ms;      /* between comments on a stream that is silent; 0: 15,000 */
 
@@ -72,18 +76,18 @@ struct lk_http_server_options {
     struct lk_str page_style; /* CSS */
 };
 
-/* Binds and listens. Errors: LK_ERROR_CONFIG, naming host and port (unknown host, port in use, not
- * permitted). */
+/* Serves from the next turn of the loop on. Errors: those of lk_http_listener_new. */
 bool lk_http_server_new(const struct lk_http_server_options *options,
                         struct lk_http_server **ret_server, struct lk_error *err);
 
-/* The port that was bound. */
+/* The port that its listener has bound. */
 uint16_t lk_http_server_port(const struct lk_http_server *server);
 
 /*
- * Stops accepting and closes idle connections at once; requests in flight get grace_ms, then all
- * calls of the MCP server are cancelled (they answer so), then connections are closed. Calls
- * stopped(arg) from the loop when no connection and no call is left; stopped may be NULL. A second
+ * Stops accepting (a listener that is shared has to be stopped before) and closes idle connections
+ * at once; requests in flight get grace_ms, then all calls of the MCP server are cancelled (they
+ * answer so), then connections are closed. Calls stopped(arg) from the loop when no connection and
+ * no call is left; stopped may be NULL. To be called on the thread of the server's loop. A second
  * call can only shorten the wait that is under way; its `stopped` is ignored.
  */
 void lk_http_server_stop(struct lk_http_server *server, uint64_t grace_ms,

@@ -1,7 +1,8 @@
 /*
  * What the files of the HTTP transport share.
  *
- *     http.c          listener, connections, start and stop
+ *     http_listen.c   the listening socket, and which server gets a connection
+ *     http.c          connections, start and stop
  *     http_routes.c   a request to its route; what every answer has
  *     http_head.c     how large the head of a request may be
  *     http_guard.c    may this request come in? framing, Host, Origin
@@ -20,6 +21,7 @@
 #include "transport/http.h"
 
 #include <h2o.h>
+#include <stdatomic.h>
 
 struct admission;
 struct exchange;
@@ -29,7 +31,8 @@ struct probe;
 struct connection {
     struct lk_http_server *server;
     struct connection *next, **link;
-    h2o_socket_t *sock; /* NULL once closed */
+    h2o_linklist_t idle; /* of server->idle, while no whole request has come in */
+    h2o_socket_t *sock;  /* NULL once closed */
     struct exchange *exchange;
     bool busy;                            /* a request has come in whole and is not answered yet */
     bool no_more;                         /* lk_http_read_no_more */
@@ -50,20 +53,38 @@ struct readiness {
     struct probe *waiting;
 };
 
+struct lk_http_listener {
+    struct lk_http_listener_options options;
+    char *host;
+    h2o_socket_t *socket; /* NULL: stopped */
+    bool accepting;       /* else it waits for one to end, or for descriptors */
+    atomic_bool paused;   /* who ends a connection is to tell */
+    uint16_t port;
+    bool loopback; /* bound to such an address */
+    atomic_uint n_connections;
+    atomic_uint_fast64_t n_accepted, n_evicted;
+    struct lk_http_server *servers;
+    uint64_t next_limit_warning_ms, next_accept_warning_ms;
+    struct lk_timer timer;
+};
+
 struct lk_http_server {
     struct lk_http_server_options options; /* defaults filled in, lists copied */
     struct lk_arena *arena;
     h2o_globalconf_t config;
     h2o_context_t context;
     h2o_accept_ctx_t accept;
-    h2o_socket_t *listener;
-    bool accepting; /* else paused: as many connections as allowed, or out of descriptors */
-    uint16_t port;
+    struct lk_http_listener *listener;
+    struct lk_http_listener *own_listener; /* when it shares none */
+    struct lk_http_server *next;           /* of the listener's */
     bool loopback_hosts_only;
     struct connection *connections;
     uint32_t n_connections;
-    uint64_t next_limit_warning_ms, next_accept_warning_ms;
-    struct lk_timer accept_timer, stop_timer;
+    /* For the listener: all connections, those on their way here among them; those that wait for a
+     * request; and how many of these it has asked to end. */
+    atomic_uint load, n_idle, n_leaving;
+    h2o_linklist_t idle; /* the longest idle first */
+    struct lk_timer stop_timer;
     size_t n_open; /* messages whose caller is being verified, or that have no reply yet */
     struct admission *admissions; /* those whose caller is being verified */
     size_t n_judging;
@@ -83,6 +104,26 @@ void lk_http_check_stopped(struct lk_http_server *server);
 
 /* Frees a connection that is over and not waited for. */
 void lk_http_connection_release(struct connection *connection);
+
+/* A whole request has come in; it has been answered. */
+void lk_http_connection_begin(struct connection *connection);
+void lk_http_connection_rest(struct connection *connection);
+
+/* ---- http.c, for http_listen.c; on the server's own thread ---- */
+
+/* A connection that was accepted for this server. */
+void lk_http_server_take(struct lk_http_server *server, int fd);
+/* Ends the connection that has been idle for longest. */
+void lk_http_server_evict(struct lk_http_server *server);
+
+/* ---- http_listen.c ---- */
+
+/* On the listener's thread, or before any other runs. */
+void lk_http_listener_join(struct lk_http_listener *listener, struct lk_http_server *server);
+void lk_http_listener_leave(struct lk_http_listener *listener, struct lk_http_server *server);
+/* From the server's thread: one of its connections is idle now, or is no more. */
+void lk_http_listener_wake(struct lk_http_listener *listener, const struct lk_http_server *server);
+void lk_http_listener_ended(struct lk_http_listener *listener, const struct lk_http_server *server);
 
 /* ---- http_head.c ---- */
 

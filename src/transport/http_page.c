@@ -31,7 +31,7 @@ static struct lk_str host_of(struct lk_http_server *server, h2o_req_t *req)
     if (host.len > 0)
         return host;
     own = h2o_mem_alloc_pool(&req->pool, 32);
-    return lk_str_n(own, (size_t)snprintf(own, 32, "127.0.0.1:%u", server->port));
+    return lk_str_n(own, (size_t)snprintf(own, 32, "127.0.0.1:%u", lk_http_server_port(server)));
 }
 
 static void free_page(void *arg)

@@ -292,7 +292,7 @@ static void on_answered(void *arg)
 {
     struct connection *connection = arg;
 
-    connection->busy = false;
+    lk_http_connection_rest(connection);
     lk_http_head_watch_soon(connection);
     if (connection->server->stopping) /* begun before, the answer promised to keep the connection */
         lk_http_read_no_more(connection);
@@ -323,7 +323,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     struct lk_str path = {req->path.base,
                           req->query_at == SIZE_MAX ? req->path.len : req->query_at};
 
-    connection->busy = true;
+    lk_http_connection_begin(connection);
     lk_http_on_dispose(req, on_answered, connection);
     if (connection->head_too_large) {
         refuse_head(server, req);

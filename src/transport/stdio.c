@@ -1,5 +1,5 @@
 /*
- * Lines in, lines out (see stdio.h). Does not know what a message says. Called by worker.c.
+ * Lines in, lines out (see stdio.h). Does not know what a message says. Called by serve.c.
  *
  *     reading ──(end of input, lk_stdio_close)──> draining ──(drain_ms)──> cancelling ──> ended
  *        └──────────────(output broken)─────────────────────────────────────^

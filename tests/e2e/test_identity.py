@@ -42,7 +42,7 @@ def test_associative_is_passed_on(http: Any, looker: Sandbox) -> None:
 
 
 def test_each_call_runs_as_its_own_caller(http: Any, looker: Sandbox) -> None:
-    server = http()
+    server = http(THREADS="1")
     seen: dict[str, set[str]] = {}
     expected = {"ada@example.com": "2", "grace@example.com": "3", "": "1"}
 
@@ -214,7 +214,7 @@ def test_an_id_never_becomes_somebody_else(stdio: Any, looker: Sandbox) -> None:
 def test_two_hundred_calls_log_in_once_a_user(
     http: Any, looker: Sandbox, users: int, expire: bool
 ) -> None:
-    server = http()
+    server = http(THREADS="1")  # each has sessions of its own
     emails = ["ada@example.com", "grace@example.com", "alan@example.com"][:users]
     failures: list[Any] = []
 

@@ -10,6 +10,7 @@
  *     never         nothing, ever
  *     seen          refuses with what it was shown
  *
+ * Called from another thread than the one of init, it aborts: that it does not happen is promised.
  * A call without the header gets no opinion. Cancels are logged. The threads of `late` are joined
  * by destroy, whatever they still wait for: a pipe ends their sleep.
  */
@@ -32,9 +33,15 @@ struct late {
 };
 
 static const struct looker_identity_host *host;
-static pthread_t threads[MAX_THREADS];
+static pthread_t home, threads[MAX_THREADS];
 static size_t n_threads;
 static int stop_pipe[2];
+
+static void check_thread(void)
+{
+    if (!pthread_equal(home, pthread_self()))
+        abort();
+}
 
 static void say(uint64_t id, struct looker_identity identity)
 {
@@ -151,6 +158,7 @@ static void resolve(void *state, const struct looker_identity_request *request)
     const char *mood = "none";
 
     (void)state;
+    check_thread();
     for (size_t i = 0; i < request->n_headers; i++) {
         if (strcmp(request->headers[i].name, "X-Mood") == 0)
             mood = request->headers[i].value;
@@ -166,6 +174,7 @@ static void cancel(void *state, uint64_t id)
     char line[60];
 
     (void)state;
+    check_thread();
     snprintf(line, sizeof(line), "cancelled %llu", (unsigned long long)id);
     host->log(host, LOOKER_IDENTITY_LOG_INFO, line);
 }
@@ -173,6 +182,7 @@ static void cancel(void *state, uint64_t id)
 static int init(const struct looker_identity_host *the_host, struct looker_identity_setup *setup)
 {
     host = the_host;
+    home = pthread_self();
     setup->headers = "X-Mood, Authorization,, X-Tenant";
     host->log(host, LOOKER_IDENTITY_LOG_WARNING, "moody today");
     return pipe(stop_pipe);
@@ -181,6 +191,7 @@ static int init(const struct looker_identity_host *the_host, struct looker_ident
 static void destroy(void *state)
 {
     (void)state;
+    check_thread();
     close(stop_pipe[1]);
     for (size_t i = 0; i < n_threads; i++)
         pthread_join(threads[i], NULL);

@@ -266,6 +266,7 @@ class HttpServer(Peer):
     ) -> None:
         self.revision = revision
         self.headers: dict[str, str] = {}
+        settings = {"LOOKER_THREADS": "2", **settings}  # whatever the machine has
         command = [str(SERVER), "--transport", "streamable-http", "--port", "0", *arguments]
         self.process = Process(command, folder, environment(folder, settings), "the server")
         self._local = threading.local()

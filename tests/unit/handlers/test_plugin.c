@@ -174,8 +174,8 @@ static void run_asking(void *arg)
 {
     struct asking *asking = arg;
 
-    asking->ok =
-        lk_plugin_ask(asking->world->plugin, &asking->call, &asking->identity, &asking->err);
+    asking->ok = lk_plugin_ask(asking->world->plugin, asking->world->loop, &asking->call,
+                               &asking->identity, &asking->err);
     asking->ended = true;
 }
 

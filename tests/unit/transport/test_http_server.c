@@ -261,18 +261,45 @@ static int setup_few(void **state)
 static void connections_beyond_the_limit_wait(void **state)
 {
     struct world *world = *state;
-    struct client a = client_new(world), b = client_new(world), c = client_new(world);
+    struct client a = client_new(world), b = client_new(world), c;
 
-    post_with(world, &a, "", PING);
-    post_with(world, &b, "", PING);
+    post_with(world, &a, "", SLEEP("300"));
+    post_with(world, &b, "", SLEEP("300"));
+    turn(world, 10);
+    c = client_new(world);
     post_with(world, &c, "", PING);
-    assert_contains(response(world, &a), PONG);
-    assert_contains(response(world, &b), PONG);
     turn(world, 10);
     collect(&c);
     assert_int_equal(c.len, 0);
-    client_free(&a);
+    assert_contains(response(world, &a), "\"isError\":false");
+    assert_contains(response(world, &b), "\"isError\":false");
     assert_contains(response(world, &c), PONG);
+    client_free(&a);
+    client_free(&b);
+    client_free(&c);
+}
+
+/* Who only holds connections open keeps nobody out. */
+static void the_longest_idle_makes_room(void **state)
+{
+    struct world *world = *state;
+    struct client a = client_new(world), b, c;
+
+    post_with(world, &a, "", PING);
+    assert_contains(response(world, &a), PONG);
+    b = client_new(world);
+    send_text(world, &b, "POST /mcp HTTP/1.1\r\nX", 21);
+    turn(world, 10);
+    post_with(world, &a, "", PING); /* idle again, after b */
+    assert_contains(response(world, &a), PONG);
+    c = client_new(world);
+    post_with(world, &c, "", PING);
+    assert_contains(response(world, &c), PONG);
+    collect(&b);
+    assert_true(b.closed);
+    post_with(world, &a, "", PING);
+    assert_contains(response(world, &a), PONG);
+    client_free(&a);
     client_free(&b);
     client_free(&c);
 }
@@ -324,6 +351,7 @@ int main(void)
         WITH(readiness_is_asked_once_for_many, setup_ready),
         WITH(stopping_does_not_wait_for_readiness, setup_ready),
         WITH(connections_beyond_the_limit_wait, setup_few),
+        WITH(the_longest_idle_makes_room, setup_few),
         cmocka_unit_test(the_limit_is_logged_once_however_often_it_is_met),
     };
 

@@ -1,0 +1,30 @@
+/*
+ * What the workers of a process share, beside the settings, which are read-only: made once, before
+ * the first worker, and taken down after the last. Everything in it is safe to use from any thread.
+ */
+#ifndef LK_SHARED_H
+#define LK_SHARED_H
+
+#include "config.h"
+#include "handlers/plugin.h"
+#include "toolset.h"
+#include "transport/auth_jwks.h"
+
+struct lk_shared {
+    const struct lk_config *config;
+    const struct lk_toolset *toolset;
+    struct lk_log log;
+    unsigned n_workers;
+    struct lk_jwks_store *jwks;
+    struct lk_plugin *plugin; /* loaded by the first worker, on whose thread its functions run */
+};
+
+/* n_workers: how many there are going to be, one or more. */
+void lk_shared_init(struct lk_shared *shared, const struct lk_config *config,
+                    const struct lk_toolset *toolset, unsigned n_workers);
+void lk_shared_clean_up(struct lk_shared *shared);
+
+/* A worker's part of a limit that is the process's; at least `least`. */
+uint32_t lk_shared_part(const struct lk_shared *shared, int64_t limit, uint32_t least);
+
+#endif
