@@ -19,7 +19,7 @@
  *   spec/tools/render.yaml sha256 4026be1dd0c1395cca4217a8652d5d4e2eef2a699535b90c1211b3d7eca7d757
  *   spec/tools/schema.yaml sha256 b0deb80aa8a514ca6dd0dfbe6dc6c5dcc602f75773302cdd0b2b2bda07205ee6
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
- *   spec/tools/workflows.yaml sha256 cd0a847f065b138b9c84c41665e6d701f5f527acd1ec12ed451163a167429a5f
+ *   spec/tools/workflows.yaml sha256 642fd5a4260f83779ddafa66a5182350a1622b374f13f08b86d6967aa243ea70
  */
 /* clang-format off */
 #include "looker_tools.h"
@@ -7900,6 +7900,50 @@ static const char schema_disable_stale_sessions[] =
     "\"limit\":{\"type\":\"integer\",\"description\":\"Sessions at most.\",\"maximum\":1000,\"default\":200}"
     "},\"additionalProperties\":false}";
 
+/* ---- check_branch ---- */
+static const struct lk_rule rule_check_branch_args_act_as_user = {.max_length = 255};
+static const char *const rule_check_branch_args_branch_aliases[] = {"branch_name", NULL};
+static const struct lk_rule rule_check_branch_args_branch = {.aliases = rule_check_branch_args_branch_aliases, .min_length = 1, .max_length = 500};
+static const struct lk_rule rule_check_branch_args_content = {.default_json = "true"};
+static const struct lk_rule rule_check_branch_args_explores = {.max_items = 500};
+static const struct lk_rule rule_check_branch_args_imports = {.default_json = "false"};
+static const struct lk_rule rule_check_branch_args_limit = {.default_json = "50", .min = 1, .has_min = true, .max = 1000, .has_max = true};
+static const char *const rule_check_branch_args_project_id_aliases[] = {"project", NULL};
+static const struct lk_rule rule_check_branch_args_project_id = {.aliases = rule_check_branch_args_project_id_aliases, .min_length = 1, .max_length = 255};
+static const struct lk_rule rule_check_branch_args_tests = {.default_json = "true"};
+static const struct lk_rule rule_check_branch_args_timeout = {.default_json = "540", .min = 1, .has_min = true, .max = 7200, .has_max = true};
+static const struct lk_field check_branch_args_fields[] = {
+    F(check_branch_args, act_as_user, "act_as_user", STRING, 0, &rule_check_branch_args_act_as_user),
+    F(check_branch_args, branch, "branch", STRING, Q, &rule_check_branch_args_branch),
+    F(check_branch_args, content, "content", BOOLEAN, 0, &rule_check_branch_args_content),
+    F(check_branch_args, explores, "explores", STRING, L, &rule_check_branch_args_explores),
+    F(check_branch_args, imports, "imports", BOOLEAN, 0, &rule_check_branch_args_imports),
+    F(check_branch_args, limit, "limit", INTEGER, 0, &rule_check_branch_args_limit),
+    F(check_branch_args, project_id, "project_id", STRING, Q, &rule_check_branch_args_project_id),
+    F(check_branch_args, tests, "tests", BOOLEAN, 0, &rule_check_branch_args_tests),
+    F(check_branch_args, timeout, "timeout", NUMBER, 0, &rule_check_branch_args_timeout),
+};
+TYPE(check_branch_args, "check_branch", check_branch_args_fields);
+static const char schema_check_branch[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project, from list_projects.\"},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Branch to check, such as \\\"feature/returns\\\"; borrowed and given back.\"},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) whose dev workspace is used.\"},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"true: projects that it imports go to that branch as well, where they have it.\",\"default\":false},"
+    "\"tests\":{\"type\":\"boolean\",\"description\":\"false runs no LookML tests.\",\"default\":true},"
+    "\"content\":{\"type\":\"boolean\",\"description\":\"false validates no content.\",\"default\":true},"
+    "\"explores\":{\"type\":\"array\",\"description\":\"\\\"model/explore\\\" each, or [\\\"all\\\"] for those of all models of the project; left out: none.\",\"items\":{\"type\":\"string\"}},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"Findings to show of each kind at most.\",\"maximum\":1000,\"default\":50},"
+    "\"timeout\":{\"type\":\"number\",\"description\":\"Seconds for each kind of check.\",\"maximum\":7200,\"default\":540}"
+    "},\"required\":[\"project_id\",\"branch\"],\"additionalProperties\":false}";
+static const struct lk_workspace_use workspace_check_branch = {
+    .how = LK_WORKSPACE_BORROW, .dev_arg = -1, .branch_arg = 1, .project_arg = 6,
+    .imports_arg = 4,
+};
+static const struct lk_binding binding_check_branch = {
+    .workspace = &workspace_check_branch,
+};
+
 /* ---- search_operations ---- */
 static const struct lk_rule rule_search_operations_args_limit = {.default_json = "15", .min = 1, .has_min = true, .max = 500, .has_max = true};
 static const char *const rule_search_operations_args_method_values[] = {"GET", "POST", "PUT", "PATCH", "DELETE", NULL};
@@ -10293,6 +10337,17 @@ const struct mcp_tool looker_tools[] = {
         .args = &looker_disable_stale_sessions_args_type,
         .run = lk_handler_disable_stale_sessions,
         .hints = MCP_DESTRUCTIVE | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "check_branch",
+        .title = "Check a branch",
+        .description = "Judges a branch before it is merged: validates its LookML, runs its LookML tests, validates content, and with `explores` has the database compile a query of each. All is compared with production, so that only what is new counts; warnings do not make a branch invalid. Single steps: validate_project, run_lookml_tests, validate_content, compare_query.\n\nReturns {project_id, branch, ref, valid, new: {lookml, tests, content, explores: {count, total, items}}, checks: {lookml: {valid, branch, production, on_both, gone}, …}, outcome, steps, changed, left_to_do}. valid is null, and valid_note says why, when something could not be observed; `undecided` has findings that production could not be asked about.",
+        .group = &looker_groups[16],
+        .input_schema = schema_check_branch,
+        .args = &looker_check_branch_args_type,
+        .run = lk_handler_check_branch,
+        .binding = &binding_check_branch,
+        .hints = MCP_IDEMPOTENT | MCP_OPEN_WORLD,
     },
     {
         .name = "search_operations",

@@ -19,7 +19,7 @@
  *   spec/tools/render.yaml sha256 4026be1dd0c1395cca4217a8652d5d4e2eef2a699535b90c1211b3d7eca7d757
  *   spec/tools/schema.yaml sha256 b0deb80aa8a514ca6dd0dfbe6dc6c5dcc602f75773302cdd0b2b2bda07205ee6
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
- *   spec/tools/workflows.yaml sha256 cd0a847f065b138b9c84c41665e6d701f5f527acd1ec12ed451163a167429a5f
+ *   spec/tools/workflows.yaml sha256 642fd5a4260f83779ddafa66a5182350a1622b374f13f08b86d6967aa243ea70
  */
 /* clang-format off */
 /*
@@ -33,7 +33,7 @@
 
 enum {
     LOOKER_GROUP_COUNT = 18,
-    LOOKER_TOOL_COUNT = 219
+    LOOKER_TOOL_COUNT = 220
 };
 
 extern const struct mcp_group looker_groups[];
@@ -46,6 +46,7 @@ mcp_tool_fn lk_handler_audit_instance_health;
 mcp_tool_fn lk_handler_audit_query_activity;
 mcp_tool_fn lk_handler_bootstrap_lookml_project;
 mcp_tool_fn lk_handler_call_operation;
+mcp_tool_fn lk_handler_check_branch;
 mcp_tool_fn lk_handler_check_pdt_build;
 mcp_tool_fn lk_handler_create_connection;
 mcp_tool_fn lk_handler_create_look;
@@ -2271,6 +2272,20 @@ struct looker_disable_stale_sessions_args {
     struct lk_integer limit;
 };
 extern const struct lk_type looker_disable_stale_sessions_args_type;
+
+/* check_branch */
+struct looker_check_branch_args {
+    struct lk_string project_id;
+    struct lk_string branch;
+    struct lk_string act_as_user;
+    struct lk_boolean imports;
+    struct lk_boolean tests;
+    struct lk_boolean content;
+    struct lk_string_list explores;
+    struct lk_integer limit;
+    struct lk_number timeout;
+};
+extern const struct lk_type looker_check_branch_args_type;
 
 /* search_operations */
 struct looker_search_operations_args {

@@ -6,6 +6,7 @@
 #include "handlers/context.h"
 #include "handlers/heartbeat.h"
 #include "handlers/items.h"
+#include "handlers/modeling/findings.h"
 #include "handlers/names.h"
 #include "looker_tools.h"
 #include "json/project.h"
@@ -57,25 +58,6 @@ static void write_tally(struct lk_json_writer *w, const char *name, const struct
 
 /* ---- validate_project ---- */
 
-static const struct lk_projection error_fields[] = {
-    {.name = "code"},     {.name = "explore"},  {.name = "field_name"},  {.name = "file_path"},
-    {.name = "help_url"}, {.name = "kind"},     {.name = "line_number"}, {.name = "message"},
-    {.name = "model_id"}, {.name = "severity"},
-};
-static const struct lk_projection error_projection = {
-    .fields = error_fields,
-    .n_fields = sizeof(error_fields) / sizeof(error_fields[0]),
-};
-
-/* Warnings and remarks leave LookML valid; all else, also what we do not know, does not. */
-static bool is_serious(struct lk_arena *arena, struct lk_str error)
-{
-    struct lk_str severity = lk_json_get_string(arena, error, LK_STR("severity"));
-
-    return !lk_str_ieq(severity, LK_STR("warning")) && !lk_str_ieq(severity, LK_STR("info")) &&
-           !lk_str_ieq(severity, LK_STR("success"));
-}
-
 static void write_verdict(struct lk_json_writer *w, bool errors_known, int64_t n_serious,
                           int64_t n_not_validated)
 {
@@ -104,9 +86,9 @@ static void add_errors(struct lk_items *items, struct lk_arena *arena, struct lk
     struct lk_str error;
 
     while (lk_json_next(&it, NULL, &error)) {
-        if (is_serious(arena, error) != serious || !lk_items_next(items))
+        if (lk_finding_is_serious(arena, error) != serious || !lk_items_next(items))
             continue;
-        lk_project(error, &error_projection, false, &items->buf, NULL);
+        lk_project(error, &lk_finding_projection, false, &items->buf, NULL);
         lk_items_end(items);
     }
 }
@@ -119,7 +101,7 @@ static void count_errors(struct lk_arena *arena, struct lk_str errors, struct ta
 
     *ret_serious = 0;
     while (lk_json_next(&it, NULL, &error)) {
-        *ret_serious += is_serious(arena, error);
+        *ret_serious += lk_finding_is_serious(arena, error);
         word = lk_json_get_string(arena, error, LK_STR("kind"));
         count_word(kinds, word.len > 0 ? word : LK_STR("(none)"));
         word = lk_json_get_string(arena, error, LK_STR("severity"));
@@ -181,27 +163,6 @@ bool lk_handler_validate_project(struct mcp_call *call, const void *args_, struc
 
 /* ---- run_lookml_tests ---- */
 
-static const struct lk_projection result_fields[] = {
-    {.name = "assertions_count"},
-    {.name = "assertions_failed"},
-    {.name = "errors", .fields = error_fields, .n_fields = 10},
-    {.name = "model_name"},
-    {.name = "success"},
-    {.name = "test_name"},
-    {.name = "warnings", .fields = error_fields, .n_fields = 10},
-};
-static const struct lk_projection result_projection = {
-    .fields = result_fields,
-    .n_fields = sizeof(result_fields) / sizeof(result_fields[0]),
-};
-
-static bool succeeded(struct lk_str result)
-{
-    struct lk_str success;
-
-    return lk_json_get(result, LK_STR("success"), &success) && lk_json_is_true(success);
-}
-
 static int64_t number_of(struct lk_str result, const char *name)
 {
     struct lk_str value;
@@ -224,14 +185,14 @@ static void add_results(struct lk_items *items, struct lk_str results, bool succ
     struct lk_str result;
 
     while (lk_json_next(&it, NULL, &result)) {
-        if (succeeded(result) != success)
+        if (lk_test_succeeded(result) != success)
             continue;
         sums->tests++;
         sums->failed += !success;
         sums->assertions += number_of(result, "assertions_count");
         sums->assertions_failed += number_of(result, "assertions_failed");
         if (lk_items_next(items)) {
-            lk_project(result, &result_projection, false, &items->buf, NULL);
+            lk_project(result, &lk_test_result_projection, false, &items->buf, NULL);
             lk_items_end(items);
         }
     }

@@ -5,6 +5,7 @@
  */
 #include "handlers/ask.h"
 #include "handlers/heartbeat.h"
+#include "handlers/modeling/findings.h"
 #include "handlers/modeling/project.h"
 #include "handlers/workflows/dev.h"
 #include "looker_tools.h"
@@ -169,13 +170,6 @@ static bool write_files(struct deployment *d)
 
 /* ---- validating ---- */
 
-static bool is_warning(struct deployment *d, struct lk_str error)
-{
-    struct lk_str severity = lk_json_get_string(d->arena, error, LK_STR("severity"));
-
-    return lk_str_ieq(severity, LK_STR("warning")) || lk_str_ieq(severity, LK_STR("info"));
-}
-
 static bool validate(struct deployment *d)
 {
     struct looker_validate_project_params params = {.project_id = lk_string(d->project_id)};
@@ -193,9 +187,9 @@ static bool validate(struct deployment *d)
     lk_json_get(d->validation, LK_STR("errors"), &errors);
     struct lk_json_iter it = lk_json_iter(errors);
     while (lk_json_next(&it, NULL, &error)) {
-        bool warning = is_warning(d, error);
-        d->n_warnings += warning;
-        d->n_errors += !warning;
+        bool serious = lk_finding_is_serious(d->arena, error);
+        d->n_warnings += !serious;
+        d->n_errors += serious;
     }
     if (lk_json_get(d->validation, LK_STR("models_not_validated"), &models) &&
         lk_json_count(models) > 0)
@@ -334,7 +328,7 @@ static void write_validation(struct deployment *d)
     lk_json_get(d->validation, LK_STR("errors"), &errors);
     struct lk_json_iter it = lk_json_iter(errors);
     while (n < ERRORS_SHOWN && lk_json_next(&it, NULL, &error)) {
-        if (d->n_errors > 0 && is_warning(d, error))
+        if (d->n_errors > 0 && !lk_finding_is_serious(d->arena, error))
             continue;
         n++;
         lk_json_begin_object(w);

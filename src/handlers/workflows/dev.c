@@ -38,6 +38,7 @@ bool lk_dev_read_branch(struct lk_steps *steps, struct lk_str project_id,
     }
     *ret_branch = (struct lk_dev_branch){
         .name = lk_json_get_string(arena, json, LK_STR("name")),
+        .ref = lk_json_get_string(arena, json, LK_STR("ref")),
         .production = lk_member_is_true(json, "is_production"),
         .readonly = lk_member_is_true(json, "readonly"),
         .ahead = count_of(json, "ahead_count"),

@@ -9,6 +9,7 @@
 
 struct lk_dev_branch {
     struct lk_str name;
+    struct lk_str ref; /* its commit */
     bool production, readonly;
     int64_t ahead, behind; /* commits that the remote lacks, and has more */
 };

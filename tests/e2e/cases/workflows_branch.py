@@ -1,0 +1,133 @@
+"""Judging a branch before it is merged: check_branch, compare_query."""
+
+from typing import Any
+
+from harness.cases import Case, Got
+
+SHOP = {"project_id": "thelook"}
+MARGIN = {**SHOP, "branch": "feature/margin"}
+MARGIN_REF = "4" * 40
+
+
+def on(branch: str) -> list[tuple[str, dict[str, Any]]]:
+    return [("switch_git_branch", {**SHOP, "branch_name": branch})]
+
+
+def statuses(got: Got) -> dict[str, str]:
+    return {s["step"]: s["status"] for s in got.answer["steps"]}
+
+
+def all_is_told(got: Got) -> None:
+    answer, new = got.answer, got.answer["new"]
+    assert (answer["valid"], answer["outcome"], answer["ref"]) == (False, "done", MARGIN_REF)
+    assert [(e["severity"], e["file_path"], e["line_number"]) for e in new["lookml"]["items"]] == [
+        ("error", "models/thelook.model.lkml", 5),
+        ("warning", "views/products.view.lkml", 3),
+    ]
+    (test,) = new["tests"]["items"]
+    assert (test["test_name"], test["in_production"]) == ("margin_is_known", "absent")
+    assert (test["file_path"], test["line_number"]) == ("tests/orders.test.lkml", 5)
+    assert [(c["kind"], c["id"]) for c in new["content"]["items"]] == [("look", "3"), ("dashboard_element", "3")]
+    assert new["content"]["items"][1]["dashboard"]["title"] == "Business Pulse"
+    assert new["explores"] is None and answer["checks"]["explores"] is None
+    assert answer["checks"]["content"] == {
+        **{"valid": False, "branch": 5, "production": 3},
+        **{"on_both": 3, "gone": 0},
+    }
+    assert {r["workspace"] for r in got.requests if r["operation"] == "validate_project"} == {"dev", "production"}
+    assert {r["branch"] for r in got.requests if r["workspace"] == "dev"} == {"feature/margin"}
+
+
+def explores_are_compiled(got: Got) -> None:
+    answer = got.answer
+    (refused,) = answer["new"]["explores"]["items"]
+    assert (refused["model"], refused["explore"], refused["in_production"]) == ("thelook", "products", "works")
+    assert "does not exist" in refused["error"]
+    assert answer["checks"]["explores"]["run"] == 5
+    assert answer["new"]["lookml"]["count"] == 1 and answer["new"]["lookml"]["total"] == 2
+    assert answer["new"]["tests"] is None and answer["new"]["content"] is None
+    queries = [r for r in got.requests if r["operation"] == "run_inline_query"]
+    assert len(queries) == 6 and all('"limit":"0"' in r["body"] for r in queries)
+    assert all("orders.internal_note" not in r["body"] for r in queries)
+    assert {r["user"] for r in queries} == {"2"}
+
+
+def named_explores(got: Got) -> None:
+    assert got.answer["checks"]["explores"]["run"] == 2 and got.answer["valid"] is False
+    assert got.answer["checks"]["explores"]["valid"] is True
+
+
+def nothing_is_new(got: Got) -> None:
+    assert got.answer["valid"] is True and got.answer["ref"] == "3" * 40
+    assert all(part["valid"] for part in got.answer["checks"].values() if part)
+    assert got.answer["behind"] == 1 and "lacks (1)" in got.answer["left_to_do"][0]
+
+
+def production_is_wrong_too(got: Got) -> None:
+    """What was deployed with the warning and the lost field is not held against the branch."""
+    checks = got.answer["checks"]
+    assert got.answer["valid"] is True
+    assert (checks["lookml"]["branch"], checks["lookml"]["on_both"]) == (1, 1)
+    assert checks["content"]["on_both"] == checks["content"]["branch"] == 5
+
+
+def content_is_not_known(got: Got) -> None:
+    assert got.answer["valid"] is False and got.answer["outcome"] == "partial"
+    assert got.answer["checks"]["content"]["valid"] is None and got.answer["new"]["content"] is None
+    assert got.answer["new"]["tests"]["total"] == 1 and statuses(got)["content_branch"] == "failed"
+
+
+def no_such_project(got: Got) -> None:
+    assert "list_projects" in got.answer["error"] and got.operations == ["git_branch"]
+
+
+def wrong_explore(got: Got) -> None:
+    assert "explores[0]" in got.answer["error"] and got.operations == []
+
+
+WRONG_TOO = "view: users {}\n\n\n#sandbox removes_field users.average_age\n#sandbox warning Old.\n"
+
+CASES = [
+    Case("check_branch", MARGIN, check=all_is_told, before=on("feature/margin")),
+    Case(
+        "check_branch",
+        {
+            **MARGIN,
+            **{"act_as_user": "2", "explores": ["all"], "tests": False, "content": False},
+            **{"limit": 1, "timeout": 30, "imports": False},
+        },
+        check=explores_are_compiled,
+        before=[("switch_git_branch", {**SHOP, "branch_name": "feature/margin", "act_as_user": "2"})],
+    ),
+    Case(
+        "check_branch",
+        {**MARGIN, "explores": ["thelook/orders", "thelook::users"]},
+        check=named_explores,
+        before=on("feature/margin"),
+    ),
+    Case("check_branch", {**SHOP, "branch": "hotfix"}, check=nothing_is_new, before=on("hotfix")),
+    Case(
+        "check_branch",
+        {**SHOP, "branch": "later"},
+        check=production_is_wrong_too,
+        before=[
+            ("create_git_branch", {**SHOP, "branch_name": "first"}),
+            ("update_file", {**SHOP, "file_id": "views/users.view.lkml", "content": WRONG_TOO}),
+            ("deploy_to_production", SHOP),
+            ("create_git_branch", {**SHOP, "branch_name": "later"}),
+            (
+                "update_file",
+                {**SHOP, "file_id": "views/users.view.lkml", "content": "# moved\n" + WRONG_TOO},
+            ),
+        ],
+    ),
+    Case(
+        "check_branch",
+        MARGIN,
+        check=content_is_not_known,
+        before=on("feature/margin"),
+        rules=[{"operation": "content_validation", "workspace": "dev", "status": 500}],
+    ),
+    Case("check_branch", {"project_id": "none", "branch": "x"}, check=no_such_project, fails=True),
+    Case("check_branch", {**MARGIN, "explores": ["orders"]}, check=wrong_explore, fails=True),
+]
