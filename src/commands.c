@@ -4,7 +4,9 @@
  */
 #include "commands.h"
 
+#include "api/lease_store.h"
 #include "base/nearest.h"
+#include "leasing.h"
 #include "looker_ops.h"
 #include "rt/co.h"
 #include "json/codec.h"
@@ -88,16 +90,43 @@ static bool check_credentials(struct lk_worker *worker, struct lk_arena *arena)
     return true;
 }
 
+/* A default directory that is of no use is no failure: most servers never borrow a branch. */
+static bool check_leases(struct lk_worker *worker, struct lk_arena *arena)
+{
+    const struct lk_config *config = worker->config;
+    bool wanted = config->state_dir_given || config->lease_url.len > 0;
+    struct lk_lease_store_options options = lk_leasing_options(config, &worker->log);
+    struct lk_lease_shared *shared = NULL;
+    struct lk_lease_store *store = NULL;
+    struct lk_error error = {0};
+    struct lk_str where;
+    bool ok = lk_lease_shared_new(&options, &shared, &error) &&
+              lk_lease_store_open(shared, worker->loop, &store, &error) &&
+              lk_lease_store_check(store, arena, &where, &error);
+
+    if (ok)
+        printf("%-14s ok      in %.*s\n", "branch leases", LK_STR_ARG(where));
+    else if (wanted)
+        print_failure("branch leases", &error);
+    else
+        printf("%-14s none    %s\n", "branch leases", error.message);
+    lk_lease_store_close(store);
+    lk_lease_shared_free(shared);
+    return ok || !wanted;
+}
+
 static void check(void *arg)
 {
     struct check *self = arg;
     struct lk_arena *arena = lk_arena_new();
+    bool leases = check_leases(self->worker, arena);
 
     self->ok = check_reachability(self->worker, arena);
     if (self->ok)
         self->ok = check_credentials(self->worker, arena);
     else
         printf("%-14s FAILED  not tried, for want of a Looker\n", "credentials");
+    self->ok &= leases;
     lk_api_logout(self->worker->api, LOGOUT_MS);
     lk_arena_free(arena);
 }

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/nearest.h"
 #include "cli.h"
+#include "leasing.h"
 #include "posture.h"
 #include "settings.h"
 
@@ -229,14 +230,15 @@ static const struct lk_setting_text *from_file(const struct loader *loader, cons
 
 /*
  * Clients start servers in the directory of a project, and a project's .env may be anybody's. It
- * may not weaken how the host is verified that credentials from elsewhere go to, nor have a library
- * loaded; --env-file says that the file is meant.
+ * may not weaken how the host is verified that credentials from elsewhere go to, say what is to be
+ * done with them, nor have a library loaded; --env-file says that the file is meant.
  */
 static bool check_env_file(struct loader *loader, struct lk_error *err)
 {
     static const char *const credentials[] = {"LOOKER_CLIENT_ID", "LOOKER_CLIENT_SECRET",
                                               "LOOKER_CLIENT_SECRET_FILE"};
     static const char *const trust[] = {"LOOKER_VERIFY_SSL", "LOOKER_CA_FILE"};
+    static const char *const journal[] = {"LOOKER_LEASE_URL", "LOOKER_STATE_DIR"};
     const struct lk_setting_text *text = from_file(loader, "LOOKER_IDENTITY_PLUGIN");
     const char *foreign = NULL;
     bool verify = false;
@@ -257,6 +259,15 @@ static bool check_env_file(struct loader *loader, struct lk_error *err)
                            "%s (%s) may not decide how Looker is verified while %s comes from "
                            "elsewhere; if the file is yours, say --env-file .env",
                            trust[i], text->source, foreign);
+    }
+    for (size_t i = 0; foreign != NULL && i < sizeof(journal) / sizeof(journal[0]); i++) {
+        text = from_file(loader, journal[i]);
+        if (text != NULL)
+            return lk_fail(err, LK_ERROR_CONFIG,
+                           "%s (%s) may not decide where it is read which branches to give back "
+                           "while %s comes from elsewhere; if the file is yours, say --env-file "
+                           ".env",
+                           journal[i], text->source, foreign);
     }
     text = from_file(loader, "LOOKER_BASE_URL");
     if (foreign != NULL && text != NULL)
@@ -375,7 +386,7 @@ static bool check_together(struct loader *loader, struct lk_config *config, stru
                        "LOOKER_IDENTITY_PLUGIN=%.*s: an absolute path is expected, such as "
                        "/usr/local/lib/looker/identity.so",
                        LK_STR_ARG(config->identity_plugin));
-    if (!lk_posture_check(config, err))
+    if (!lk_leasing_check(loader->arena, config, err) || !lk_posture_check(config, err))
         return false;
     for (size_t i = 0; i < sizeof(without_effect) / sizeof(without_effect[0]); i++) {
         if (lk_str_eq(config->mcp_mode, LK_STR("dev")) && given(loader, without_effect[i]))
@@ -440,6 +451,10 @@ bool lk_config_load(struct lk_arena *arena, int argc, char *const *argv, char *c
     if (!read_sources(&loader, &cli, env, err))
         return false;
     fall_back_to_sdk(&loader);
+    config.state_dir_given = given(&loader, "LOOKER_STATE_DIR");
+    if (!config.state_dir_given)
+        loader.texts[lk_setting_index(LK_STR("LOOKER_STATE_DIR"))] =
+            lk_leasing_state_dir(arena, env);
     if (!check_likely(&loader, err) || (cli.env_file == NULL && !check_env_file(&loader, err)))
         return false;
     quieten(&loader, cli.command);

@@ -56,6 +56,13 @@ struct lk_config {
     int64_t max_connections;
     uint64_t request_timeout_ms; /* for a request to come in, and between two */
 
+    struct lk_str state_dir; /* NUL-terminated; empty: there is none */
+    bool state_dir_given;    /* by somebody; not the default */
+    struct lk_str lease_url; /* redis[s]://…, with a password in it; empty: none */
+    uint64_t lease_ttl_ms;
+    uint64_t branch_wait_ms;
+    struct lk_str ci_users; /* comma-separated: ids or e-mail addresses */
+
     bool sudo_as_user;
     bool sudo_associative;
     bool session_pool;        /* false: every call logs in and out */

@@ -61,6 +61,19 @@ const struct lk_setting lk_settings[] = {
      "false", NULL, NULL, 0, 0, "let call_operation change things at Looker, not only read"},
     {"LOOKER_MAX_RENDER_BYTES", "max-render-bytes", LK_SETTING_INTEGER, AT(max_render_bytes),
      "8388608", NULL, NULL, 1000, 48 * MIB, "largest image or PDF that a render tool returns"},
+    {"LOOKER_STATE_DIR", "state-dir", LK_SETTING_TEXT, AT(state_dir), NULL, NULL, NULL, 0, 0,
+     "directory that keeps which branches are borrowed (default: STATE_DIRECTORY, or "
+     "looker-mcp-server below XDG_STATE_HOME or ~/.local/state)"},
+    {"LOOKER_LEASE_URL", NULL, LK_SETTING_SECRET, AT(lease_url), NULL, NULL, NULL, 0, 0,
+     "Redis that keeps it instead, for several replicas: redis[s]://[[user]:password@]host[:port]"
+     "[/db] (no flag)"},
+    {"LOOKER_LEASE_TTL", "lease-ttl", LK_SETTING_SECONDS, AT(lease_ttl_ms), "30", NULL, NULL, 1,
+     600, "seconds after which a branch is taken back from a server that was not heard of"},
+    {"LOOKER_BRANCH_WAIT", "branch-wait", LK_SETTING_SECONDS, AT(branch_wait_ms), "60", NULL, NULL,
+     0, 3600, "seconds that a call waits for a branch that others hold"},
+    {"LOOKER_CI_USERS", "ci-users", LK_SETTING_TEXT, AT(ci_users), NULL, NULL, NULL, 0, 0,
+     "Looker users, by id or e-mail address, one of which act_as_user=pool borrows; "
+     "comma-separated"},
     {"LOOKER_VERIFY_SSL", "verify-ssl", LK_SETTING_BOOLEAN, AT(verify_tls), "true", "verify_ssl",
      NULL, 0, 0, "verify Looker's TLS certificate"},
     {"LOOKER_CA_FILE", "ca-file", LK_SETTING_FILE, AT(ca_file), NULL, NULL, NULL, 0, 0,

@@ -30,6 +30,18 @@ uint64_t lk_lease_wall_ms(void)
     return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+uint64_t lk_lease_new_version(void)
+{
+    uint64_t version = 0;
+
+    while (version == 0) {
+        if (getrandom(&version, sizeof(version), 0) != sizeof(version))
+            version = lk_lease_wall_ms() ^ (uint64_t)(uintptr_t)&version;
+        version >>= 1;
+    }
+    return version;
+}
+
 /* ---- shared ---- */
 
 bool lk_lease_shared_of(const struct lk_lease_kind *kind,
@@ -47,6 +59,9 @@ bool lk_lease_shared_of(const struct lk_lease_kind *kind,
                 .state_dir = lk_arena_str(arena, options->state_dir),
                 .prefix = lk_arena_str(arena, options->prefix),
                 .ttl_ms = options->ttl_ms,
+                .verify_tls = options->verify_tls,
+                .ca_file = options->ca_file,
+                .lock_ms = options->lock_ms > 0 ? options->lock_ms : LK_LEASE_LOCK_MS,
                 .log = options->log,
             },
         .arena = arena,
@@ -66,11 +81,11 @@ bool lk_lease_shared_of(const struct lk_lease_kind *kind,
 bool lk_lease_shared_new(const struct lk_lease_store_options *options,
                          struct lk_lease_shared **ret_shared, struct lk_error *err)
 {
-    if (options->redis_url.len > 0 || options->state_dir.len > 0)
-        return lk_fail(err, LK_ERROR_CONFIG,
-                       "leases are kept in memory only: leave "
-                       "LOOKER_LEASE_URL and LOOKER_STATE_DIR unset");
-    return lk_lease_shared_of(&lk_lease_memory, options, NULL, ret_shared, err);
+    const struct lk_lease_kind *kind = options->redis_url.len > 0   ? &lk_lease_redis
+                                       : options->state_dir.len > 0 ? &lk_lease_file
+                                                                    : &lk_lease_memory;
+
+    return lk_lease_shared_of(kind, options, NULL, ret_shared, err);
 }
 
 void lk_lease_shared_free(struct lk_lease_shared *shared)
@@ -298,4 +313,10 @@ bool lk_lease_store_keys(struct lk_lease_store *store, struct lk_arena *arena,
 bool lk_lease_store_is_alive(struct lk_lease_store *store, struct lk_str instance)
 {
     return store->shared->kind->is_alive(store, instance);
+}
+
+bool lk_lease_store_check(struct lk_lease_store *store, struct lk_arena *arena,
+                          struct lk_str *ret_where, struct lk_error *err)
+{
+    return store->shared->kind->check(store, arena, ret_where, err);
 }

@@ -5,6 +5,12 @@
  *
  *     lk_lease_shared     one a process: memory, or files in LOOKER_STATE_DIR (processes of one
  *        └─ lk_lease_store   one a worker   machine), or Redis (all replicas; LOOKER_LEASE_URL)
+ *
+ * A document is saved only over the version that was loaded, which is what keeps somebody who was
+ * stalled from writing after others have gone on. What it cannot fence is Looker, which takes no
+ * token that would tell an old request from a new one: a request that was sent in time may arrive
+ * late. Nor can it bring back what Redis acknowledged and then lost without coming up empty, as a
+ * fail-over to a replica may.
  */
 #ifndef LK_API_LEASE_STORE_H
 #define LK_API_LEASE_STORE_H
@@ -21,11 +27,15 @@ struct lk_lease_store_options {
     struct lk_str state_dir; /* LOOKER_STATE_DIR; empty as well: memory, which survives nothing */
     struct lk_str prefix;    /* of all keys; tells Looker instances apart: their base URL */
     uint64_t ttl_ms;         /* for how long a claim is good that nobody renews */
+    bool verify_tls;         /* rediss: the certificate and its name */
+    const char *ca_file;     /* rediss: PEM bundle, or NULL: the system's */
+    uint64_t lock_ms; /* files: how long another process may hold the directory's lock; 0: 5,000 */
     const struct lk_log *log;
 };
 
-/* Thread-safe, made once a process, freed after all its stores. Makes the directory (0700) if there
- * is none; LK_ERROR_CONFIG when it cannot be written or the URL is none. Does not connect. */
+/* Thread-safe, made once a process, freed after all its stores. LK_ERROR_CONFIG: the URL is none.
+ * Does not connect, and makes no directory: the first document that is saved does (0700), so that a
+ * server that never borrows leaves nothing behind. lk_lease_store_check tells whether it can. */
 struct lk_lease_shared;
 bool lk_lease_shared_new(const struct lk_lease_store_options *options,
                          struct lk_lease_shared **ret_shared, struct lk_error *err);
@@ -52,8 +62,11 @@ struct lk_lease_doc {
                                  new, so that those who held leases before can say so. 0: open */
 };
 
-/* Awaits (Redis). Errors: LK_ERROR_NETWORK, LK_ERROR_TIMEOUT: the store cannot be reached (bounded
- * by a few seconds; the message names the host, never the password); LK_ERROR_INTERNAL: a file. */
+/* Awaits. Errors: LK_ERROR_NETWORK, LK_ERROR_TIMEOUT and the others of rt/redis.h: the store cannot
+ * be reached (bounded by a few seconds; the message names the host, never the password), and after
+ * a save it is unknown whether it was done; LK_ERROR_INTERNAL: a file cannot be read or written, or
+ * is damaged, which is never taken for empty; LK_ERROR_TIMEOUT: another process does not let go of
+ * the directory; LK_ERROR_CONFIG: others can write there. */
 bool lk_lease_store_load(struct lk_lease_store *store, struct lk_arena *arena, struct lk_str key,
                          struct lk_lease_doc *ret_doc, struct lk_error *err);
 
@@ -74,5 +87,9 @@ bool lk_lease_store_is_alive(struct lk_lease_store *store, struct lk_str instanc
  * document. What other processes change is not told of: poll. NULL: stop. */
 void lk_lease_store_watch(struct lk_lease_store *store, void (*fn)(void *arg, struct lk_str key),
                           void *arg);
+
+/* Awaits. For --check: whether documents could be saved now; *ret_where says where, for people. */
+bool lk_lease_store_check(struct lk_lease_store *store, struct lk_arena *arena,
+                          struct lk_str *ret_where, struct lk_error *err);
 
 #endif

@@ -9,6 +9,8 @@
 
 #include <pthread.h>
 
+#define LK_LEASE_LOCK_MS 5000
+
 /* Functions as in api/lease_store.h, for documents that are kept in one way. open, close, start and
  * free may be NULL. */
 struct lk_lease_kind {
@@ -26,6 +28,8 @@ struct lk_lease_kind {
     bool (*keys)(struct lk_lease_store *store, struct lk_arena *arena, struct lk_str **ret_keys,
                  size_t *ret_n, struct lk_error *err);
     bool (*is_alive)(struct lk_lease_store *store, struct lk_str instance);
+    bool (*check)(struct lk_lease_store *store, struct lk_arena *arena, struct lk_str *ret_where,
+                  struct lk_error *err);
 };
 
 struct lk_lease_shared {
@@ -52,7 +56,7 @@ struct lk_lease_store {
     struct lk_lease_store *next;
 };
 
-extern const struct lk_lease_kind lk_lease_memory;
+extern const struct lk_lease_kind lk_lease_memory, lk_lease_file, lk_lease_redis;
 
 /* A shared of that kind; data is what the kind's start finds. */
 bool lk_lease_shared_of(const struct lk_lease_kind *kind,
@@ -61,5 +65,9 @@ bool lk_lease_shared_of(const struct lk_lease_kind *kind,
 
 /* CLOCK_REALTIME in ms. */
 uint64_t lk_lease_wall_ms(void);
+
+/* For a document that others may have seen before this process began: random, not 0, below 2^63. A
+ * number that was counted up could come back after a loss, and with it an old claim to it. */
+uint64_t lk_lease_new_version(void);
 
 #endif

@@ -157,6 +157,17 @@ static bool is_alive(struct lk_lease_store *store, struct lk_str instance)
     return other != NULL;
 }
 
+static bool check(struct lk_lease_store *store, struct lk_arena *arena, struct lk_str *ret_where,
+                  struct lk_error *err)
+{
+    (void)store;
+    (void)arena;
+    (void)err;
+    *ret_where = LK_STR("memory, which does not survive this process; branches cannot be borrowed "
+                        "until LOOKER_STATE_DIR names a directory, or LOOKER_LEASE_URL a Redis");
+    return true;
+}
+
 const struct lk_lease_kind lk_lease_memory = {
     .start = start,
     .free = free_all,
@@ -164,4 +175,5 @@ const struct lk_lease_kind lk_lease_memory = {
     .save = save,
     .keys = keys,
     .is_alive = is_alive,
+    .check = check,
 };

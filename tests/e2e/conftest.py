@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from harness.mcp import LEGACY, HttpServer, StdioServer, settings_for  # noqa: E402
 from harness.process import SANDBOX, SERVER  # noqa: E402
+from harness.redis import Redis  # noqa: E402
 from harness.sandbox import Sandbox  # noqa: E402
 
 
@@ -84,3 +85,17 @@ def http(
 ) -> Callable[..., HttpServer]:
     """The same over HTTP on loopback."""
     return _starter(HttpServer, looker, tmp_path, request)
+
+
+@pytest.fixture
+def redis(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., Redis]:
+    """redis(password=…, keeps=…): a redis-server, killed when the test has ended."""
+
+    def start(**options: Any) -> Redis:
+        folder = tmp_path / "redis"
+        folder.mkdir()
+        server = Redis(folder, **options)
+        request.addfinalizer(server.kill)
+        return server
+
+    return start

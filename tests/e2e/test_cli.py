@@ -6,12 +6,14 @@ import json
 import re
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from harness.manifest import GROUPS, TOOLS
 from harness.mcp import settings_for
 from harness.process import SERVER, run
+from harness.redis import Redis
 from harness.sandbox import Sandbox
 
 
@@ -48,6 +50,36 @@ def test_check_gives_a_verdict_each(tmp_path: Path, looker: Sandbox) -> None:
     for what in ("settings", "reachability", "credentials"):
         assert re.search(rf"^{what} +ok", result.stdout, re.MULTILINE), result.stdout
     assert looker.state()["live_tokens"] == 0, "it logs out"
+
+
+def test_check_tells_where_leases_are_kept(
+    tmp_path: Path, looker: Sandbox, redis: Callable[..., Redis]
+) -> None:
+    def leases(**more: str) -> tuple[int, str]:
+        result = run(["--check"], tmp_path, settings_for(looker, **more))
+        line = re.search(r"^branch leases +(.*)$", result.stdout, re.MULTILINE)
+        assert line, result.stdout + result.stderr
+        assert "sesame" not in result.stdout + result.stderr
+        return result.returncode, line[1]
+
+    state = tmp_path / ".local/state/looker-mcp-server"
+    assert leases() == (0, f"ok      in files in {state}")
+    assert not (tmp_path / ".local").exists(), "asking makes no directory"
+    assert leases(STATE_DIR=str(tmp_path)) == (0, f"ok      in files in {tmp_path}")
+    (tmp_path / "file").write_text("")
+    status, said = leases(STATE_DIR=str(tmp_path / "file/state"))
+    assert status == 1 and said.startswith("FAILED") and "Not a directory" in said
+    (tmp_path / ".local").write_text("")
+    status, said = leases()
+    assert status == 0 and said.startswith("none"), "most servers never borrow a branch"
+
+    server = redis(password="sesame")
+    assert leases(LEASE_URL=server.url) == (0, f"ok      in Redis at 127.0.0.1:{server.port}")
+    status, said = leases(LEASE_URL=server.url.replace("sesame", "sesame2"))
+    assert status == 1 and "refuses the user or the password" in said
+    server.kill()
+    status, said = leases(LEASE_URL=server.url)
+    assert status == 1 and f"Redis at 127.0.0.1:{server.port} cannot be reached" in said
 
 
 def test_check_with_wrong_credentials(tmp_path: Path, looker: Sandbox) -> None:

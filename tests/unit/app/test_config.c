@@ -324,6 +324,70 @@ static void test_env_file_may_name_the_host(void **state)
     assert_null(accept(NO_ARGS, LIST(URL, CREDENTIALS)).warnings[0]);
 }
 
+static void test_where_leases_are_kept(void **state)
+{
+    struct lk_config config = accept(NO_ARGS, LIST(URL));
+
+    (void)state;
+    assert_int_equal(config.state_dir.len, 0); /* nothing tells where */
+    assert_int_equal(config.lease_ttl_ms, 30000);
+    assert_int_equal(config.branch_wait_ms, 60000);
+    assert_str(accept(NO_ARGS, LIST(URL, "HOME=/home/x")).state_dir,
+               "/home/x/.local/state/looker-mcp-server");
+    assert_str(accept(NO_ARGS, LIST(URL, "HOME=/home/x", "XDG_STATE_HOME=/x/state")).state_dir,
+               "/x/state/looker-mcp-server");
+    assert_str(accept(NO_ARGS, LIST(URL, "HOME=/home/x", "XDG_STATE_HOME=relative")).state_dir,
+               "/home/x/.local/state/looker-mcp-server");
+    config = accept(NO_ARGS, LIST(URL, "XDG_STATE_HOME=/x", "STATE_DIRECTORY=/var/lib/a:/b"));
+    assert_str(config.state_dir, "/var/lib/a");
+    assert_false(config.state_dir_given);
+    assert_int_equal(config.state_dir.ptr[config.state_dir.len], '\0');
+    config = accept(LIST("server", "--state-dir", "/s"), LIST(URL, "STATE_DIRECTORY=/var/lib/a"));
+    assert_str(config.state_dir, "/s");
+    assert_true(config.state_dir_given);
+    refuse(NO_ARGS, LIST(URL, "LOOKER_STATE_DIR=state"),
+           LIST("LOOKER_STATE_DIR=state", "absolute", "/var/lib/looker-mcp-server"));
+}
+
+static void test_lease_settings(void **state)
+{
+    static const char secret[] = "LOOKER_LEASE_URL=redis://:sesame@cache.example.com:6380/1";
+    struct lk_config config =
+        accept(NO_ARGS, LIST(URL, (char *)secret, "LOOKER_LEASE_TTL=1.5", "LOOKER_BRANCH_WAIT=0",
+                             "LOOKER_CI_USERS=12,ci@example.com"));
+    struct lk_error error;
+
+    (void)state;
+    assert_str(config.lease_url, secret + strlen("LOOKER_LEASE_URL="));
+    assert_int_equal(config.lease_ttl_ms, 1500);
+    assert_int_equal(config.branch_wait_ms, 0);
+    assert_str(config.ci_users, "12,ci@example.com");
+    assert_null(strstr(config.sources.ptr, "sesame"));
+    assert_null(strstr(config.sources.ptr, "cache.example.com"));
+    assert_false(load(NO_ARGS, LIST(URL, "LOOKER_LEASE_URL=redis://sesame@h"), &config, &error));
+    assert_non_null(strstr(error.message, "LOOKER_LEASE_URL: "));
+    assert_null(strstr(error.message, "sesame"));
+    refuse(LIST("server", "--lease-url", "redis://h"), LIST(URL), LIST("LOOKER_LEASE_URL"));
+    refuse(NO_ARGS, LIST(URL, "LOOKER_LEASE_TTL=0.9"), LIST("LOOKER_LEASE_TTL", "from 1 to 600"));
+    refuse(NO_ARGS, LIST(URL, "LOOKER_BRANCH_WAIT=-1"), LIST("LOOKER_BRANCH_WAIT"));
+}
+
+/* Who says where it is read which branches are to be given back has them switched. */
+static void test_env_file_and_leases(void **state)
+{
+    static const char *const texts[] = {"LOOKER_LEASE_URL=redis://h\n", "LOOKER_STATE_DIR=/s\n"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        put(".env", texts[i]);
+        refuse(NO_ARGS, LIST(URL, CREDENTIALS),
+               LIST(i == 0 ? "LOOKER_LEASE_URL" : "LOOKER_STATE_DIR", ".env line 1",
+                    "--env-file .env"));
+        accept(LIST("server", "--env-file", ".env"), LIST(URL, CREDENTIALS));
+        accept(NO_ARGS, LIST(URL));
+    }
+}
+
 static void test_boolean_flags(void **state)
 {
     struct lk_config config;
@@ -586,6 +650,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_secret_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_service_links_are_no_settings, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_base_url_is_trimmed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_where_leases_are_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_lease_settings, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_env_file_and_leases, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_warnings, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_commands, set_up, tear_down),
     };
