@@ -1,187 +1,298 @@
 /*
- * Leases (lease.h) of one worker: a claim waits for those that are in its way, in order, and a
- * branch is checked out and given back around it.
+ * Leases of one worker (lease.h): taking, giving, the start and the end. What a claim goes through
+ * in between is its actor's (lease_actor.c).
  */
-#include "api/lease.h"
+#include "api/lease_internal.h"
 
 #include "base/memory.h"
-#include "rt/co.h"
 
 #include <stdlib.h>
+#include <time.h>
 
-struct lk_lease {
-    struct lk_leases *leases;
-    struct lk_arena *arena;
-    struct lk_lease_user user;
-    enum lk_claim_mode mode;
-    struct lk_str branch, *projects, *homes;
-    size_t n_projects;
-    bool active;
-    struct lk_lease *next;
-};
+#define DEFAULT_POLL_MS 100
 
-struct lk_leases {
-    struct lk_leases_options options;
-    struct lk_lease *first;
-    struct lk_leases_count count;
-};
+/* ---- the clock ---- */
+
+static uint64_t boot_ms(void *arg)
+{
+    struct timespec ts;
+
+    (void)arg;
+    clock_gettime(CLOCK_BOOTTIME, &ts);
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void start_timer(void *arg, struct lk_timer *timer, uint64_t delay_ms)
+{
+    lk_timer_start(arg, timer, delay_ms);
+}
+
+static void stop_timer(void *arg, struct lk_timer *timer)
+{
+    lk_timer_stop(arg, timer);
+}
+
+uint64_t lk_leases_now_ms(const struct lk_leases *leases)
+{
+    return leases->options.clock->now_ms(leases->options.clock->arg);
+}
+
+/* ---- lifecycle ---- */
 
 struct lk_leases *lk_leases_new(const struct lk_leases_options *options)
 {
     struct lk_leases *leases = lk_memory_new(sizeof(*leases));
 
     leases->options = *options;
+    leases->own_clock = (struct lk_lease_clock){options->loop, boot_ms, start_timer, stop_timer};
+    if (options->clock == NULL)
+        leases->options.clock = &leases->own_clock;
+    if (options->poll_ms == 0)
+        leases->options.poll_ms = DEFAULT_POLL_MS;
+    leases->margin_ms = options->ttl_ms / 10;
+    leases->instance = lk_lease_store_instance(options->store);
+    lk_lease_store_watch(options->store, lk_rooms_changed, leases);
     return leases;
 }
 
 void lk_leases_free(struct lk_leases *leases)
 {
+    if (leases == NULL)
+        return;
+    lk_lease_store_watch(leases->options.store, NULL, NULL);
+    while (leases->leftovers != NULL) {
+        struct lk_leftover *leftover = leases->leftovers;
+
+        leases->leftovers = leftover->next;
+        lk_arena_free(leftover->arena);
+    }
     free(leases);
 }
 
-static struct lk_lease *new_lease(struct lk_leases *leases, const struct lk_lease_wish *wish)
+struct lk_str lk_leases_new_id(struct lk_leases *leases, struct lk_arena *arena)
+{
+    return lk_arena_printf(arena, "%.*s/%llu", LK_STR_ARG(leases->instance),
+                           (unsigned long long)++leases->last_number);
+}
+
+bool lk_leases_start(struct lk_leases *leases, void (*fn)(void *arg), void *arg,
+                     struct lk_error *err)
+{
+    leases->n_running++;
+    if (lk_co_start(leases->options.loop, fn, arg, NULL, err))
+        return true;
+    leases->n_running--;
+    return false;
+}
+
+void lk_leases_done(struct lk_leases *leases)
+{
+    if (--leases->n_running == 0 && leases->ender != NULL)
+        lk_co_wake(leases->ender);
+}
+
+static void cancel_all(void *arg)
+{
+    struct lk_leases *leases = arg;
+
+    for (struct lk_lease_room *room = leases->rooms; room != NULL; room = room->next) {
+        for (struct lk_lease *actor = room->first; actor != NULL; actor = actor->next) {
+            if (actor->co != NULL)
+                lk_co_cancel(actor->co);
+        }
+        if (room->keeper != NULL)
+            lk_co_cancel(room->keeper);
+    }
+    if (leases->looker != NULL)
+        lk_co_cancel(leases->looker);
+}
+
+void lk_leases_end(struct lk_leases *leases, uint64_t timeout_ms)
+{
+    const struct lk_lease_clock *clock = leases->options.clock;
+    struct lk_timer patience = lk_timer(cancel_all, leases);
+
+    leases->ending = true;
+    leases->ender = lk_co_self(leases->options.loop);
+    for (struct lk_lease_room *room = leases->rooms; room != NULL; room = room->next) {
+        for (struct lk_lease *actor = room->first; actor != NULL; actor = actor->next)
+            lk_actor_wake(actor);
+    }
+    leases->looker_woken = true;
+    if (leases->looker != NULL)
+        lk_co_wake(leases->looker);
+    clock->start(clock->arg, &patience, timeout_ms);
+    while (leases->n_running > 0)
+        lk_co_park(leases->options.loop);
+    clock->stop(clock->arg, &patience);
+    leases->ender = NULL;
+}
+
+void lk_leases_recover(struct lk_leases *leases)
+{
+    (void)lk_looker_start(leases);
+}
+
+struct lk_leases_count lk_leases_count(const struct lk_leases *leases)
+{
+    struct lk_leases_count count = leases->count;
+
+    for (const struct lk_leftover *l = leases->leftovers; l != NULL; l = l->next)
+        count.stuck++;
+    return count;
+}
+
+/* ---- a lease ---- */
+
+static void copy_wish(struct lk_lease *lease, const struct lk_lease_wish *wish)
+{
+    struct lk_arena *arena = lease->arena;
+    struct lk_str *projects = lk_arena_array(arena, wish->n_projects, sizeof(*projects));
+
+    lease->wish = *wish;
+    lease->wish.user = lease->user;
+    lease->wish.branch =
+        wish->mode == LK_CLAIM_BRANCH ? lk_arena_str(arena, wish->branch) : (struct lk_str){0};
+    lease->wish.what = lk_arena_str(arena, wish->what);
+    lease->wish.projects = projects;
+    lease->projects =
+        lk_arena_array(arena, LK_LEASE_MAX_PROJECTS + wish->n_projects, sizeof(*projects));
+    for (size_t i = 0; i < wish->n_projects; i++)
+        lease->projects[i] = projects[i] = lk_arena_str(arena, wish->projects[i]);
+    lease->n_projects = wish->n_projects;
+}
+
+struct lk_lease *lk_lease_new(struct lk_leases *leases, const struct lk_lease_user *user,
+                              const struct lk_lease_wish *wish)
 {
     struct lk_arena *arena = lk_arena_new();
     struct lk_lease *lease = lk_arena_new_object(arena, struct lk_lease);
-    struct lk_lease **at = &leases->first;
 
     *lease = (struct lk_lease){
         .leases = leases,
         .arena = arena,
-        .user = {.id = lk_arena_str(arena, wish->user.id),
-                 .principal = lk_principal_copy(arena, &wish->user.principal)},
-        .mode = wish->mode,
-        .branch = lk_arena_str(arena, wish->branch),
-        .projects = lk_arena_array(arena, wish->n_projects, sizeof(struct lk_str)),
-        .homes = lk_arena_array(arena, wish->n_projects, sizeof(struct lk_str)),
-        .n_projects = wish->n_projects,
+        .users = 1,
+        .user = {.id = lk_arena_str(arena, user->id),
+                 .principal = lk_principal_copy(arena, &user->principal)},
+        .id = lk_leases_new_id(leases, arena),
     };
-    for (size_t i = 0; i < wish->n_projects; i++)
-        lease->projects[i] = lk_arena_str(arena, wish->projects[i]);
-    while (*at != NULL)
-        at = &(*at)->next;
-    *at = lease;
+    if (wish != NULL)
+        copy_wish(lease, wish);
     return lease;
 }
 
-static void drop(struct lk_lease *lease)
+/* Of our own copies. */
+static void wipe(struct lk_str secret)
 {
-    struct lk_lease **at = &lease->leases->first;
+    if (secret.len > 0)
+        explicit_bzero((void *)(uintptr_t)secret.ptr, secret.len);
+}
 
-    while (*at != lease)
-        at = &(*at)->next;
-    *at = lease->next;
+void lk_lease_unref(struct lk_lease *lease)
+{
+    if (--lease->users > 0)
+        return;
+    wipe(lease->user.principal.token);
+    wipe(lease->user.principal.client_secret);
     lk_arena_free(lease->arena);
 }
 
-static bool meet(const struct lk_lease *a, const struct lk_lease *b)
+/* ---- taking ---- */
+
+static bool check_wish(const struct lk_leases *leases, const struct lk_lease_wish *wish,
+                       struct lk_error *err)
 {
-    if (!lk_str_eq(a->user.id, b->user.id))
-        return false;
-    if (a->n_projects == 0 || b->n_projects == 0)
+    if (leases->ending)
+        return lk_fail(err, LK_ERROR_CANCELLED, "the server is stopping");
+    if (wish->user.id.len == 0)
+        return lk_fail(err, LK_ERROR_INTERNAL, "a lease was asked for without a user");
+    if (wish->mode != LK_CLAIM_BRANCH)
         return true;
-    for (size_t i = 0; i < a->n_projects; i++) {
-        if (lk_lease_covers(b, a->projects[i]))
-            return true;
-    }
-    return false;
-}
-
-static bool is_free(const struct lk_lease *lease)
-{
-    for (const struct lk_lease *e = lease->leases->first; e != lease; e = e->next) {
-        bool both_hold = e->mode == LK_CLAIM_HOLD && lease->mode == LK_CLAIM_HOLD;
-
-        if (!both_hold && meet(e, lease))
-            return false;
-    }
+    if (wish->branch.len == 0 || wish->n_projects == 0)
+        return lk_fail(err, LK_ERROR_ARGUMENT, "a branch is borrowed in a project: name both");
+    if (wish->n_projects > LK_LEASE_MAX_PROJECTS)
+        return lk_fail(err, LK_ERROR_LIMIT, "at most %d projects can be on a branch for one call",
+                       LK_LEASE_MAX_PROJECTS);
+    if (!leases->options.durable)
+        return lk_fail(
+            err, LK_ERROR_CONFIG,
+            "a branch is borrowed only where a crash does not forget what was checked "
+            "out before: set LOOKER_STATE_DIR (a directory) or LOOKER_LEASE_URL (Redis)");
     return true;
 }
 
-static bool wait_for_turn(struct lk_lease *lease, bool now_or_never, struct lk_error *err)
+static bool start_actor(struct lk_leases *leases, const struct lk_lease_wish *wish,
+                        struct lk_lease **ret_lease, struct lk_error *err)
 {
-    struct lk_loop *loop = lease->leases->options.loop;
-    uint64_t until_ms = lk_loop_now_ms(loop) + lease->leases->options.wait_ms;
+    struct lk_lease *lease = lk_lease_new(leases, &wish->user, wish);
 
-    while (!is_free(lease)) {
-        if (now_or_never)
-            return false;
-        if (lk_loop_now_ms(loop) >= until_ms)
-            return lk_fail(err, LK_ERROR_TIMEOUT,
-                           "the dev workspace of user %.*s was not free within LOOKER_BRANCH_WAIT",
-                           LK_STR_ARG(lease->user.id));
-        if (!lk_co_sleep(loop, 10, err))
-            return false;
+    if (!lk_room_add(leases, lease, err)) {
+        lk_lease_unref(lease);
+        return false;
     }
+    lease->users = 2;
+    if (!lk_leases_start(leases, lk_actor_run, lease, err)) {
+        lk_room_remove(lease);
+        lease->users = 1;
+        lk_lease_unref(lease);
+        return false;
+    }
+    *ret_lease = lease;
     return true;
 }
 
-static bool give_back(struct lk_lease *lease, struct lk_error *err)
+/* Leaves the rest to the actor. */
+static void let_go(struct lk_lease *lease)
 {
-    const struct lk_lease_looker *looker = &lease->leases->options.looker;
-    bool ok = true;
-
-    for (size_t i = 0; i < lease->n_projects; i++) {
-        if (lease->homes[i].len > 0 && !lk_str_eq(lease->homes[i], lease->branch))
-            ok &= looker->check_out(looker->arg, lease->arena, &lease->user, lease->projects[i],
-                                    lease->homes[i], err);
-    }
-    return ok;
-}
-
-static bool move(struct lk_lease *lease, struct lk_error *err)
-{
-    const struct lk_lease_looker *looker = &lease->leases->options.looker;
-
-    for (size_t i = 0; i < lease->n_projects; i++) {
-        if (!looker->current(looker->arg, lease->arena, &lease->user, lease->projects[i],
-                             &lease->homes[i], err) ||
-            (!lk_str_eq(lease->homes[i], lease->branch) &&
-             !looker->check_out(looker->arg, lease->arena, &lease->user, lease->projects[i],
-                                lease->branch, err))) {
-            give_back(lease, err);
-            return false;
-        }
-        lease->leases->count.swaps++;
-    }
-    return true;
+    lease->given = true;
+    lease->owner = NULL;
+    lk_actor_wake(lease);
+    lk_lease_unref(lease);
 }
 
 bool lk_lease_take(struct lk_leases *leases, const struct lk_lease_wish *wish,
                    struct lk_lease **ret_lease, struct lk_error *err)
 {
+    struct lk_loop *loop = leases->options.loop;
+    struct lk_co *self = lk_co_self(loop);
     struct lk_lease *lease;
-    struct lk_error failure = {0};
+    bool refused;
 
-    if (wish->mode == LK_CLAIM_BRANCH && !leases->options.durable)
-        return lk_fail(err, LK_ERROR_CONFIG,
-                       "a branch is borrowed only when its return is written down: set "
-                       "LOOKER_STATE_DIR or LOOKER_LEASE_URL");
-    lease = new_lease(leases, wish);
-    if (!wait_for_turn(lease, wish->now_or_never, &failure) ||
-        (wish->mode == LK_CLAIM_BRANCH && !move(lease, &failure))) {
-        drop(lease);
-        *ret_lease = NULL;
-        if (failure.kind == LK_ERROR_NONE)
-            return true;
-        if (err != NULL && err->kind == LK_ERROR_NONE)
-            *err = failure;
+    if (!check_wish(leases, wish, err) || !start_actor(leases, wish, &lease, err))
         return false;
+    lease->owner = self;
+    while (lease->phase != LK_ACTOR_HOLDS && lease->phase != LK_ACTOR_ENDED &&
+           !lk_co_cancelled(self))
+        lk_co_park(loop);
+    if (lk_co_cancelled(self)) {
+        let_go(lease);
+        return lk_fail(err, LK_ERROR_CANCELLED, "cancelled while waiting for a branch");
     }
-    leases->count.held++;
-    *ret_lease = lease;
-    return true;
+    lease->owner = NULL;
+    if (lease->phase == LK_ACTOR_HOLDS) {
+        *ret_lease = lease;
+        return true;
+    }
+    refused = lease->refused;
+    if (!refused && err != NULL && err->kind == LK_ERROR_NONE) {
+        *err = lease->error;
+        err->body = (struct lk_str){0}; /* goes with the arena */
+    }
+    lk_lease_unref(lease);
+    if (refused)
+        *ret_lease = NULL;
+    return refused;
 }
 
 bool lk_lease_is_held(const struct lk_lease *lease)
 {
-    (void)lease;
-    return true;
+    return lease->phase == LK_ACTOR_HOLDS && !lease->lost &&
+           lk_leases_now_ms(lease->leases) < lease->deadline_ms;
 }
 
 enum lk_claim_mode lk_lease_mode(const struct lk_lease *lease)
 {
-    return lease->mode;
+    return lease->wish.mode;
 }
 
 bool lk_lease_covers(const struct lk_lease *lease, struct lk_str project)
@@ -195,33 +306,30 @@ bool lk_lease_covers(const struct lk_lease *lease, struct lk_str project)
 
 void lk_lease_settled(struct lk_lease *lease)
 {
-    (void)lease;
+    lease->settled = lease->wish.mode == LK_CLAIM_ALONE && lease->wish.sets_branch;
 }
+
+/* ---- giving ---- */
 
 void lk_lease_give(struct lk_lease *lease, struct lk_arena *arena, struct lk_lease_end *ret_end)
 {
-    struct lk_error err = {0};
+    struct lk_loop *loop = lease->leases->options.loop;
 
-    if (ret_end != NULL)
-        *ret_end = (struct lk_lease_end){0};
-    if (lease->mode == LK_CLAIM_BRANCH && !give_back(lease, &err) && ret_end != NULL)
-        ret_end->trouble = lk_arena_printf(arena, "%s", err.message);
-    lease->leases->count.held--;
-    drop(lease);
-}
-
-void lk_leases_recover(struct lk_leases *leases)
-{
-    (void)leases;
-}
-
-void lk_leases_end(struct lk_leases *leases, uint64_t timeout_ms)
-{
-    (void)leases;
-    (void)timeout_ms;
-}
-
-struct lk_leases_count lk_leases_count(const struct lk_leases *leases)
-{
-    return leases->count;
+    if (ret_end == NULL) {
+        let_go(lease);
+        return;
+    }
+    lease->given = true;
+    lease->owner = lk_co_self(loop);
+    lk_actor_wake(lease);
+    while (lease->phase != LK_ACTOR_ENDED)
+        lk_co_park(loop);
+    *ret_end = (struct lk_lease_end){
+        .lost = lease->end.lost,
+        .trouble = lk_arena_str(arena, lease->end.trouble),
+        .project = lk_arena_str(arena, lease->end.project),
+        .home = lk_arena_str(arena, lease->end.home),
+        .found = lk_arena_str(arena, lease->end.found),
+    };
+    lk_lease_unref(lease);
 }

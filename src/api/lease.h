@@ -40,6 +40,15 @@ struct lk_lease_looker {
                     struct lk_error *err);
 };
 
+/* The time by which leases run out here: one that goes on while the machine sleeps, so that a
+ * process which was stopped notices by itself that it has lost them. */
+struct lk_lease_clock {
+    void *arg;
+    uint64_t (*now_ms)(void *arg);
+    void (*start)(void *arg, struct lk_timer *timer, uint64_t delay_ms);
+    void (*stop)(void *arg, struct lk_timer *timer);
+};
+
 /* Borrowed: must outlive the leases. */
 struct lk_leases_options {
     struct lk_loop *loop;
@@ -50,6 +59,7 @@ struct lk_leases_options {
     uint64_t wait_ms; /* LOOKER_BRANCH_WAIT */
     uint64_t poll_ms; /* how often who waits looks what other processes did; 0: 100 */
     struct lk_lease_looker looker;
+    const struct lk_lease_clock *clock; /* NULL: CLOCK_BOOTTIME and the loop's timers */
 };
 
 /* A worker's. */
