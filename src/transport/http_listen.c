@@ -336,7 +336,7 @@ bool lk_http_listener_new(const struct lk_http_listener_options *options,
 {
     struct lk_http_listener *listener = lk_memory_new(sizeof(*listener));
     struct lk_str host = options->host.len != 0 ? options->host : LK_STR("127.0.0.1");
-    int fd;
+    int fd = -1;
 
     listener->options = *options;
     listener->host = lk_memory_new(host.len + 1);

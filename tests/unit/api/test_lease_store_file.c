@@ -353,7 +353,7 @@ static void assert_damaged(struct fixture *f, const char *said)
 static void test_damaged(void **state)
 {
     struct fixture *f = *state;
-    char path[256], other[256], bytes[1024];
+    char path[256], other[256], bytes[1024] = "";
     struct stat st;
     size_t len;
     FILE *file;
