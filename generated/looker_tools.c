@@ -19,7 +19,7 @@
  *   spec/tools/render.yaml sha256 4026be1dd0c1395cca4217a8652d5d4e2eef2a699535b90c1211b3d7eca7d757
  *   spec/tools/schema.yaml sha256 b0deb80aa8a514ca6dd0dfbe6dc6c5dcc602f75773302cdd0b2b2bda07205ee6
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
- *   spec/tools/workflows.yaml sha256 642fd5a4260f83779ddafa66a5182350a1622b374f13f08b86d6967aa243ea70
+ *   spec/tools/workflows.yaml sha256 1ef2d24ef0a50a78a2a2546174fb0de4cd9e8a8b00491d4f545da9df627cf76d
  */
 /* clang-format off */
 #include "looker_tools.h"
@@ -7944,6 +7944,77 @@ static const struct lk_binding binding_check_branch = {
     .workspace = &workspace_check_branch,
 };
 
+/* ---- compare_query ---- */
+static const struct lk_rule rule_compare_query_args_act_as_user = {.max_length = 255};
+static const char *const rule_compare_query_args_branch_aliases[] = {"branch_name", NULL};
+static const struct lk_rule rule_compare_query_args_branch = {.aliases = rule_compare_query_args_branch_aliases, .min_length = 1, .max_length = 500};
+static const struct lk_rule rule_compare_query_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
+static const struct lk_rule rule_compare_query_args_dynamic_fields = {.max_length = 100000};
+static const char *const rule_compare_query_args_fields_aliases[] = {"dimensions", "measures", "columns", NULL};
+static const struct lk_rule rule_compare_query_args_fields = {.aliases = rule_compare_query_args_fields_aliases, .min_items = 1, .max_items = 500};
+static const struct lk_rule rule_compare_query_args_fill_fields = {.max_items = 50};
+static const struct lk_rule rule_compare_query_args_filter_expression = {.max_length = 20000};
+static const struct lk_rule rule_compare_query_args_imports = {.default_json = "false"};
+static const struct lk_rule rule_compare_query_args_limit = {.default_json = "500", .min = 1, .has_min = true};
+static const struct lk_rule rule_compare_query_args_max_differences = {.default_json = "50", .min = 1, .has_min = true, .max = 1000, .has_max = true};
+static const struct lk_rule rule_compare_query_args_model = {.min_length = 1, .max_length = 255};
+static const struct lk_rule rule_compare_query_args_pivots = {.max_items = 50};
+static const char *const rule_compare_query_args_project_id_aliases[] = {"project", NULL};
+static const struct lk_rule rule_compare_query_args_project_id = {.aliases = rule_compare_query_args_project_id_aliases, .min_length = 1, .max_length = 255};
+static const char *const rule_compare_query_args_query_timezone_aliases[] = {"timezone", NULL};
+static const struct lk_rule rule_compare_query_args_query_timezone = {.aliases = rule_compare_query_args_query_timezone_aliases, .max_length = 100};
+static const char *const rule_compare_query_args_sorts_aliases[] = {"order_by", NULL};
+static const struct lk_rule rule_compare_query_args_sorts = {.aliases = rule_compare_query_args_sorts_aliases, .max_items = 50};
+static const char *const rule_compare_query_args_view_aliases[] = {"explore", "explore_name", NULL};
+static const struct lk_rule rule_compare_query_args_view = {.aliases = rule_compare_query_args_view_aliases, .min_length = 1, .max_length = 255};
+static const struct lk_field compare_query_args_fields[] = {
+    F(compare_query_args, act_as_user, "act_as_user", STRING, 0, &rule_compare_query_args_act_as_user),
+    F(compare_query_args, branch, "branch", STRING, Q, &rule_compare_query_args_branch),
+    F(compare_query_args, column_limit, "column_limit", INTEGER, 0, &rule_compare_query_args_column_limit),
+    F(compare_query_args, dynamic_fields, "dynamic_fields", STRING, 0, &rule_compare_query_args_dynamic_fields),
+    F(compare_query_args, fields, "fields", STRING, L | Q, &rule_compare_query_args_fields),
+    F(compare_query_args, fill_fields, "fill_fields", STRING, L, &rule_compare_query_args_fill_fields),
+    F(compare_query_args, filter_expression, "filter_expression", STRING, 0, &rule_compare_query_args_filter_expression),
+    M(compare_query_args, filters, "filters", STRING, 0, NULL),
+    F(compare_query_args, imports, "imports", BOOLEAN, 0, &rule_compare_query_args_imports),
+    F(compare_query_args, limit, "limit", INTEGER, 0, &rule_compare_query_args_limit),
+    F(compare_query_args, max_differences, "max_differences", INTEGER, 0, &rule_compare_query_args_max_differences),
+    F(compare_query_args, model, "model", STRING, Q, &rule_compare_query_args_model),
+    F(compare_query_args, pivots, "pivots", STRING, L, &rule_compare_query_args_pivots),
+    F(compare_query_args, project_id, "project_id", STRING, Q, &rule_compare_query_args_project_id),
+    F(compare_query_args, query_timezone, "query_timezone", STRING, 0, &rule_compare_query_args_query_timezone),
+    F(compare_query_args, sorts, "sorts", STRING, L, &rule_compare_query_args_sorts),
+    F(compare_query_args, view, "view", STRING, Q, &rule_compare_query_args_view),
+};
+TYPE(compare_query_args, "compare_query", compare_query_args_fields);
+static const char schema_compare_query[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project, from list_projects.\"},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Branch to check, such as \\\"feature/returns\\\"; borrowed and given back.\"},"
+    "\"model\":{\"type\":\"string\"},"
+    "\"view\":{\"type\":\"string\"},"
+    "\"fields\":{\"type\":\"array\",\"description\":\"Such as [\\\"users.state\\\", \\\"orders.count\\\"].\",\"items\":{\"type\":\"string\"}},"
+    "\"filters\":{\"type\":\"object\",\"description\":\"From field name to filter expression.\",\"additionalProperties\":{\"type\":\"string\"}},"
+    "\"filter_expression\":{\"type\":\"string\"},"
+    "\"sorts\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"Rows of either side at most; lowered to the server's maximum.\",\"default\":500},"
+    "\"column_limit\":{\"type\":\"integer\",\"maximum\":16384},"
+    "\"pivots\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
+    "\"fill_fields\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
+    "\"query_timezone\":{\"type\":\"string\"},"
+    "\"dynamic_fields\":{\"type\":\"string\"},"
+    "\"max_differences\":{\"type\":\"integer\",\"description\":\"Rows to show of each kind of difference at most.\",\"maximum\":1000,\"default\":50},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) whose dev workspace is used.\"},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"true: projects that it imports go to that branch as well, where they have it.\",\"default\":false}"
+    "},\"required\":[\"project_id\",\"branch\",\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
+static const struct lk_workspace_use workspace_compare_query = {
+    .how = LK_WORKSPACE_BORROW, .dev_arg = -1, .branch_arg = 1, .project_arg = 13,
+    .imports_arg = 8,
+};
+static const struct lk_binding binding_compare_query = {
+    .workspace = &workspace_compare_query,
+};
+
 /* ---- search_operations ---- */
 static const struct lk_rule rule_search_operations_args_limit = {.default_json = "15", .min = 1, .has_min = true, .max = 500, .has_max = true};
 static const char *const rule_search_operations_args_method_values[] = {"GET", "POST", "PUT", "PATCH", "DELETE", NULL};
@@ -10348,6 +10419,17 @@ const struct mcp_tool looker_tools[] = {
         .run = lk_handler_check_branch,
         .binding = &binding_check_branch,
         .hints = MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "compare_query",
+        .title = "Compare a query with production",
+        .description = "Runs one query on a branch and in production and tells the difference: rows that are added, removed or changed, found by their dimensions, values compared as Looker writes them. Measures that only one side has are left out and named (only_on_branch, only_in_production); without a dimension nothing is compared. Arguments are those of `query`. To judge a whole branch use check_branch.\n\nReturns {equal, rows: {branch, production, same, changed, added, removed}, key, columns_changed, changed: {count, total, items: [{key, columns: {\"view.field\": {production, branch}}}]}, added, removed}. equal is null, and equal_note says why, when it is not known.",
+        .group = &looker_groups[16],
+        .input_schema = schema_compare_query,
+        .args = &looker_compare_query_args_type,
+        .run = lk_handler_compare_query,
+        .binding = &binding_compare_query,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
     },
     {
         .name = "search_operations",

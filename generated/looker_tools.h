@@ -19,7 +19,7 @@
  *   spec/tools/render.yaml sha256 4026be1dd0c1395cca4217a8652d5d4e2eef2a699535b90c1211b3d7eca7d757
  *   spec/tools/schema.yaml sha256 b0deb80aa8a514ca6dd0dfbe6dc6c5dcc602f75773302cdd0b2b2bda07205ee6
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
- *   spec/tools/workflows.yaml sha256 642fd5a4260f83779ddafa66a5182350a1622b374f13f08b86d6967aa243ea70
+ *   spec/tools/workflows.yaml sha256 1ef2d24ef0a50a78a2a2546174fb0de4cd9e8a8b00491d4f545da9df627cf76d
  */
 /* clang-format off */
 /*
@@ -33,7 +33,7 @@
 
 enum {
     LOOKER_GROUP_COUNT = 18,
-    LOOKER_TOOL_COUNT = 220
+    LOOKER_TOOL_COUNT = 221
 };
 
 extern const struct mcp_group looker_groups[];
@@ -48,6 +48,7 @@ mcp_tool_fn lk_handler_bootstrap_lookml_project;
 mcp_tool_fn lk_handler_call_operation;
 mcp_tool_fn lk_handler_check_branch;
 mcp_tool_fn lk_handler_check_pdt_build;
+mcp_tool_fn lk_handler_compare_query;
 mcp_tool_fn lk_handler_create_connection;
 mcp_tool_fn lk_handler_create_look;
 mcp_tool_fn lk_handler_create_schedule;
@@ -2286,6 +2287,28 @@ struct looker_check_branch_args {
     struct lk_number timeout;
 };
 extern const struct lk_type looker_check_branch_args_type;
+
+/* compare_query */
+struct looker_compare_query_args {
+    struct lk_string project_id;
+    struct lk_string branch;
+    struct lk_string model;
+    struct lk_string view;
+    struct lk_string_list fields;
+    struct lk_json filters;
+    struct lk_string filter_expression;
+    struct lk_string_list sorts;
+    struct lk_integer limit;
+    struct lk_integer column_limit;
+    struct lk_string_list pivots;
+    struct lk_string_list fill_fields;
+    struct lk_string query_timezone;
+    struct lk_string dynamic_fields;
+    struct lk_integer max_differences;
+    struct lk_string act_as_user;
+    struct lk_boolean imports;
+};
+extern const struct lk_type looker_compare_query_args_type;
 
 /* search_operations */
 struct looker_search_operations_args {

@@ -52,46 +52,37 @@ bool lk_query_from_args(struct mcp_call *call, const void *args, struct looker_q
 
 /* ---- the names in it ---- */
 
-struct name {
-    const char *place; /* the argument that it stands in */
-    struct lk_str text;
-};
-
-struct names {
-    struct name *items;
-    size_t n;
-};
-
-static void add_list(struct names *names, const char *place, const struct lk_string_list *list)
+static void add_list(struct lk_query_names *names, const char *place,
+                     const struct lk_string_list *list)
 {
     for (size_t i = 0; i < list->len; i++)
-        names->items[names->n++] = (struct name){place, lk_str_trim(list->items[i])};
+        names->items[names->n++] = (struct lk_query_name){place, lk_str_trim(list->items[i])};
 }
 
 /* "orders.count desc 1": what stands before the first space. */
-static void add_sorts(struct names *names, const struct lk_string_list *sorts)
+static void add_sorts(struct lk_query_names *names, const struct lk_string_list *sorts)
 {
     for (size_t i = 0; i < sorts->len; i++) {
         struct lk_str text = lk_str_trim(sorts->items[i]);
         const char *space = memchr(text.ptr != NULL ? text.ptr : "", ' ', text.len);
         if (space != NULL)
             text.len = (size_t)(space - text.ptr);
-        names->items[names->n++] = (struct name){"sorts", text};
+        names->items[names->n++] = (struct lk_query_name){"sorts", text};
     }
 }
 
-static struct names names_in(struct lk_arena *arena, const struct looker_query *query)
+static struct lk_query_names names_in(struct lk_arena *arena, const struct looker_query *query)
 {
     struct lk_str filters = query->filters.value, key;
     struct lk_json_iter it = lk_json_iter(filters);
     size_t n_filters = filters.len > 0 ? lk_json_count(filters) : 0;
     size_t n = query->fields.len + query->pivots.len + query->sorts.len + query->fill_fields.len +
                query->subtotals.len + n_filters;
-    struct names names = {.items = lk_arena_array(arena, n, sizeof(struct name))};
+    struct lk_query_names names = {.items = lk_arena_array(arena, n, sizeof(*names.items))};
 
     add_list(&names, "fields", &query->fields);
     while (names.n < n && n_filters > 0 && lk_json_next(&it, &key, NULL))
-        names.items[names.n++] = (struct name){"filters", lk_json_decode_key(arena, key)};
+        names.items[names.n++] = (struct lk_query_name){"filters", lk_json_decode_key(arena, key)};
     add_sorts(&names, &query->sorts);
     add_list(&names, "pivots", &query->pivots);
     add_list(&names, "fill_fields", &query->fill_fields);
@@ -115,6 +106,19 @@ static bool is_dynamic(struct lk_arena *arena, struct lk_str list, struct lk_str
         }
     }
     return false;
+}
+
+struct lk_query_names lk_query_names(struct lk_arena *arena, const struct looker_query *query)
+{
+    struct lk_query_names names = names_in(arena, query);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < names.n; i++) {
+        if (!is_dynamic(arena, query->dynamic_fields.value, names.items[i].text))
+            names.items[kept++] = names.items[i];
+    }
+    names.n = kept;
+    return names;
 }
 
 /* ---- the names in the explore ---- */
@@ -202,7 +206,7 @@ static bool has(const struct explore *explore, struct lk_str name)
 
 /* Leaves in `names` what neither is known nor comes from dynamic_fields. */
 static void drop_known(struct mcp_call *call, const struct looker_query *query, struct lk_str key,
-                       struct names *names)
+                       struct lk_query_names *names)
 {
     const struct lk_tool_context *context = lk_tool_context(call);
     uint64_t now_ms = lk_loop_now_ms(context->loop);
@@ -218,7 +222,7 @@ static void drop_known(struct mcp_call *call, const struct looker_query *query, 
 }
 
 static bool fail_unknown(struct lk_arena *arena, const struct looker_query *query,
-                         const struct names *wrong, const struct explore *explore,
+                         const struct lk_query_names *wrong, const struct explore *explore,
                          struct lk_error *err)
 {
     struct lk_buf buf;
@@ -249,7 +253,7 @@ bool lk_query_validate(struct mcp_call *call, const struct looker_query *query, 
     const struct lk_tool_context *context = lk_tool_context(call);
     struct lk_arena *arena = mcp_call_arena(call);
     struct lk_str key = explore_key(arena, query, dev);
-    struct names names = names_in(arena, query);
+    struct lk_query_names names = names_in(arena, query);
     struct lk_error failure = {0};
     struct explore explore;
     size_t kept = 0;

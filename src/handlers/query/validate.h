@@ -32,6 +32,21 @@ bool lk_query_from_args(struct mcp_call *call, const void *args, struct looker_q
 bool lk_query_validate(struct mcp_call *call, const struct looker_query *query, bool dev,
                        struct lk_error *err);
 
+/* A name of a field that the query asks for, and the argument that it stands in. */
+struct lk_query_name {
+    const char *place;
+    struct lk_str text;
+};
+
+struct lk_query_names {
+    struct lk_query_name *items;
+    size_t n;
+};
+
+/* Those in fields, filters, sorts, pivots, fill_fields and subtotals that do not come from
+ * dynamic_fields. */
+struct lk_query_names lk_query_names(struct lk_arena *arena, const struct looker_query *query);
+
 /*
  * Awaits. Says better why Looker refused the query (404, 400 and 422; other errors stay as they
  * are): which model or explore does not exist, with the nearest ones that do. Returns false.

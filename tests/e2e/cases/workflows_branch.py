@@ -1,5 +1,6 @@
 """Judging a branch before it is merged: check_branch, compare_query."""
 
+import json
 from typing import Any
 
 from harness.cases import Case, Got
@@ -85,6 +86,70 @@ def wrong_explore(got: Got) -> None:
     assert "explores[0]" in got.answer["error"] and got.operations == []
 
 
+# ---- compare_query ----
+
+
+def rows_differ(got: Got) -> None:
+    answer = got.answer
+    assert answer["equal"] is False and "limit of 4 rows" in answer["equal_note"]
+    counts = {"branch": 4, "production": 4, "same": 1, "changed": 1, "added": 2, "removed": 2}
+    assert answer["rows"] == counts and answer["key"] == ["orders.id"]
+    assert answer["columns_changed"] == {"orders.count": 1}
+    (change,) = answer["changed"]["items"]
+    values = change["columns"]["orders.count"]
+    assert change["key"] == {"orders.id": 4} and values["production"] != values["branch"]
+    assert [row["orders.id"] for row in answer["added"]["items"]] == [5, 6]
+    assert [row["orders.id"] for row in answer["removed"]["items"]] == [1, 2]
+    queries = [r for r in got.requests if r["operation"] == "run_inline_query"]
+    assert {(r["workspace"], r["branch"]) for r in queries} == {("dev", "feature/margin"), ("production", "main")}
+
+
+def rows_are_equal(got: Got) -> None:
+    assert got.answer["equal"] is True and got.answer["rows"]["same"] == 500
+
+
+def new_measure_is_named(got: Got) -> None:
+    assert got.answer["equal"] is True and got.answer["only_on_branch"] == ["order_items.margin"]
+    assert got.answer["equal_note"] == "of the columns that both have"
+
+
+def lost_dimension_is_named(got: Got) -> None:
+    assert got.answer["equal"] is None and got.answer["only_in_production"] == ["users.average_age"]
+    assert "run_inline_query" not in got.operations
+
+
+def all_arguments(got: Got) -> None:
+    bodies = [json.loads(r["body"]) for r in got.requests if r["operation"] == "run_inline_query"]
+    assert len(bodies) == 2 and bodies[0] == bodies[1]
+    assert {k: bodies[0][k] for k in FULL} == {**FULL, "limit": "20", "column_limit": "5"}
+    assert got.answer["equal"] is True and got.answer["key"] == ["orders.created_month"]
+    assert {r["user"] for r in got.requests if r["operation"] == "run_inline_query"} == {"2"}
+
+
+def fails_on_the_branch(got: Got) -> None:
+    assert got.answer["error"].startswith("on the branch, though not in production")
+    assert "database encountered an error" in got.answer["detail"]
+
+
+def nobody_has_it(got: Got) -> None:
+    assert "orders.nothing" in got.answer["error"] and "run_inline_query" not in got.operations
+
+
+QUERY = {**MARGIN, "model": "thelook", "view": "orders"}
+SUMS = {**MARGIN, "model": "thelook", "view": "order_items"}
+FULL = {
+    "fields": ["orders.created_month", "orders.status", "order_items.count", "half"],
+    "filters": {"orders.status": "complete,shipped"},
+    "filter_expression": "${order_items.count} > 0",
+    "sorts": ["orders.created_month desc"],
+    "limit": 20,
+    "column_limit": 5,
+    "pivots": ["orders.status"],
+    "fill_fields": ["orders.created_month"],
+    "query_timezone": "UTC",
+    "dynamic_fields": '[{"table_calculation":"half","expression":"${order_items.count}/2"}]',
+}
+
 WRONG_TOO = "view: users {}\n\n\n#sandbox removes_field users.average_age\n#sandbox warning Old.\n"
 
 CASES = [
@@ -127,6 +192,45 @@ CASES = [
         check=content_is_not_known,
         before=on("feature/margin"),
         rules=[{"operation": "content_validation", "workspace": "dev", "status": 500}],
+    ),
+    Case(
+        "compare_query",
+        {**QUERY, "fields": ["orders.id", "orders.count"], "limit": 4},
+        check=rows_differ,
+        before=on("feature/margin"),
+    ),
+    Case("compare_query", {**SUMS, "fields": ["products.id"]}, check=rows_are_equal, before=on("feature/margin")),
+    Case(
+        "compare_query",
+        {**SUMS, "fields": ["products.id", "order_items.count", "order_items.margin"]},
+        check=new_measure_is_named,
+        before=on("feature/margin"),
+    ),
+    Case(
+        "compare_query",
+        {**QUERY, "view": "users", "fields": ["users.state", "users.count"], "sorts": ["users.average_age"]},
+        check=lost_dimension_is_named,
+        before=on("feature/margin"),
+    ),
+    Case(
+        "compare_query",
+        {**SUMS, **FULL, "max_differences": 5, "imports": False, "act_as_user": "2"},
+        check=all_arguments,
+        before=[("switch_git_branch", {**SHOP, "branch_name": "feature/margin", "act_as_user": "2"})],
+    ),
+    Case(
+        "compare_query",
+        {**QUERY, "view": "products", "fields": ["products.id"]},
+        check=fails_on_the_branch,
+        before=on("feature/margin"),
+        fails=True,
+    ),
+    Case(
+        "compare_query",
+        {**QUERY, "fields": ["orders.id", "orders.nothing"]},
+        check=nobody_has_it,
+        before=on("feature/margin"),
+        fails=True,
     ),
     Case("check_branch", {"project_id": "none", "branch": "x"}, check=no_such_project, fails=True),
     Case("check_branch", {**MARGIN, "explores": ["orders"]}, check=wrong_explore, fails=True),
