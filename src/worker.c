@@ -20,7 +20,9 @@ static const char instructions[] =
     "that the one before answered; create_look saves one query. Lists come as "
     "{\"count\",\"items\"}; when an answer says `truncated` or has `next_offset`, it also says how "
     "to get the rest: narrow the question first (fewer fields, filters, a lower limit) rather than "
-    "page through everything. Tools that change more than one thing answer `steps`, `changed` and "
+    "page through everything. Resources (looker://…) show an explore, a LookML file, a dashboard "
+    "or a Look without a tool call; prompts begin common work. "
+    "Tools that change more than one thing answer `steps`, `changed` and "
     "`left_to_do`, also when one step failed: read left_to_do before going on. Before deleting, "
     "deploying or taking access away, tell the user what will happen (many tools preview it with "
     "dry_run, or without confirm) and let them decide. Errors say what was wrong and what to do; "
@@ -178,6 +180,8 @@ static void equip_tools(struct lk_worker *worker)
     });
     worker->tools.identity = worker->identity;
     worker->page = (struct lk_page){config, worker->shared->toolset};
+    lk_offers_choose(&worker->offers, worker->shared->toolset->tools,
+                     worker->shared->toolset->n_tools);
 }
 
 static struct mcp_server *new_mcp(struct lk_worker *worker)
@@ -194,6 +198,12 @@ static struct mcp_server *new_mcp(struct lk_worker *worker)
         .instructions = instructions,
         .tools = toolset->tools,
         .n_tools = toolset->n_tools,
+        .resources = worker->offers.resources,
+        .n_resources = worker->offers.n_resources,
+        .list_resources = worker->offers.list_resources,
+        .prompts = worker->offers.prompts,
+        .n_prompts = worker->offers.n_prompts,
+        .logs = true,
         .tool_context = &worker->tools,
         .admit = admit,
         .ended = on_ended,

@@ -11,6 +11,7 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "handlers/identity.h"
+#include "handlers/offers/offers.h"
 #include "introspect.h"
 #include "mcp/server.h"
 #include "page.h"
@@ -28,6 +29,7 @@ struct lk_worker {
     struct lk_api *api;
     struct lk_api_counters looker;
     struct lk_tool_context tools;
+    struct lk_offers offers;
     struct lk_page page;
     struct lk_buf identity_headers; /* comma-separated, for the transport to keep */
     bool owns_plugin;               /* shared->plugin: it is the first worker */

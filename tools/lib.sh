@@ -64,15 +64,16 @@ build() {
         cmake --build "$folder" -j "$JOBS" ${1:+--target "$@"}
 }
 
-# install_npm FOLDER WHAT: the npm packages of FOLDER, as its lock file names them; again only when
-# that changed.
+# install_npm FOLDER WHAT [FLAG…]: the npm packages of FOLDER, as its lock file names them; again
+# only when that changed. The flags are for npm.
 install_npm() {
     local folder=$1 what=$2
+    shift 2
     local stamp=$folder/node_modules/.installed
     if [ ! -f "$stamp" ] || [ "$folder/package-lock.json" -nt "$stamp" ]; then
         say "installing $what (npm)"
         run_quietly build/npm.log "npm ci in $folder (is the npm registry reachable?)" \
-            npm --prefix "$folder" ci --no-audit --no-fund
+            npm --prefix "$folder" ci --no-audit --no-fund "$@"
         touch "$stamp"
     fi
 }
@@ -82,6 +83,9 @@ install_clients() { install_npm tests/clients "the MCP client packages"; }
 install_authserver() { install_npm tests/authserver "an authorization server"; }
 
 install_browser() { install_npm tests/browser "what drives the browser"; }
+
+# Its scripts build what only its other programs need.
+install_inspector() { install_npm tests/inspector "the MCP Inspector" --ignore-scripts; }
 
 install_prism() { install_npm tests/prism "Stoplight Prism, which judges the requests to Looker"; }
 

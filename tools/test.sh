@@ -174,6 +174,7 @@ part_e2e() {
     install_authserver
     install_prism
     install_browser
+    install_inspector
     run_pytest "end to end, sanitizers" build-asan -n "$JOBS" --dist loadfile tests/e2e
 }
 
@@ -182,6 +183,7 @@ part_release() {
     build release
     install_venv
     install_clients
+    install_inspector
     run_pytest "end to end, release" build tests/e2e/test_protocol.py tests/e2e/test_bad_input.py \
         tests/e2e/test_load.py tests/e2e/test_cli.py tests/e2e/test_clients.py
 }

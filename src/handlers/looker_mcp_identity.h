@@ -66,8 +66,9 @@ struct looker_identity_caller {
 struct looker_identity_request {
     size_t size;
     uint64_t id;           /* to reply to; never used twice */
-    const char *tool;      /* such as "run_look" */
-    const char *group;     /* such as "query" */
+    const char *tool;      /* such as "run_look"; of what is no tool's the MCP method, such as
+                              "resources/read", "prompts/get", "completion/complete" */
+    const char *group;     /* such as "query"; "mcp" of what is no tool's */
     const char *arguments; /* a JSON object, as the client sent it; "{}" when it sent none */
     /* Of the headers that the plug-in asked for, those that the HTTP request has; over stdio none.
      */

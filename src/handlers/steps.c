@@ -76,6 +76,13 @@ static void end_entry(struct list *list, size_t before)
     list->left_out++;
 }
 
+/* What a client that wants log messages hears at once, before the answer, and even if it cancels.
+ */
+static void tell(struct lk_steps *steps, enum mcp_log_level level, struct lk_str text)
+{
+    mcp_call_log(steps->call, level, mcp_call_tool(steps->call)->name, text);
+}
+
 static void add_step(struct lk_steps *steps, const char *step, const char *status,
                      struct lk_str detail)
 {
@@ -137,6 +144,8 @@ void lk_steps_failed(struct lk_steps *steps, const char *step, bool needed,
         lk_json_member_string(&w, "detail", lk_str(failure->detail));
     lk_json_end_object(&w);
     end_entry(list, before);
+    tell(steps, MCP_LOG_WARNING,
+         lk_arena_printf(mcp_call_arena(steps->call), "%s failed: %s", step, failure->message));
     steps->n_failed++;
     steps->cancelled_ |= failure->kind == LK_ERROR_CANCELLED;
     if (needed && steps->failure_.kind == LK_ERROR_NONE)
@@ -233,7 +242,12 @@ bool lk_steps_ask(struct lk_steps *steps, const char *step, struct lk_api_reques
 
 void lk_steps_changed(struct lk_steps *steps, const char *format, ...)
 {
+    va_list again;
+
     ADD_SENTENCE(&steps->lists_->changed);
+    va_start(again, format);
+    tell(steps, MCP_LOG_NOTICE, format_text(steps, format, again));
+    va_end(again);
 }
 
 void lk_steps_left(struct lk_steps *steps, const char *format, ...)

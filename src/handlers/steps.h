@@ -86,7 +86,8 @@ bool lk_steps_call_failed(struct lk_steps *steps, const char *step, bool needed,
 
 /* ---- the sums ---- */
 
-/* One sentence each: what is different at Looker now; what remains for the caller to do. */
+/* One sentence each: what is different at Looker now (a client that wants log messages hears it at
+ * once, as it does of steps that fail); what remains for the caller to do. */
 void lk_steps_changed(struct lk_steps *steps, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void lk_steps_left(struct lk_steps *steps, const char *format, ...)

@@ -137,7 +137,7 @@ static bool check_mirror(struct lk_arena *arena, const struct mcp_inbound *inbou
 {
     struct lk_str raw = mcp_header(inbound, name), value;
 
-    if (raw.len == 0)
+    if (raw.ptr == NULL)
         return mcp_rpc_fail(err, MCP_HEADER_MISMATCH, 400, "header %.*s is missing",
                             LK_STR_ARG(name));
     if (!mcp_header_decode(arena, raw, &value))

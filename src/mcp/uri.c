@@ -27,8 +27,25 @@ static bool is_plain(char c)
            (c != '\0' && strchr("-._~!$&'()*+,;=:@", c) != NULL);
 }
 
+/* A part of a path that leads elsewhere, or nowhere. */
+static bool has_odd_segment(struct lk_str path)
+{
+    bool last = false;
+
+    while (!last) {
+        const char *slash = memchr(path.ptr, '/', path.len);
+        struct lk_str segment = {path.ptr, slash != NULL ? (size_t)(slash - path.ptr) : path.len};
+
+        if (segment.len == 0 || lk_str_eq(segment, LK_STR(".")) || lk_str_eq(segment, LK_STR("..")))
+            return true;
+        last = slash == NULL;
+        path = lk_str_n(segment.ptr + segment.len + 1, path.len - segment.len - (last ? 0 : 1));
+    }
+    return false;
+}
+
 /* False for what is no percent-encoded text, and for text that no name has: control characters,
- * nothing at all. */
+ * "..", nothing at all. */
 static bool decode(struct lk_arena *arena, struct lk_str raw, bool with_slashes,
                    struct lk_str *ret_value)
 {
@@ -59,7 +76,7 @@ static bool decode(struct lk_arena *arena, struct lk_str raw, bool with_slashes,
             return false;
     }
     *ret_value = lk_str_n(out, len);
-    return len <= MCP_MAX_VALUE_BYTES && lk_str_is_utf8(*ret_value);
+    return len <= MCP_MAX_VALUE_BYTES && lk_str_is_utf8(*ret_value) && !has_odd_segment(*ret_value);
 }
 
 bool mcp_uri_match(struct lk_arena *arena, const struct mcp_resource *resource, struct lk_str uri,

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 
-import { answerOf, connect } from "./connect.mjs";
+import { answerOf, connect, readAndComplete } from "./connect.mjs";
 
 const client = await connect(process.argv.slice(2));
 try {
@@ -33,7 +33,10 @@ try {
     assert.equal(bad.isError, true);
     await assert.rejects(client.callTool({ name: "no_such_tool", arguments: {} }), /no_such_tool/);
 
-    console.log(JSON.stringify({ tools: tools.map((tool) => tool.name), me, rows }));
+    const offered = await readAndComplete(client, (ref, argument, known) =>
+        client.complete({ ref, argument, context: { arguments: known } }),
+    );
+    console.log(JSON.stringify({ offered, tools: tools.map((tool) => tool.name), me, rows }));
 } finally {
     await client.close();
 }

@@ -6,6 +6,8 @@ import assert from "node:assert/strict";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 
+import { readAndComplete } from "./connect.mjs";
+
 const REVISION = "2026-07-28";
 const [kind, where] = process.argv.slice(2);
 const transport =
@@ -33,8 +35,12 @@ try {
     const bad = await client.callTool({ name: "query", arguments: { ...query, limit: "five" } });
     assert.equal(bad.isError, true);
     await assert.rejects(client.callTool({ name: "no_such_tool", arguments: {} }), /no_such_tool/);
+    const offered = await readAndComplete(client, (ref, argument, known) =>
+        client.complete({ ref, argument, context: { arguments: known } }),
+    );
     console.log(
         JSON.stringify({
+            offered,
             tools: tools.map((tool) => tool.name),
             me: JSON.parse(me.content[0].text),
             rows,

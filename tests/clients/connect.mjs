@@ -40,3 +40,29 @@ export async function answerOf(client, name, args) {
     }
     return JSON.parse(text);
 }
+
+// What a client does with resources and prompts, whichever SDK it is: lists, reads, gets, completes.
+export async function readAndComplete(client, complete) {
+    const { resourceTemplates } = await client.listResourceTemplates();
+    const { resources } = await client.listResources();
+    const { contents } = await client.readResource({ uri: resources[0].uri });
+    const { prompts } = await client.listPrompts();
+    const { messages } = await client.getPrompt({
+        name: "validate_pull_request",
+        arguments: { project: "thelook", branch: "feature/returns" },
+    });
+    const explore = { type: "ref/resource", uri: "looker://models/{model}/explores/{explore}" };
+    const { completion } = await complete(
+        explore,
+        { name: "explore", value: "order" },
+        { model: "thelook" },
+    );
+    return {
+        templates: resourceTemplates.map((template) => template.uriTemplate),
+        first: resources[0].uri,
+        explore: JSON.parse(contents[0].text).name,
+        prompts: prompts.map((prompt) => prompt.name),
+        text: messages[0].content.text,
+        completed: completion.values,
+    };
+}

@@ -42,10 +42,12 @@ SUITE_SECONDS = 180
 START_SECONDS = 10
 STOP_SECONDS = 10
 
-# What the suite can ask of any server, whatever its tools.
+# What the suite can ask of any server, whatever its tools, resources and prompts.
 WITHOUT_TOOLS = frozenset({
     "server-initialize", "server-session-lifecycle", "ping", "tools-list", "server-stateless",
-    "caching", "dns-rebinding-protection", "http-header-validation",
+    "caching", "dns-rebinding-protection", "http-header-validation", "logging-set-level",
+    "resources-list", "prompts-list", "sep-2164-resource-not-found",
+    "input-required-result-unsupported-methods",
 })
 
 

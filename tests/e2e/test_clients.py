@@ -1,4 +1,5 @@
-"""Real clients: the official TypeScript SDK, which checks every message against its own schemas."""
+"""Real clients: the official TypeScript SDK, which checks every message against its own schemas, and
+the Inspector's command line."""
 
 from __future__ import annotations
 
@@ -16,6 +17,9 @@ from harness.process import ROOT, SERVER, environment
 from harness.sandbox import Sandbox
 
 CLIENTS = ROOT / "tests" / "clients"
+INSPECTOR = (
+    ROOT / "tests/inspector/node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
+)
 
 pytestmark = pytest.mark.skipif(
     shutil.which("node") is None or not (CLIENTS / "node_modules").is_dir(),
@@ -49,11 +53,36 @@ def run_client(
     return result.stdout
 
 
+def run_inspector(folder: Path, looker: Sandbox, where: list[str], *words: str) -> Any:
+    """The JSON that the Inspector's command line prints."""
+    node = find_node(22)
+    assert node
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    settings = settings_for(looker, LOG_LEVEL="WARNING")
+    result = subprocess.run(
+        [node, str(INSPECTOR), "--cli", *where, *words],
+        env={**environment(folder, settings), "PATH": os.environ["PATH"], "HOME": str(home)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == 0, result.stderr[-4000:]
+    return json.loads(result.stdout)
+
+
 def check_findings(text: str) -> None:
     findings = json.loads(text)
     assert sorted(findings["tools"]) == sorted(TOOLS)
     assert findings["me"]["id"]
     assert len(findings["rows"]) == 5
+    offered = findings["offered"]
+    assert offered["first"] == "looker://models/thelook/explores/orders"
+    assert offered["explore"] == "orders"
+    assert offered["completed"] == ["orders", "order_items"]
+    assert len(offered["templates"]) == 4 and len(offered["prompts"]) == 4
+    assert "branch=feature/returns" in offered["text"]
 
 
 def test_sdk_over_stdio(looker: Sandbox, tmp_path: Path) -> None:
@@ -69,6 +98,34 @@ def test_sdk_with_a_bearer_token(http: Any, looker: Sandbox, tmp_path: Path) -> 
     token = "a-static-token-for-the-test"
     server = http(MCP_AUTH_TOKEN=token, headers={"Authorization": f"Bearer {token}"})
     check_findings(run_client(tmp_path, looker, "check.mjs", "http", server.url, token))
+
+
+@pytest.mark.skipif(
+    not INSPECTOR.exists() or find_node(22) is None,
+    reason="needs Node.js 22 and the packages of tests/inspector; tools/test.sh installs both",
+)
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+@pytest.mark.parametrize("transport", ["stdio", "http"])
+def test_the_inspector(
+    http: Any, looker: Sandbox, tmp_path: Path, transport: str, era: str
+) -> None:
+    if transport == "http":
+        where = [http().url, "--transport", "http"]
+    else:  # it passes none of its own environment on
+        settings = settings_for(looker, LOG_LEVEL="WARNING")
+        where = [word for name in settings for word in ("-e", f"{name}={settings[name]}")]
+        where.append(str(SERVER))
+    where += ["--protocol-era", era]
+    tools = run_inspector(tmp_path, looker, where, "--method", "tools/list", "--strict")["tools"]
+    assert sorted(tool["name"] for tool in tools) == sorted(TOOLS)
+    called = run_inspector(
+        tmp_path, looker, where, "--method", "tools/call", "--tool-name", "whoami"
+    )
+    assert json.loads(called["content"][0]["text"])["id"]
+    listed = run_inspector(tmp_path, looker, where, "--method", "resources/list")["resources"]
+    assert "looker://models/thelook/explores/orders" in [item["uri"] for item in listed]
+    prompts = run_inspector(tmp_path, looker, where, "--method", "prompts/list")["prompts"]
+    assert "explore_dataset" in [prompt["name"] for prompt in prompts]
 
 
 NODE_20 = find_node(20)

@@ -45,7 +45,9 @@ def test_initialize_says_who_the_server_is(stdio: Any) -> None:
     result = server.initialize()
     assert result["serverInfo"]["name"] == "looker-mcp-server"
     assert re.fullmatch(r"\d+\.\d+\.\d+", result["serverInfo"]["version"])
-    assert set(result["capabilities"]) <= {"tools", "logging"}
+    offered = {"tools", "resources", "prompts", "completions", "logging"}
+    assert set(result["capabilities"]) == offered
+    assert not any(result["capabilities"].values()), "nothing changes that it could tell of"
     assert 0 < len(result["instructions"]) < 2048
 
 

@@ -6,6 +6,7 @@ too: `send_raw` (stdio) and `post` (HTTP) take bytes as they are.
 
 from __future__ import annotations
 
+import base64
 import http.client
 import itertools
 import json
@@ -22,6 +23,13 @@ from .sandbox import CLIENT_ID, CLIENT_SECRET, Sandbox
 MODERN = schema.MODERN_REVISIONS[0]
 LEGACY = schema.LEGACY_REVISIONS[-1]
 CLIENT_INFO = {"name": "e2e", "version": "1"}
+
+
+def header_value(text: str) -> str:
+    """As a header may carry it (2026-07-28, Streamable HTTP, value encoding)."""
+    if text.isascii() and text.isprintable() and text == text.strip() and not text.startswith("=?"):
+        return text
+    return f"=?base64?{base64.b64encode(text.encode()).decode()}?="
 
 
 def is_modern(revision: str) -> bool:
@@ -317,8 +325,9 @@ class HttpServer(Peer):
             headers["MCP-Protocol-Version"] = self.revision
         if is_modern(self.revision):
             headers["Mcp-Method"] = message["method"]
-            if message["method"] == "tools/call":
-                headers["Mcp-Name"] = message["params"]["name"]
+            named = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+            if message["method"] in named:
+                headers["Mcp-Name"] = header_value(message["params"][named[message["method"]]])
         return headers
 
     def post(

@@ -60,6 +60,7 @@ static size_t fake_piece_bytes; /* in which lk_api_stream hands answers over */
 static size_t fake_n_poured;    /* bytes that the last one handed over */
 static struct lk_tool_context fake_context;
 static struct lk_error fake_error;
+static unsigned fake_n_logged; /* messages for the client */
 static double fake_progress;
 static unsigned fake_n_progress; /* of the last call */
 static struct mcp_content fake_contents[FAKE_MAX];
@@ -257,6 +258,15 @@ void mcp_call_progress(struct mcp_call *call, double progress, double total, str
     assert_true(progress > fake_progress);
     fake_progress = progress;
     fake_n_progress++;
+}
+
+void mcp_call_log(struct mcp_call *call, enum mcp_log_level level, const char *logger,
+                  struct lk_str text)
+{
+    (void)call;
+    assert_true(level < MCP_LOG_NOTHING && text.len > 0);
+    assert_string_equal(logger, call->tool->name);
+    fake_n_logged++;
 }
 
 void mcp_call_add_content(struct mcp_call *call, const struct mcp_content *content)

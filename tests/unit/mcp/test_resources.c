@@ -181,8 +181,18 @@ static void what_is_not_there(void **state)
         "test://template/a#b/data",
         "test://template/\\u00e9/data",
         "test://template/{id}/data",
+        "test://template/../data",
+        "test://template/%2e%2E/data",
+        "test://template/./data",
+        "test://template/a%2F..%2Fb/data",
+        "test://template/%2Fetc/data",
         "test://tree/a/",
         "test://tree/a",
+        "test://tree/a/../b",
+        "test://tree/a/b/..",
+        "test://tree/a/b//c",
+        "test://tree/a//etc/passwd",
+        "test://tree/a/%2E%2E/%2E%2E/b",
     };
 
     for (size_t i = 0; i < sizeof(uris) / sizeof(uris[0]); i++) {
