@@ -148,8 +148,10 @@ void lk_steps_failed(struct lk_steps *steps, const char *step, bool needed,
          lk_arena_printf(mcp_call_arena(steps->call), "%s failed: %s", step, failure->message));
     steps->n_failed++;
     steps->cancelled_ |= failure->kind == LK_ERROR_CANCELLED;
-    if (needed && steps->failure_.kind == LK_ERROR_NONE)
+    if (needed && steps->failure_.kind == LK_ERROR_NONE) {
         steps->failure_ = *failure;
+        steps->stopped_at_ = lk_arena_cstr(mcp_call_arena(steps->call), lk_str(step));
+    }
 }
 
 void lk_steps_refuse(struct lk_steps *steps, const char *step, const char *format, ...)
@@ -297,6 +299,7 @@ bool lk_steps_end(struct lk_steps *steps, struct lk_error *err)
         mcp_call_set_failed(steps->call);
         mcp_call_explain_cancel(steps->call, failure);
         mcp_write_error(&steps->w, failure);
+        lk_json_member_string(&steps->w, "stopped_at", lk_str(steps->stopped_at_));
     }
     lk_json_member_string(&steps->w, "outcome", lk_str(outcome));
     write_list(&steps->w, "steps", "steps_left_out", &lists->steps);

@@ -10,7 +10,7 @@
  * words in `detail`. When a step that the task cannot do without has failed, the outcome is
  * "failed", the whole answer has isError and repeats that error at its top (error, kind, status,
  * detail, body: no member of the tool's own may be called so), so that no client takes it for
- * success. When only others have failed, the outcome is "partial".
+ * success; `stopped_at` names the step. When only others have failed, the outcome is "partial".
  *
  *     lk_steps_begin(&steps, call);
  *     if (lk_steps_ask(&steps, "create_user", looker_create_user(&body), LK_JSON_OBJECT, &user))
@@ -33,6 +33,7 @@ struct lk_steps {
     unsigned n_failed;        /* steps with status failed, needed or not */
     bool in_doubt;            /* a change may have happened that no answer told of */
     struct lk_error failure_; /* the first of a step that the task needs */
+    const char *stopped_at_;  /* its name */
     bool cancelled_;          /* a step failed because the call was cancelled */
     struct lk_steps_lists *lists_;
 };

@@ -1,4 +1,4 @@
-"""Judging a branch before it is merged: check_branch, compare_query."""
+"""Judging a branch before it is merged, check_branch and compare_query; and where a deploy stops."""
 
 import json
 from typing import Any
@@ -150,6 +150,23 @@ FULL = {
     "dynamic_fields": '[{"table_calculation":"half","expression":"${order_items.count}/2"}]',
 }
 
+# ---- deploying ----
+
+
+def deploy_was_refused(got: Got) -> None:
+    """Everything before it was done, on one branch, and is said to be there."""
+    expected = {"write_file": "done", "validate": "done", "deploy_to_production": "failed"}
+    assert got.answer["outcome"] == "failed" and statuses(got).items() >= expected.items()
+    assert got.answer["stopped_at"] == "deploy_to_production" and got.answer["status"] == 422
+    assert got.answer["deployed"] is False and "production is as it was" in got.answer["left_to_do"][-1]
+    assert {r["branch"] for r in got.requests if r["workspace"] == "dev"} == {"hotfix", None}
+
+
+def production_was_not_reached(got: Got) -> None:
+    assert got.answer["stopped_at"] == "read_branch" and got.operations == ["git_branch"]
+
+
+NEW_VIEW = {**SHOP, "files": {"views/refunds.view.lkml": "view: refunds {}"}}
 WRONG_TOO = "view: users {}\n\n\n#sandbox removes_field users.average_age\n#sandbox warning Old.\n"
 
 CASES = [
@@ -230,6 +247,21 @@ CASES = [
         {**QUERY, "fields": ["orders.id", "orders.nothing"]},
         check=nobody_has_it,
         before=on("feature/margin"),
+        fails=True,
+    ),
+    Case(
+        "deploy_lookml_changes",
+        NEW_VIEW,
+        check=deploy_was_refused,
+        before=on("hotfix"),
+        rules=[{"operation": "deploy_to_production", "status": 422}],
+        fails=True,
+    ),
+    Case(
+        "deploy_lookml_changes",
+        NEW_VIEW,
+        check=production_was_not_reached,
+        rules=[{"operation": "git_branch", "status": 500}],
         fails=True,
     ),
     Case("check_branch", {"project_id": "none", "branch": "x"}, check=no_such_project, fails=True),

@@ -410,7 +410,7 @@ def is_there_already(got: Got) -> None:
 
 def has_errors(got: Got) -> None:
     did(got, "failed", write_file="done", validate="failed", deploy_to_production="not_done")
-    assert got.answer["deployed"] is False
+    assert got.answer["deployed"] is False and got.answer["stopped_at"] == "validate"
     assert got.answer["validation"]["items"][0]["file_path"] == VIEW
     assert "deploy_to_production" not in got.operations
 
@@ -419,7 +419,7 @@ def one_file_failed(got: Got) -> None:
     did(got, "failed", validate="not_done", deploy_to_production="not_done")
     actions = {f["path"]: f["action"] for f in got.answer["files"]}
     assert actions == {"views/refunds.view.lkml": "failed", VIEW: "updated"}
-    assert "views/refunds.view.lkml" in got.answer["error"]
+    assert "views/refunds.view.lkml" in got.answer["error"] and got.answer["stopped_at"] == "write_file"
 
 
 def would_lose_the_view(got: Got) -> None:

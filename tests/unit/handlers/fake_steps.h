@@ -122,6 +122,8 @@ __attribute__((unused)) static void fail_each_step(const char *tool, const char 
         assert_json(answer, "outcome", rows[i].flags & MAY_FAIL ? "\"partial\"" : "\"failed\"");
         if (!(rows[i].flags & MAY_FAIL)) {
             assert_json(answer, "status", "403");
+            assert_json(answer, "stopped_at",
+                        lk_arena_printf(fake_arena, "\"%s\"", rows[i].step).ptr);
             if ((lk_json_count(at(answer, "changed")) > 0) != ((rows[i].flags & CHANGED) != 0))
                 fail_msg("%s: call %zu (%s): %.*s", tool, i, rows[i].step, LK_STR_ARG(answer));
         }
