@@ -95,6 +95,10 @@ class Process:
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0])
 
+    def peak_kib(self) -> int:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0])
+
     def wait(self, seconds: float = PATIENCE_S) -> int:
         try:
             status = self.popen.wait(seconds)
