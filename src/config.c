@@ -386,6 +386,11 @@ static bool check_together(struct loader *loader, struct lk_config *config, stru
                        "LOOKER_IDENTITY_PLUGIN=%.*s: an absolute path is expected, such as "
                        "/usr/local/lib/looker/identity.so",
                        LK_STR_ARG(config->identity_plugin));
+    if ((config->tls_cert_file.len == 0) != (config->tls_key_file.len == 0))
+        return lk_fail(
+            err, LK_ERROR_CONFIG, "%s is set, but %s is not: both or neither",
+            config->tls_cert_file.len > 0 ? "LOOKER_TLS_CERT_FILE" : "LOOKER_TLS_KEY_FILE",
+            config->tls_cert_file.len > 0 ? "LOOKER_TLS_KEY_FILE" : "LOOKER_TLS_CERT_FILE");
     if (!lk_leasing_check(loader->arena, config, err) || !lk_posture_check(config, err))
         return false;
     for (size_t i = 0; i < sizeof(without_effect) / sizeof(without_effect[0]); i++) {

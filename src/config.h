@@ -54,7 +54,8 @@ struct lk_config {
     int64_t max_concurrency;
     int64_t threads; /* 0: as many as there are processors */
     int64_t max_connections;
-    uint64_t request_timeout_ms; /* for a request to come in, and between two */
+    struct lk_str tls_cert_file, tls_key_file; /* NUL-terminated; both empty: plain HTTP */
+    uint64_t request_timeout_ms;               /* for a request to come in, and between two */
 
     struct lk_str state_dir; /* NUL-terminated; empty: there is none */
     bool state_dir_given;    /* by somebody; not the default */

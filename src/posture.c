@@ -135,9 +135,9 @@ void lk_posture_warn(const struct lk_config *config, void (*warn)(void *arg, con
         {reachable && !tokens && !shared,
          "LOOKER_HOST is not loopback and callers are not authenticated: whoever reaches the port "
          "acts as the service account"},
-        {reachable && (tokens || shared),
+        {reachable && (tokens || shared) && config->tls_cert_file.len == 0,
          "LOOKER_HOST is not loopback and this server speaks plain HTTP: who is on the way reads "
-         "the tokens of callers, unless a gateway in front speaks TLS"},
+         "the tokens of callers; set LOOKER_TLS_CERT_FILE, unless a gateway in front speaks TLS"},
         {shared, "LOOKER_MCP_AUTH_TOKEN is deprecated: a shared token says nothing of who calls"},
     };
 

@@ -48,12 +48,19 @@ struct seat {
     atomic_bool parked; /* its thread touches nothing any more */
 };
 
+/* A certificate on its way to a seat's thread. */
+struct handed_tls {
+    struct seat *seat;
+    struct lk_http_tls *tls; /* held */
+};
+
 struct service {
     struct lk_shared *shared;
     struct seat *seats; /* the first is the main thread's */
     unsigned n_seats, n_running;
     struct lk_stdio *stdio;
     struct lk_http_listener *listener;
+    struct lk_http_tls *tls; /* NULL: plain HTTP */
     struct lk_watch signals;
     bool ending, first_stopped;
 };
@@ -159,6 +166,58 @@ static void stop(struct service *service)
     service->ending = true;
 }
 
+/* ---- another certificate ---- */
+
+static bool read_tls(const struct service *service, struct lk_http_tls **ret_tls,
+                     struct lk_error *err)
+{
+    const struct lk_config *config = service->shared->config;
+
+    return lk_http_tls_read(
+        &(struct lk_http_tls_files){
+            .cert = config->tls_cert_file.ptr,
+            .key = config->tls_key_file.ptr,
+            .cert_name = "LOOKER_TLS_CERT_FILE",
+            .key_name = "LOOKER_TLS_KEY_FILE",
+        },
+        &service->shared->log, ret_tls, err);
+}
+
+static void change_tls(void *arg)
+{
+    struct handed_tls *handed = arg;
+
+    lk_http_server_set_tls(handed->seat->http, handed->tls);
+    lk_http_tls_release(handed->tls);
+    free(handed);
+}
+
+static void reload_tls(struct service *service)
+{
+    struct lk_http_tls *tls;
+    struct lk_error err = {0};
+
+    if (!read_tls(service, &tls, &err)) {
+        lk_log_error(&service->shared->log, "tls.reload_failed", lk_log_text("error", err.message),
+                     lk_log_text("detail", err.detail));
+        return;
+    }
+    lk_http_tls_release(service->tls);
+    service->tls = tls;
+    for (unsigned i = 0; i < service->n_seats; i++) {
+        struct handed_tls *handed = lk_memory_new(sizeof(*handed));
+
+        *handed = (struct handed_tls){&service->seats[i], lk_http_tls_hold(tls)};
+        if (i == 0)
+            change_tls(handed);
+        else
+            lk_loop_post(service->seats[i].worker.loop, change_tls, handed);
+    }
+    lk_log_info(&service->shared->log, "tls.reloaded");
+}
+
+/* ---- signals ---- */
+
 static void on_signal(void *arg, uint32_t events)
 {
     struct service *service = arg;
@@ -167,6 +226,11 @@ static void on_signal(void *arg, uint32_t events)
     (void)events;
     if (read(service->signals.fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return;
+    if (info.ssi_signo == SIGHUP) {
+        if (!service->ending)
+            reload_tls(service);
+        return;
+    }
     lk_log_info(&service->shared->log, "server.stopping",
                 lk_log_int("signal", (int64_t)info.ssi_signo));
     stop(service);
@@ -181,6 +245,8 @@ static bool watch_signals(struct service *service, struct lk_error *err)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    if (service->tls != NULL) /* otherwise it ends the process, as when a terminal closes */
+        sigaddset(&set, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
         (fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
         return lk_fail(err, LK_ERROR_INTERNAL, "cannot watch for signals: %s", strerror(errno));
@@ -243,6 +309,7 @@ static bool open_http(struct seat *seat, struct lk_error *err)
             .log = &worker->log,
             .server = worker->mcp,
             .listener = seat->service->listener,
+            .tls = seat->service->tls,
             .max_body_name = "LOOKER_MAX_REQUEST_BYTES",
             .max_body_bytes = (size_t)config->max_request_bytes,
             .request_timeout_ms = config->request_timeout_ms,
@@ -298,6 +365,7 @@ static bool open_listener(struct service *service, struct lk_error *err)
             .host = config->host,
             .port = (uint16_t)config->port,
             .max_connections = max_connections(service),
+            .tls = service->tls != NULL,
         },
         &service->listener, err);
 }
@@ -386,6 +454,7 @@ static void take_down(struct service *service)
     for (unsigned i = service->n_seats; i-- > 0;)
         lk_http_server_free(service->seats[i].http);
     lk_http_listener_free(service->listener);
+    lk_http_tls_release(service->tls);
     if (service->signals.fd >= 0) {
         lk_loop_unwatch(first(service)->loop, &service->signals);
         close(service->signals.fd);
@@ -405,7 +474,10 @@ bool lk_serve(struct lk_shared *shared, struct lk_error *err)
         .seats = lk_memory_new(shared->n_workers * sizeof(struct seat)),
         .signals = {.fd = -1},
     };
-    bool ok = build(&service, err) && watch_signals(&service, err) && open_all(&service, err);
+    bool https = shared->config->tls_cert_file.len > 0 &&
+                 !lk_str_eq(shared->config->transport, LK_STR("stdio"));
+    bool ok = (!https || read_tls(&service, &service.tls, err)) && build(&service, err) &&
+              watch_signals(&service, err) && open_all(&service, err);
 
     if (ok) {
         ok = start_threads(&service, err);

@@ -189,11 +189,18 @@ static void on_close(void *arg)
 
     connection->sock = NULL;
     leave_idle(connection);
+    lk_http_tls_end(connection);
     if (connection->drain_fd < 0 || connection->server->stopping || !start_drain(connection))
         end_connection(connection);
 }
 
 /* ---- the beginning of one ---- */
+
+void lk_http_connection_open(struct connection *connection)
+{
+    h2o_accept(&connection->server->accept, connection->sock);
+    lk_http_head_watch_soon(connection);
+}
 
 static void accept_one(struct lk_http_server *server, h2o_socket_t *sock)
 {
@@ -211,8 +218,10 @@ static void accept_one(struct lk_http_server *server, h2o_socket_t *sock)
     sock->on_close.cb = on_close;
     sock->on_close.data = connection;
     lk_http_connection_rest(connection);
-    h2o_accept(&server->accept, sock);
-    lk_http_head_watch_soon(connection);
+    if (server->tls != NULL)
+        lk_http_tls_begin(connection);
+    else
+        lk_http_connection_open(connection);
 }
 
 void lk_http_server_take(struct lk_http_server *server, int fd)
@@ -311,11 +320,18 @@ bool lk_http_server_new(const struct lk_http_server_options *options,
         lk_arena_free(arena);
         return false;
     }
+    server->tls = lk_http_tls_hold(options->tls);
     server->stop_timer = lk_timer(on_stop_timer, server);
     start_h2o(server);
     lk_http_listener_join(server->listener, server);
     *ret_server = server;
     return true;
+}
+
+void lk_http_server_set_tls(struct lk_http_server *server, struct lk_http_tls *tls)
+{
+    lk_http_tls_release(server->tls);
+    server->tls = lk_http_tls_hold(tls);
 }
 
 uint16_t lk_http_server_port(const struct lk_http_server *server)
@@ -396,5 +412,6 @@ void lk_http_server_free(struct lk_http_server *server)
     free(server->context.queue); /* h2o 2.2 closes the queue but forgets its memory */
 #endif
     h2o_config_dispose(&server->config);
+    lk_http_tls_release(server->tls);
     lk_arena_free(server->arena);
 }

@@ -22,6 +22,7 @@
 #include "rt/loop.h"
 #include "transport/auth.h"
 #include "transport/http_listen.h"
+#include "transport/http_tls.h"
 
 struct lk_http_server;
 
@@ -45,6 +46,8 @@ struct lk_http_server_options {
     struct lk_str host;
     uint16_t port;
     uint32_t max_connections;
+
+    struct lk_http_tls *tls; /* held by the server; NULL: plain HTTP */
 
     size_t max_body_bytes;       /* 0: 4 MiB; more is a 413 */
     const char *max_body_name;   /* what users call that limit; NULL: "max_body_bytes" */
@@ -79,6 +82,10 @@ struct lk_http_server_options {
 /* Serves from the next turn of the loop on. Errors: those of lk_http_listener_new. */
 bool lk_http_server_new(const struct lk_http_server_options *options,
                         struct lk_http_server **ret_server, struct lk_error *err);
+
+/* New connections get this certificate from now on, on the thread of the server's loop; those that
+ * are open keep theirs. The caller keeps its hold. Not for a server that was plain. */
+void lk_http_server_set_tls(struct lk_http_server *server, struct lk_http_tls *tls);
 
 /* The port that its listener has bound. */
 uint16_t lk_http_server_port(const struct lk_http_server *server);

@@ -3,6 +3,7 @@
  *
  *     http_listen.c   the listening socket, and which server gets a connection
  *     http.c          connections, start and stop
+ *     http_tls.c      certificate and key, and the handshake
  *     http_routes.c   a request to its route; what every answer has
  *     http_head.c     how large the head of a request may be
  *     http_guard.c    may this request come in? framing, Host, Origin
@@ -39,6 +40,8 @@ struct connection {
     h2o_socket_cb read;                   /* h2o's, behind http_head.c's */
     bool head_too_large, token_too_large; /* of the request that comes now */
     bool watching_soon, over;             /* over: freed when that is done */
+    struct lk_http_tls *tls;              /* held; NULL: plain */
+    struct lk_timer handshake_timer;
     int drain_fd;
     struct lk_watch drain;
     struct lk_timer drain_timer;
@@ -83,7 +86,8 @@ struct lk_http_server {
     /* For the listener: all connections, those on their way here among them; those that wait for a
      * request; and how many of these it has asked to end. */
     atomic_uint load, n_idle, n_leaving;
-    h2o_linklist_t idle; /* the longest idle first */
+    h2o_linklist_t idle;     /* the longest idle first */
+    struct lk_http_tls *tls; /* for new connections; NULL: plain */
     struct lk_timer stop_timer;
     size_t n_open; /* messages whose caller is being verified, or that have no reply yet */
     struct admission *admissions; /* those whose caller is being verified */
@@ -115,6 +119,16 @@ void lk_http_connection_rest(struct connection *connection);
 void lk_http_server_take(struct lk_http_server *server, int fd);
 /* Ends the connection that has been idle for longest. */
 void lk_http_server_evict(struct lk_http_server *server);
+
+/* From now on h2o reads requests from it. */
+void lk_http_connection_open(struct connection *connection);
+
+/* ---- http_tls.c ---- */
+
+/* Makes the handshake, then lk_http_connection_open; or closes the connection. */
+void lk_http_tls_begin(struct connection *connection);
+/* The connection is closed; legal for one that never began. */
+void lk_http_tls_end(struct connection *connection);
 
 /* ---- http_listen.c ---- */
 

@@ -19,6 +19,7 @@
 #define ACCEPT_PAUSE_MS 100 /* when descriptors have run out */
 #define WARN_EVERY_MS 60000 /* at most */
 #define LISTEN_BACKLOG 4096
+#define RECEIVE_BUFFER_BYTES (256 * 1024)
 #define MAX_CONNECTIONS 1024
 
 static void on_accept(h2o_socket_t *socket, const char *err);
@@ -44,11 +45,14 @@ static bool is_loopback(const struct sockaddr *address)
 static int listen_on(const struct addrinfo *address)
 {
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1, error;
+    int on = 1, receive_bytes = RECEIVE_BUFFER_BYTES, error;
 
     if (fd < 0)
         return -1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    /* Connections inherit it. h2o reads all that the kernel has: so much, and no more, does a
+     * client get in that sends requests faster than they are answered. */
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
     if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
         return fd;
     error = errno;

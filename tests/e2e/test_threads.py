@@ -6,7 +6,6 @@ A thread logs in at Looker when it has its first call, so the logins tell how ma
 from __future__ import annotations
 
 import concurrent.futures
-import http.client
 import json
 import resource
 import signal
@@ -28,7 +27,7 @@ class Caller:
 
     def __init__(self, server: Any) -> None:
         self.server = server
-        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
+        self.connection = server.new_connection()
 
     def call(self) -> dict[str, Any]:
         message = self.server.envelope("tools/call", WHOAMI, 1)

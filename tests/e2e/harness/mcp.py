@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import queue
+import ssl
 import threading
 from pathlib import Path
 from typing import Any
@@ -274,6 +275,9 @@ class HttpServer(Peer):
     ) -> None:
         self.revision = revision
         self.headers: dict[str, str] = {}
+        self.tls: ssl.SSLContext | None = None
+        if "LOOKER_TLS_CERT_FILE" in settings:
+            self.tls = ssl.create_default_context(cafile=settings["LOOKER_TLS_CERT_FILE"])
         settings = {"LOOKER_THREADS": "2", **settings}  # whatever the machine has
         command = [str(SERVER), "--transport", "streamable-http", "--port", "0", *arguments]
         self.process = Process(command, folder, environment(folder, settings), "the server")
@@ -296,10 +300,15 @@ class HttpServer(Peer):
 
     def connection(self) -> http.client.HTTPConnection:
         if not hasattr(self._local, "connection"):
-            self._local.connection = http.client.HTTPConnection(
-                "127.0.0.1", self.port, timeout=PATIENCE_S
-            )
+            self._local.connection = self.new_connection()
         return self._local.connection
+
+    def new_connection(self) -> http.client.HTTPConnection:
+        if self.tls is None:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        return http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=PATIENCE_S, context=self.tls
+        )
 
     def exchange(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
