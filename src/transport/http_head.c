@@ -9,15 +9,17 @@
 
 #define MAX_HEAD_BYTES ((size_t)64 * 1024)
 
-/* As long as what it stands for, since h2o remembers how much it has looked at. */
+/* Longer than what h2o has looked at before, since it remembers that, and shorter than what it
+ * takes for a request; what comes behind it is never looked at. */
 static void put_instead(h2o_buffer_t *input)
 {
+    size_t end = input->size < 2 * MAX_HEAD_BYTES ? input->size : 2 * MAX_HEAD_BYTES;
     static const struct lk_str begin =
         LK_STR_INIT("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Fill: ");
 
     memset(input->bytes, 'x', input->size);
     memcpy(input->bytes, begin.ptr, begin.len);
-    memcpy(input->bytes + input->size - 4, "\r\n\r\n", 4);
+    memcpy(input->bytes + end - 4, "\r\n\r\n", 4);
 }
 
 static bool starts_line(struct lk_str text, const char *name)
