@@ -135,6 +135,11 @@ def nobody_has_it(got: Got) -> None:
     assert "orders.nothing" in got.answer["error"] and "run_inline_query" not in got.operations
 
 
+def no_such_explore(got: Got) -> None:
+    assert "order" in got.answer["error"] and "list_models" in got.answer["error"]
+    assert "run_inline_query" not in got.operations
+
+
 QUERY = {**MARGIN, "model": "thelook", "view": "orders"}
 SUMS = {**MARGIN, "model": "thelook", "view": "order_items"}
 FULL = {
@@ -249,6 +254,8 @@ CASES = [
         before=on("feature/margin"),
         fails=True,
     ),
+    Case("compare_query", {**QUERY, "view": "order", "fields": ["orders.id"]}, check=no_such_explore, fails=True),
+    Case("compare_query", {**QUERY, "model": "order", "fields": ["orders.id"]}, check=no_such_explore, fails=True),
     Case(
         "deploy_lookml_changes",
         NEW_VIEW,

@@ -199,8 +199,7 @@ static void test_fields_without_which_it_is_another_query(void **state)
         "[\"v.d\",\"v.n\"],\"filters\":{\"v.new\":\"1\"}}",
         "[\"v.d\",\"v.new\"],\"sorts\":[\"v.new desc\"]}",
         "[\"v.d\",\"v.new\"],\"filter_expression\":\"${v.new} > 1\"}",
-        "[\"v.d\",\"v.new\"],\"dynamic_fields\":\"[{\\\"table_calculation\\\":\\\"x\\\","
-        "\\\"expression\\\":\\\"${v.new}\\\"}]\"}",
+        "[\"v.d\",\"v.new\"],\"dynamic_fields\":\"[{\\\"expression\\\":\\\"${v.new}\\\"}]\"}",
         "[\"v.new\"]}",
     };
 
