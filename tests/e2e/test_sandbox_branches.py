@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -240,3 +241,25 @@ def test_an_answer_is_lost_of_what_was_done_or_not(ada: Session, obeyed: bool) -
     assert ada.checkout("thelook", "hotfix") == 502
     now = ada.get("/projects/thelook/git_branch")["name"]
     assert now == ("hotfix" if obeyed else "feature/margin")
+
+
+def test_what_was_asked_is_done_later(ada: Session) -> None:
+    ada.box.rules({"operation": "update_git_branch", "times": 1, "late_ms": 150})
+    branch = "/projects/thelook/git_branch"
+    assert ada.checkout("thelook", "hotfix") == 504
+    assert ada.get(branch)["name"] == "feature/margin"
+    deadline = time.monotonic() + 10
+    while ada.get(branch)["name"] != "hotfix":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    ada.box.rules({"operation": "update_git_branch", "late_ms": 0, "status": 502})
+    assert ada.checkout("thelook", "feature/margin") == 502
+    assert ada.get(branch)["name"] == "feature/margin"
+
+
+def test_what_was_to_be_done_later_is_forgotten(ada: Session) -> None:
+    ada.box.rules({"operation": "update_git_branch", "late_ms": 20})
+    assert ada.checkout("thelook", "hotfix") == 504
+    ada.box.reset()
+    time.sleep(0.05)
+    assert ada.box.control("GET", "/_sandbox/cells") == []

@@ -59,28 +59,6 @@ void sb_state_init(struct sb *sb)
     seed(sb);
 }
 
-void sb_state_free(struct sb *sb)
-{
-    sb_shown_free(sb->shown);
-    sb_store_free(sb->store);
-    sb_queries_free(sb->queries);
-    sb_record_free(sb->record);
-    sb_rules_free(sb->rules);
-    sb_auth_free(sb->auth);
-    sb_router_free(sb->router);
-    pthread_mutex_destroy(&sb->lock);
-}
-
-void sb_state_reset(struct sb *sb)
-{
-    sb_store_free(sb->store);
-    sb_queries_free(sb->queries);
-    sb_record_clear(sb->record);
-    sb_rules_clear(sb->rules);
-    sb_auth_reset(sb->auth);
-    seed(sb);
-}
-
 /* Splits the path below the API root into decoded segments; false when it is not below it. */
 static bool split_path(struct sb_request *rq)
 {
@@ -133,11 +111,102 @@ static bool admit(struct sb_request *rq, struct sb_answer *out)
     return true;
 }
 
+/* ---- done late: what nobody can see before it asks again needs no timer ---- */
+
+struct sb_late {
+    struct lk_arena *arena; /* holds this too */
+    struct sb_request rq;
+    uint64_t due_ms;
+    struct sb_late *next;
+};
+
+static void do_later(const struct sb_request *rq, uint64_t late_ms)
+{
+    struct lk_arena *arena = lk_arena_new();
+    struct sb_late *late = lk_arena_new_object(arena, struct sb_late), **end = &rq->sb->late;
+    struct sb_header *headers = lk_arena_array(arena, rq->n_headers, sizeof(*headers));
+
+    for (size_t i = 0; i < rq->n_headers; i++) {
+        headers[i].name = lk_arena_str(arena, rq->headers[i].name);
+        headers[i].value = lk_arena_str(arena, rq->headers[i].value);
+    }
+    late->arena = arena;
+    late->due_ms = sb_now_ms() + late_ms;
+    late->rq = (struct sb_request){
+        .sb = rq->sb,
+        .arena = arena,
+        .method = lk_arena_str(arena, rq->method),
+        .path = lk_arena_str(arena, rq->path),
+        .query = lk_arena_str(arena, rq->query),
+        .body = lk_arena_str(arena, rq->body),
+        .headers = headers,
+        .n_headers = rq->n_headers,
+    };
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = late;
+}
+
+static void do_what_is_due(struct sb *sb)
+{
+    struct sb_answer ignored;
+
+    for (struct sb_late **at = &sb->late; *at != NULL;) {
+        struct sb_late *late = *at;
+
+        if (late->due_ms > sb_now_ms()) {
+            at = &late->next;
+            continue;
+        }
+        *at = late->next;
+        sb_auth_identify(&late->rq);
+        ignored = (struct sb_answer){0};
+        if (admit(&late->rq, &ignored))
+            late->rq.route->run(&late->rq, &ignored);
+        lk_arena_free(late->arena);
+    }
+}
+
+static void forget_late(struct sb *sb)
+{
+    while (sb->late != NULL) {
+        struct sb_late *late = sb->late;
+
+        sb->late = late->next;
+        lk_arena_free(late->arena);
+    }
+}
+
+void sb_state_free(struct sb *sb)
+{
+    forget_late(sb);
+    sb_shown_free(sb->shown);
+    sb_store_free(sb->store);
+    sb_queries_free(sb->queries);
+    sb_record_free(sb->record);
+    sb_rules_free(sb->rules);
+    sb_auth_free(sb->auth);
+    sb_router_free(sb->router);
+    pthread_mutex_destroy(&sb->lock);
+}
+
+void sb_state_reset(struct sb *sb)
+{
+    forget_late(sb);
+    sb_store_free(sb->store);
+    sb_queries_free(sb->queries);
+    sb_record_clear(sb->record);
+    sb_rules_clear(sb->rules);
+    sb_auth_reset(sb->auth);
+    seed(sb);
+}
+
 void sb_handle(struct sb_request *rq, struct sb_answer *out, struct sb_sending *ret_sending)
 {
     const struct sb_rule *rule;
 
     *ret_sending = (struct sb_sending){-1, -1, -1};
+    do_what_is_due(rq->sb);
     if (lk_str_starts(rq->path, LK_STR("/_sandbox/"))) {
         if (!sb_control(rq, out))
             sb_fail_not_found(rq, out);
@@ -154,6 +223,8 @@ void sb_handle(struct sb_request *rq, struct sb_answer *out, struct sb_sending *
             ret_sending->cut_after_bytes = 0;
             return;
         }
+        if (rule != NULL && rule->late_ms >= 0)
+            do_later(rq, (uint64_t)rule->late_ms);
         if (rule != NULL && rule->obeyed)
             rq->route->run(rq, out);
         if (rule == NULL || !sb_rule_answers(rq, rule, out)) {

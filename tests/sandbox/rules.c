@@ -97,6 +97,8 @@ static const char *set_member(struct sb_rule *rule, const cJSON *item)
         return set_integer(&rule->after, item);
     if (strcmp(key, "delay_ms") == 0)
         return set_integer(&rule->delay_ms, item);
+    if (strcmp(key, "late_ms") == 0)
+        return set_integer(&rule->late_ms, item);
     if (strcmp(key, "drip_ms") == 0)
         return set_integer(&rule->drip_ms, item);
     if (strcmp(key, "cut_after_bytes") == 0)
@@ -145,6 +147,7 @@ static bool add_rule(struct sb_request *rq, struct sb_answer *out, const cJSON *
     }
     rule->times = -1;
     rule->delay_ms = rule->drip_ms = rule->cut_after_bytes = rule->retry_after = -1;
+    rule->late_ms = -1;
     for (end = &rq->sb->rules->first; *end != NULL; end = &(*end)->next)
         ;
     *end = rule;
@@ -266,6 +269,10 @@ bool sb_rule_answers(struct sb_request *rq, const struct sb_rule *rule, struct s
             sb_fail(rq, out, 401, "Requires authentication.");
             return true;
         }
+    }
+    if (rule->status == 0 && rule->late_ms >= 0) {
+        sb_fail(rq, out, 504, "%s", "The answer did not come in time");
+        return true;
     }
     if (rule->status == 0)
         return false;

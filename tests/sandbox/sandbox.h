@@ -55,6 +55,7 @@ struct sb_options {
 
 /* All state. With more than one thread, `lock` is held while a request is being answered; sending
  * needs none, because an answer never points into the state. */
+struct sb_late;
 struct sb {
     struct sb_options options;
     char base_url[128];
@@ -66,6 +67,7 @@ struct sb {
     struct sb_store *store;
     struct sb_queries *queries;
     struct sb_shown *shown; /* explores as text; they never change */
+    struct sb_late *late;   /* what was asked and is to be done later */
 };
 
 struct sb_param {
@@ -194,6 +196,7 @@ struct sb_rule {
     bool obeyed;                   /* what was asked is done all the same */
     int64_t times, after;
     int64_t delay_ms, drip_ms, cut_after_bytes, retry_after; /* -1: not set */
+    int64_t late_ms;                                         /* -1: not set */
     int status;                                              /* 0: not set */
     char *body;
     cJSON *headers;
