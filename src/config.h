@@ -50,7 +50,7 @@ struct lk_config {
     int64_t port;
     struct lk_str groups; /* comma-separated, or "all"; empty: the default ones */
     int64_t max_request_bytes;
-    int64_t max_in_flight;
+    int64_t max_in_flight, max_queue;
     int64_t max_concurrency;
     int64_t threads; /* 0: as many as there are processors */
     int64_t max_connections;

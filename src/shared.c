@@ -14,11 +14,15 @@ void lk_shared_init(struct lk_shared *shared, const struct lk_config *config,
         .log = {.fd = STDERR_FILENO, .level = config->log_level},
         .n_workers = n_workers,
         .jwks = lk_jwks_store_new(),
+        .gate =
+            mcp_gate_new(&(struct mcp_gate_options){.max_running = (uint32_t)config->max_in_flight,
+                                                    .max_waiting = (uint32_t)config->max_queue}),
     };
 }
 
 void lk_shared_clean_up(struct lk_shared *shared)
 {
+    mcp_gate_free(shared->gate);
     lk_jwks_store_free(shared->jwks);
 }
 

@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "handlers/plugin.h"
+#include "mcp/gate.h"
 #include "toolset.h"
 #include "transport/auth_jwks.h"
 
@@ -16,6 +17,7 @@ struct lk_shared {
     struct lk_log log;
     unsigned n_workers;
     struct lk_jwks_store *jwks;
+    struct mcp_gate *gate;
     struct lk_plugin *plugin; /* loaded by the first worker, on whose thread its functions run */
 };
 

@@ -35,6 +35,13 @@ static bool admit(struct mcp_call *call, struct lk_error *err)
     return lk_identity_admit(tools->identity, call, err);
 }
 
+static void put_caller(const struct mcp_call *call, struct lk_buf *out)
+{
+    const struct lk_tool_context *tools = mcp_call_context((struct mcp_call *)call);
+
+    lk_identity_put_caller(tools->identity, call, out);
+}
+
 static void on_ended(struct mcp_call *call, const struct lk_error *err)
 {
     const struct lk_tool_context *tools = mcp_call_context(call);
@@ -209,10 +216,12 @@ static struct mcp_server *new_mcp(struct lk_worker *worker)
         .ended = on_ended,
         .keep_arguments = worker->shared->plugin != NULL,
         .max_in_flight_name = "LOOKER_MAX_IN_FLIGHT",
+        .max_queue_name = "LOOKER_MAX_QUEUE",
+        .caller_key = put_caller,
         .call_timeout_name = "LOOKER_CALL_TIMEOUT",
         .call_timeout_ms = config->call_timeout_ms,
         .lenient_version_header = config->lenient_version,
-        .max_in_flight = lk_shared_part(worker->shared, config->max_in_flight, 1),
+        .gate = worker->shared->gate,
     });
 }
 

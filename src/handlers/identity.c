@@ -279,6 +279,24 @@ static bool run_as_token(struct lk_identity *identity, struct mcp_call *call, st
     return true;
 }
 
+/* Whether identity headers mean anything in this call. */
+static bool headers_count(const struct lk_identity_options *options, const struct mcp_call *call)
+{
+    return options->sudo_as_user && !options->own_tokens_only &&
+           (mcp_call_caller(call) == NULL || options->trust_headers);
+}
+
+void lk_identity_put_caller(const struct lk_identity *identity, const struct mcp_call *call,
+                            struct lk_buf *out)
+{
+    const struct lk_identity_options *options = &identity->options;
+
+    if (!headers_count(options, call))
+        return;
+    lk_buf_str(out, mcp_call_header(call, options->email_header));
+    lk_buf_str(out, mcp_call_header(call, options->token_header));
+}
+
 static bool has_identity_header(const struct lk_identity_options *options, struct mcp_call *call)
 {
     return mcp_call_header(call, options->email_header).ptr != NULL ||
@@ -404,8 +422,7 @@ bool lk_identity_admit(struct lk_identity *identity, struct mcp_call *call, stru
     const struct lk_identity_options *options = &identity->options;
     const struct mcp_caller *caller = mcp_call_caller(call);
     struct lk_str argument = act_as_user(call);
-    bool headers = options->sudo_as_user && !options->own_tokens_only &&
-                   (caller == NULL || options->trust_headers);
+    bool headers = headers_count(options, call);
     struct lk_plugin_identity said;
 
     if (options->verified_only && caller == NULL)

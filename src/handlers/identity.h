@@ -56,6 +56,11 @@ void lk_identity_free(struct lk_identity *identity);
  */
 bool lk_identity_admit(struct lk_identity *identity, struct mcp_call *call, struct lk_error *err);
 
+/* Appends what its identity headers say of who it is from, where they mean anything: to tell
+ * callers apart, before any of it is verified. May be a secret. */
+void lk_identity_put_caller(const struct lk_identity *identity, const struct mcp_call *call,
+                            struct lk_buf *out);
+
 /* The call that was admitted, or not, has ended: its view of Looker ends, and what was remembered
  * of a user whose login failed is forgotten. */
 void lk_identity_ended(struct lk_identity *identity, struct mcp_call *call,

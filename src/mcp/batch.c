@@ -73,6 +73,13 @@ static struct lk_str slot_header(void *arg, struct lk_str name)
     return mcp_header(&slot->batch->outer, name);
 }
 
+static struct lk_str slot_from(void *arg)
+{
+    struct slot *slot = arg;
+
+    return slot->batch->outer.from(slot->batch->outer.arg);
+}
+
 static void slot_notify(void *arg, struct lk_str message)
 {
     struct slot *slot = arg;
@@ -118,6 +125,7 @@ void mcp_receive_batch(struct mcp_server *server, struct lk_arena *arena,
             .body = item,
             .header = slot_header,
             .caller = inbound->caller,
+            .from = inbound->from != NULL ? slot_from : NULL,
             .reply = slot_reply,
             .notify = inbound->notify != NULL ? slot_notify : NULL,
             .arg = slot,

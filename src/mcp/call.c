@@ -3,10 +3,16 @@
  * and back to a reply; cancelling, the time limit, progress. What it is a call of is its target;
  * does not write results (result.c). Called by the methods, and by tools through mcp/tool.h.
  *
- *     new, launch ──> coroutine: admit, target->run ──> finish: target->reply
- *          └─ an error: at once to finish    ^ cancel: its awaits fail, it unwinds and returns
+ *     new, launch ──> its turn ──> coroutine: admit, target->run ──> finish: target->reply
+ *          └─ an error: at once to finish     ^ cancel: its awaits fail, it unwinds and returns
  */
 #include "mcp/internal.h"
+
+#include <stddef.h>
+
+#define MAX_KEY_BYTES ((size_t)64 * 1024)
+#define CALL_OF(ticket_)                                                                           \
+    ((struct mcp_call *)(void *)((char *)(ticket_)-offsetof(struct mcp_call, ticket)))
 
 const struct mcp_group mcp_protocol_group = {"mcp", "Calls of the protocol itself.", true};
 
@@ -95,6 +101,7 @@ static void finish(struct mcp_call *call, struct lk_error *err)
         call->target->reply(call, err);
     if (call->ended != NULL)
         *call->ended = true;
+    mcp_gate_leave(&call->ticket);
     lk_buf_free(&call->answer);
     lk_buf_free(&call->asks);
     lk_arena_free(arena);
@@ -119,10 +126,8 @@ static void on_timeout(void *arg)
 {
     struct mcp_call *call = arg;
 
-    if (call->cancel != MCP_NOT_CANCELLED)
-        return;
-    call->cancel = MCP_BY_TIMEOUT;
-    lk_co_cancel(call->co);
+    if (call->cancel == MCP_NOT_CANCELLED)
+        mcp_call_cancel_by(call, MCP_BY_TIMEOUT);
 }
 
 static struct lk_str progress_token(struct lk_arena *arena, struct lk_str meta)
@@ -162,10 +167,82 @@ struct mcp_call *mcp_call_new(struct mcp_request *request, const struct mcp_targ
     return call;
 }
 
+/* ---- its turn ---- */
+
+static void begin(struct mcp_call *call)
+{
+    struct lk_error err = {0};
+
+    if (!lk_co_start(call->server->options.loop, run, call, NULL, &err))
+        finish(call, &err);
+}
+
+void mcp_call_granted(struct mcp_ticket *ticket)
+{
+    struct mcp_call *call = CALL_OF(ticket);
+
+    call->queued = false;
+    begin(call);
+}
+
+void mcp_call_dropped(struct mcp_ticket *ticket)
+{
+    struct mcp_call *call = CALL_OF(ticket);
+    const struct mcp_server_options *options = &call->server->options;
+    struct lk_error err = {0};
+
+    call->queued = false;
+    lk_fail(&err, LK_ERROR_LIMIT,
+            "%u calls wait for their turn, the limit (%s), most of them from this caller, so this "
+            "one made room for another caller's; send fewer at once, or try again in a moment",
+            mcp_gate_max_waiting(options->gate), options->max_queue_name);
+    finish(call, &err);
+}
+
+static void end_queued(void *arg)
+{
+    struct mcp_call *call = arg;
+    struct lk_error err = {0};
+
+    lk_fail(&err, LK_ERROR_CANCELLED, "cancelled before its turn came");
+    finish(call, &err);
+}
+
+static void refuse(struct mcp_call *call)
+{
+    const struct mcp_server_options *options = &call->server->options;
+    struct lk_error err = {0};
+
+    lk_fail(&err, LK_ERROR_LIMIT,
+            "the server is busy: %u calls run, the limit (%s), and as many wait as may (%u, %s); "
+            "try again in a moment",
+            mcp_gate_max_running(options->gate), options->max_in_flight_name,
+            mcp_gate_max_waiting(options->gate), options->max_queue_name);
+    finish(call, &err);
+}
+
+static enum mcp_ticket_state enter(struct mcp_call *call)
+{
+    const struct mcp_server_options *options = &call->server->options;
+    const struct mcp_inbound *inbound = &call->inbound;
+    enum mcp_ticket_state state;
+    struct lk_buf key;
+
+    lk_buf_init(&key, MAX_KEY_BYTES);
+    if (inbound->caller != NULL)
+        lk_buf_str(&key, inbound->caller->subject);
+    if (options->caller_key != NULL)
+        options->caller_key(call, &key);
+    if (key.len == 0 && inbound->from != NULL)
+        lk_buf_str(&key, inbound->from(inbound->arg));
+    state = mcp_gate_enter(call->server->door, &call->ticket, lk_buf_view(&key));
+    lk_buf_free(&key);
+    return state;
+}
+
 static void start(struct mcp_request *request, struct mcp_call *call)
 {
     struct mcp_server *server = call->server;
-    struct lk_error err = {0};
     bool ended = false;
 
     call->ended = &ended;
@@ -173,9 +250,16 @@ static void start(struct mcp_request *request, struct mcp_call *call)
     server->n_calls++;
     if (server->options.call_timeout_ms != 0)
         lk_timer_start(server->options.loop, &call->timeout, server->options.call_timeout_ms);
-    if (!lk_co_start(server->options.loop, run, call, NULL, &err)) {
-        finish(call, &err);
-        return;
+    switch (enter(call)) {
+    case MCP_TICKET_RUNNING:
+        begin(call);
+        break;
+    case MCP_TICKET_OUT:
+        refuse(call);
+        break;
+    default:
+        call->queued = true;
+        break;
     }
     if (ended)
         return;
@@ -185,12 +269,6 @@ static void start(struct mcp_request *request, struct mcp_call *call)
 
 void mcp_call_launch(struct mcp_request *request, struct mcp_call *call, struct lk_error *err)
 {
-    const struct mcp_server *server = call->server;
-
-    if (err->kind == LK_ERROR_NONE && server->n_calls >= server->options.max_in_flight)
-        lk_fail(err, LK_ERROR_LIMIT,
-                "%u tool calls are in flight, the limit (%s); try again in a moment",
-                server->options.max_in_flight, server->options.max_in_flight_name);
     if (err->kind != LK_ERROR_NONE)
         finish(call, err);
     else
@@ -199,15 +277,26 @@ void mcp_call_launch(struct mcp_request *request, struct mcp_call *call, struct 
 
 /* ---- mcp/server.h and mcp/tool.h ---- */
 
+void mcp_call_cancel_by(struct mcp_call *call, enum mcp_cancel why)
+{
+    if (call->cancel == MCP_NOT_CANCELLED)
+        call->cancel = why;
+    if (call->queued) {
+        call->queued = false;
+        mcp_gate_leave(&call->ticket);
+        lk_timer_stop(call->server->options.loop, &call->timeout);
+        lk_loop_defer(call->server->options.loop, end_queued, call);
+    } else if (call->co != NULL) {
+        lk_co_cancel(call->co);
+    }
+}
+
 void mcp_call_cancel(struct mcp_call *call)
 {
-    if (call->co == NULL) {
+    if (call->target->run == NULL)
         mcp_listen_end(call, false);
-        return;
-    }
-    if (call->cancel == MCP_NOT_CANCELLED)
-        call->cancel = MCP_BY_CALLER;
-    lk_co_cancel(call->co);
+    else
+        mcp_call_cancel_by(call, MCP_BY_CALLER);
 }
 
 bool mcp_call_ends_with_client(const struct mcp_call *call)

@@ -5,7 +5,7 @@
  *         └─ batch.c (2025-03-26)                                          ├─ list.c
  *                                                                          └─ a target:
  *     tools.c  resources.c  prompts.c  complete.c    what a call is a call of
- *                        └─> call.c                  its coroutine, its end
+ *                        └─> call.c                  its turn (gate.c), its coroutine, its end
  *                               └─> result.c         its answer; blocks of it: content.c
  *     listen.c                                       a call that only waits
  *     log.c, ask.c                                   what a running call may do beside answering
@@ -14,6 +14,7 @@
 #define MCP_INTERNAL_H
 
 #include "mcp/era.h"
+#include "mcp/gate.h"
 #include "mcp/prompt.h"
 #include "rt/co.h"
 #include "json/write.h"
@@ -32,7 +33,9 @@ struct mcp_server {
     struct lk_arena *arena;
     const struct mcp_tool **by_name; /* sorted */
     struct lk_buf lists[MCP_N_LISTS];
-    struct mcp_call *calls; /* in flight, newest first */
+    struct mcp_gate *own_gate; /* when it shares none */
+    struct mcp_door *door;
+    struct mcp_call *calls; /* in flight or waiting for their turn, newest first */
     size_t n_calls;
     struct mcp_call *listening; /* subscriptions/listen: these only wait */
 };
@@ -123,7 +126,9 @@ struct mcp_call {
     struct lk_str kept;             /* state for the next round */
     const char *missing_capability; /* NULL: none is */
 
-    struct lk_co *co; /* NULL: it only waits */
+    struct mcp_ticket ticket;
+    bool queued;      /* waits for its turn */
+    struct lk_co *co; /* NULL: queued, or one of ->listening */
     struct lk_timer timeout;
     uint64_t started_ms;
     bool *ended;                             /* the starter's, while it is still on the stack */
@@ -167,8 +172,14 @@ const struct mcp_prompt *mcp_prompt_find(const struct mcp_server *server, struct
 
 /* call.c: a call under way. The request's arena becomes the call's. */
 struct mcp_call *mcp_call_new(struct mcp_request *request, const struct mcp_target *target);
-/* With an error (kind set) it ends at once; otherwise it runs, if there is room for it. */
+/* With an error (kind set) it ends at once; otherwise it runs, now or when it is its turn, if there
+ * is room for it. */
 void mcp_call_launch(struct mcp_request *request, struct mcp_call *call, struct lk_error *err);
+/* Whoever cancels first has the reason; the call ends later, never within this function. */
+void mcp_call_cancel_by(struct mcp_call *call, enum mcp_cancel why);
+/* What the gate tells. */
+void mcp_call_granted(struct mcp_ticket *ticket);
+void mcp_call_dropped(struct mcp_ticket *ticket);
 void mcp_call_link(struct mcp_call *call, struct mcp_call **list);
 void mcp_call_unlink(struct mcp_call *call);
 

@@ -60,13 +60,20 @@ struct mcp_server *mcp_server_new(const struct mcp_server_options *options)
         server->options.call_timeout_name = "call_timeout_ms";
     if (server->options.max_in_flight_name == NULL)
         server->options.max_in_flight_name = "max_in_flight";
-    if (server->options.max_in_flight == 0)
-        server->options.max_in_flight = 1024;
+    if (server->options.max_queue_name == NULL)
+        server->options.max_queue_name = "max_queue";
     check_rows(&server->options);
     if (!index_tools(server)) {
         lk_arena_free(arena);
         return NULL;
     }
+    if (options->gate == NULL)
+        server->options.gate = server->own_gate = mcp_gate_new(&(struct mcp_gate_options){
+            .max_running = options->max_in_flight, .max_waiting = options->max_queue});
+    server->door =
+        mcp_door_new(server->options.gate, &(struct mcp_door_options){.loop = options->loop,
+                                                                      .granted = mcp_call_granted,
+                                                                      .dropped = mcp_call_dropped});
     return server;
 }
 
@@ -76,6 +83,7 @@ void mcp_server_free(struct mcp_server *server)
         return;
     for (size_t i = 0; i < MCP_N_LISTS; i++)
         lk_buf_free(&server->lists[i]);
+    mcp_gate_free(server->own_gate);
     lk_arena_free(server->arena);
 }
 
@@ -97,8 +105,6 @@ void mcp_server_cancel_all(struct mcp_server *server)
     mcp_server_end_listening(server);
     for (struct mcp_call *call = server->calls; call != NULL; call = next) {
         next = call->next;
-        if (call->cancel == MCP_NOT_CANCELLED)
-            call->cancel = MCP_BY_SHUTDOWN;
-        lk_co_cancel(call->co);
+        mcp_call_cancel_by(call, MCP_BY_SHUTDOWN);
     }
 }

@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "mcp/gate.h"
 #include "mcp/prompt.h"
 #include "rt/loop.h"
 
@@ -50,13 +51,22 @@ struct mcp_server_options {
     /* Told of each call that was asked about, when it has ended, how: err->kind is LK_ERROR_NONE
      * for a success. It does not await. NULL: nobody wants to know. */
     void (*ended)(struct mcp_call *call, const struct lk_error *err);
-    bool keep_arguments;            /* for mcp_call_arguments */
-    size_t max_answer_bytes;        /* of one tool's answer object; 0: 8 MiB */
-    const char *max_in_flight_name; /* what users call that limit, for the error that says that it
-                                       was met; NULL: "max_in_flight" */
-    uint32_t max_in_flight;         /* calls at once; more are refused with an isError; 0: 1,024 */
-    const char *call_timeout_name;  /* as max_in_flight_name; NULL: "call_timeout_ms" */
-    uint64_t call_timeout_ms;       /* a tool call is cancelled after it and answers so; 0: none */
+    bool keep_arguments;     /* for mcp_call_arguments */
+    size_t max_answer_bytes; /* of one tool's answer object; 0: 8 MiB */
+    /* Says which calls may run; the others wait, or are refused with an isError. NULL: a gate of
+     * its own, for which the next two are. */
+    struct mcp_gate *gate;
+    uint32_t max_in_flight; /* 0: 1,024 */
+    uint32_t max_queue;
+    /* What users call the two limits, for the error that says that they were met; NULL:
+     * "max_in_flight", "max_queue". */
+    const char *max_in_flight_name, *max_queue_name;
+    /* Appends who the call is from, beside whom the transport has verified: what callers are told
+     * apart by when they share the places. NULL, or when neither says anything: where the message
+     * came from (mcp_inbound.from). */
+    void (*caller_key)(const struct mcp_call *call, struct lk_buf *out);
+    const char *call_timeout_name; /* as max_in_flight_name; NULL: "call_timeout_ms" */
+    uint64_t call_timeout_ms;      /* a tool call is cancelled after it and answers so; 0: none */
     /* Serve a modern request although its MCP-Protocol-Version header differs from its _meta: a
      * hosted client is known to send 2025-11-25 in the one and 2026-07-28 in the other. */
     bool lenient_version_header;
@@ -92,6 +102,9 @@ struct mcp_inbound {
     /* The value of an HTTP request header: len 0 when it is there but empty, ptr NULL as well when
      * it is not; NULL function: there are none. */
     struct lk_str (*header)(void *arg, struct lk_str name);
+    /* Where it comes from, such as a network address: bytes that are the same for the same place.
+     * NULL: not known. */
+    struct lk_str (*from)(void *arg);
     /* Who was verified to send it, until `reply` was called; NULL: nobody was verified. */
     const struct mcp_caller *caller;
     /*

@@ -14,6 +14,7 @@
  */
 #include "transport/http_internal.h"
 
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -119,6 +120,27 @@ static struct lk_str on_header(void *arg, struct lk_str name)
             return exchange->headers[i].value;
     }
     return (struct lk_str){0};
+}
+
+/* The address; of IPv6 the network, since a host there has as many addresses as it likes. */
+static struct lk_str on_from(void *arg)
+{
+    struct exchange *exchange = arg;
+    struct sockaddr_storage address = {0};
+    const struct sockaddr_in *in = (const void *)&address;
+    const struct sockaddr_in6 *in6 = (const void *)&address;
+    struct lk_str from = {0};
+
+    if (exchange->req == NULL)
+        return from;
+    (void)h2o_socket_getpeername(lk_http_connection(exchange->req)->sock, (void *)&address);
+    if (address.ss_family == AF_INET)
+        from = lk_str_n((const char *)&in->sin_addr, 4);
+    else if (address.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+        from = lk_str_n((const char *)&in6->sin6_addr + 12, 4);
+    else if (address.ss_family == AF_INET6)
+        from = lk_str_n((const char *)&in6->sin6_addr, 8);
+    return lk_arena_str(exchange->arena, from);
 }
 
 /* ---- the two ends ---- */
@@ -251,6 +273,7 @@ void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req, struct lk_a
         .peer = &exchange->peer,
         .body = {req->entity.base, req->entity.len},
         .header = on_header,
+        .from = on_from,
         .caller = caller,
         .demand_scope = on_demand_scope,
         .refuse_caller = on_refuse_caller,

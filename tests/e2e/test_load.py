@@ -61,14 +61,70 @@ def test_a_slow_call_does_not_hold_up_others(stdio: Any, looker: Sandbox) -> Non
 
 
 def test_too_many_calls_are_refused_by_name(stdio: Any, looker: Sandbox) -> None:
-    server = stdio("--max-in-flight", "4")
+    server = stdio("--max-in-flight", "3", "--max-queue", "1")
     server.answer("whoami")
     looker.rules({"operation": "me", "delay_ms": 1500})
     calls = [server.start("tools/call", {"name": "whoami", "arguments": {}}) for _ in range(8)]
     results = [server.finish(id_) for id_ in calls]
     refused = [r for r in results if r.get("isError")]
     assert len(refused) == 4
-    assert "LOOKER_MAX_IN_FLIGHT" in str(refused[0])
+    assert "3 calls run, the limit (LOOKER_MAX_IN_FLIGHT)" in str(refused[0])
+    assert "(1, LOOKER_MAX_QUEUE)" in str(refused[0])
+
+
+def test_the_limit_is_that_of_all_threads(http: Any, looker: Sandbox) -> None:
+    server = http(THREADS="3", MAX_IN_FLIGHT="4", MAX_CONCURRENCY="100")
+    looker.rules({"operation": "me", "delay_ms": 300})
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        ids = pool.map(lambda _: server.answer("whoami")["id"], range(20))
+        assert list(ids) == ["1"] * 20, "all got their turn"
+    assert time.monotonic() - began >= 5 * 0.3, "four at once"
+    looker.obey()
+
+
+def test_one_caller_does_not_starve_the_rest(http: Any, looker: Sandbox) -> None:
+    """Of hundreds of calls of one, and few of another, who comes much later."""
+    server = http(MAX_IN_FLIGHT="8", MAX_CONCURRENCY="100")
+    looker.rules({"operation": "me", "delay_ms": 200})
+    ended: list[str] = []
+
+    def call(email: str) -> None:
+        message = server.envelope("tools/call", {"name": "whoami", "arguments": {}}, 1)
+        _, answered = server.rpc(message, {"X-User-Email": email})
+        assert not answered["result"]["isError"]
+        ended.append(email)
+
+    with concurrent.futures.ThreadPoolExecutor(110) as pool:
+        many = [pool.submit(call, "ada@example.com") for _ in range(100)]
+        time.sleep(0.4)
+        few = [pool.submit(call, "grace@example.com") for _ in range(4)]
+        for future in many + few:
+            future.result()
+    last = max(n for n, email in enumerate(ended) if email == "grace@example.com")
+    assert last < 75, "they did not wait for all the others"
+    looker.obey()
+
+
+def test_a_full_queue_has_room_for_another_caller(http: Any, looker: Sandbox) -> None:
+    server = http(MAX_IN_FLIGHT="2", MAX_QUEUE="10", MAX_CONCURRENCY="100")
+    looker.rules({"operation": "me", "delay_ms": 400})
+
+    def call(email: str) -> str:
+        message = server.envelope("tools/call", {"name": "whoami", "arguments": {}}, 1)
+        _, answered = server.rpc(message, {"X-User-Email": email})
+        return answered["result"]["content"][0]["text"]
+
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        many = [pool.submit(call, "ada@example.com") for _ in range(15)]
+        time.sleep(0.2)
+        other = pool.submit(call, "grace@example.com").result()
+    assert json.loads(other)["id"] == "3"
+    texts = [future.result() for future in many]
+    assert sum("made room for another caller" in text for text in texts) == 1
+    assert sum("the server is busy: 2 calls run" in text for text in texts) == 3
+    assert sum(json.loads(text).get("id") == "2" for text in texts) == 11
+    looker.obey()
 
 
 def test_memory_and_files_stay_level(http: Any, looker: Sandbox) -> None:

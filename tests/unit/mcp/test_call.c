@@ -167,6 +167,77 @@ static void large_answers_arrive_whole(void **state)
     "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"tools/call\",\"params\":{\"name\":\"sleep\"," \
     "\"arguments\":{\"ms\":" ms "}}}"
 
+static int setup_queue(void **state)
+{
+    const struct mcp_server_options options = {
+        .max_in_flight = 1, .max_queue = 2, .call_timeout_ms = 2000};
+
+    *state = world_new(&options);
+    return 0;
+}
+
+static void calls_wait_for_their_turn(void **state)
+{
+    struct world *world = *state;
+
+    assert_non_null(give(world, SLEEP("1", "20")));
+    assert_non_null(give(world, SLEEP("2", "20")));
+    assert_non_null(give(world, SLEEP("3", "20")));
+    assert_int_equal(world->n_replies, 0);
+    assert_null(give(world, SLEEP("4", "20")));
+    assert_contains(world->body, "\"id\":4");
+    assert_contains(world->body, "1 calls run, the limit (max_in_flight), and as many wait as may "
+                                 "(2, max_queue)");
+    for (int i = 0; i < 3; i++) {
+        static const char *const ids[] = {"\"id\":1", "\"id\":2", "\"id\":3"};
+
+        wait_replies(world, 2 + i);
+        assert_contains(world->body, ids[i]);
+        assert_contains(world->body, "\"isError\":false");
+    }
+    assert_contains(call_tool(world, "sleep", "{\"ms\":1}"), "\"isError\":false");
+}
+
+static void a_call_is_cancelled_while_it_waits(void **state)
+{
+    struct world *world = *state;
+
+    give(world, SLEEP("1", "50"));
+    give(world, SLEEP("2", "60000"));
+    give(world, SLEEP("3", "1"));
+    give(world, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{"
+                "\"requestId\":2}}");
+    wait_replies(world, 4); /* of the notification, the cancelled one (empty), 1 and 3 */
+    assert_contains(world->body, "\"id\":3");
+    assert_contains(world->body, "\"isError\":false");
+    give(world, SLEEP("4", "60000"));
+    give(world, SLEEP("5", "60000"));
+    mcp_server_cancel_all(world->server);
+    wait_replies(world, 6);
+    assert_contains(world->body, "shutting down");
+}
+
+static int setup_hurried_queue(void **state)
+{
+    const struct mcp_server_options options = {
+        .max_in_flight = 1, .max_queue = 2, .call_timeout_ms = 40};
+
+    *state = world_new(&options);
+    return 0;
+}
+
+static void the_wait_counts_as_time(void **state)
+{
+    struct world *world = *state;
+
+    give(world, SLEEP("1", "30"));
+    give(world, SLEEP("2", "30"));
+    wait_replies(world, 1);
+    assert_contains(world->body, "\"isError\":false");
+    wait_replies(world, 2);
+    assert_contains(world->body, "longer than its limit of 40 ms");
+}
+
 static void calls_in_flight_have_a_limit(void **state)
 {
     struct world *world = *state;
@@ -177,7 +248,8 @@ static void calls_in_flight_have_a_limit(void **state)
     assert_null(give(world, SLEEP("3", "10")));
     assert_int_equal(world->n_replies, 1);
     assert_contains(world->body, "\"id\":3");
-    assert_contains(world->body, "2 tool calls are in flight, the limit (max_in_flight)");
+    assert_contains(world->body, "2 calls run, the limit (max_in_flight), and as many wait as may "
+                                 "(0, max_queue)");
     assert_contains(world->body, "\\\"kind\\\":\\\"limit\\\"");
     wait_replies(world, 3);
     assert_contains(call_tool(world, "sleep", "{\"ms\":1}"), "\"isError\":false");
@@ -323,6 +395,9 @@ int main(void)
         LIMITS(answers_have_a_limit),
         STDIO(large_answers_arrive_whole),
         LIMITS(calls_in_flight_have_a_limit),
+        cmocka_unit_test_setup_teardown(calls_wait_for_their_turn, setup_queue, teardown),
+        cmocka_unit_test_setup_teardown(a_call_is_cancelled_while_it_waits, setup_queue, teardown),
+        cmocka_unit_test_setup_teardown(the_wait_counts_as_time, setup_hurried_queue, teardown),
         LIMITS(a_call_that_takes_too_long_is_cancelled),
         STDIO(a_cancelled_call_says_nothing),
         HTTP(http_calls_are_not_cancelled_by_id),

@@ -264,7 +264,7 @@ static void reading_counts_as_in_flight(void **state)
                                         "\"resources/read\",\"params\":{\"uri\":\"test://slow\"}}");
 
     assert_contains(read_uri(world, false, "test://static-text"),
-                    "\"code\":-32603,\"message\":\"1 tool calls are in flight, the limit");
+                    "\"code\":-32603,\"message\":\"the server is busy: 1 calls run, the limit");
     mcp_call_cancel(call);
     wait_replies(world, 2);
     world_free(world);
