@@ -6,6 +6,7 @@
 #include "api/api.h"
 
 #include "api/exchange.h"
+#include "api/guard.h"
 #include "api/pool.h"
 #include "api/retry.h"
 #include "base/memory.h"
@@ -28,6 +29,8 @@ struct lk_api {
     struct lk_principal principal;
     struct lk_pool *pool; /* the shared one, or, without pooling, the view's own */
     uint64_t until_ms;    /* 0: no end */
+    bool guarded;
+    struct lk_lease *lease; /* of a guarded one; NULL: none */
 };
 
 static bool is_pooled(const struct lk_api *api)
@@ -80,6 +83,17 @@ struct lk_api *lk_api_as(struct lk_api *api, struct lk_arena *arena,
 void lk_api_set_end(struct lk_api *view, uint64_t until_ms)
 {
     view->until_ms = until_ms;
+}
+
+const struct lk_principal *lk_api_principal(const struct lk_api *view)
+{
+    return &view->principal;
+}
+
+void lk_api_guard(struct lk_api *view, struct lk_lease *lease)
+{
+    view->guarded = true;
+    view->lease = lease;
 }
 
 struct ending {
@@ -175,11 +189,23 @@ static bool call(struct lk_api *api, struct lk_arena *arena, struct lk_exchange 
                  struct lk_api_answer *ret_answer, struct lk_error *err)
 {
     const struct lk_api_request *request = &exchange.request;
-    struct lk_session *session =
-        lk_pool_take(api->pool, &api->principal, request->dev || request->op->needs_dev);
-    bool ok = call_under(api, session, arena, exchange, ret_answer, err);
+    struct lk_guard guard = {api->lease, request};
+    /* A token of somebody else's does not enter the workspace at all: see given_token. */
+    bool guarded = api->guarded && api->principal.kind != LK_AS_TOKEN && lk_guard_applies(request);
+    struct lk_session *session;
+    bool ok;
 
+    if (guarded) {
+        if (!lk_guard_check(&guard, err))
+            return false;
+        exchange.may_go = lk_guard_check;
+        exchange.may_go_arg = &guard;
+    }
+    session = lk_pool_take(api->pool, &api->principal, lk_goes_to_dev(request));
+    ok = call_under(api, session, arena, exchange, ret_answer, err);
     lk_pool_give(session);
+    if (ok && guarded && request->op->branch == LK_BRANCH_SETS)
+        lk_lease_settled(api->lease);
     return ok;
 }
 

@@ -19,6 +19,7 @@
 #include "rt/loop.h"
 
 struct lk_api;
+struct lk_lease;
 
 /* What happened so far, for metrics; grows only. One worker writes, others may read. */
 struct lk_api_counters {
@@ -55,6 +56,16 @@ struct lk_api *lk_api_as(struct lk_api *api, struct lk_arena *arena,
 /* The call that the view is for ends at this loop time: nothing waits beyond it, neither for its
  * turn nor to be sent again. 0: it has no end. */
 void lk_api_set_end(struct lk_api *view, uint64_t until_ms);
+/* As whom it runs. */
+const struct lk_principal *lk_api_principal(const struct lk_api *view);
+/*
+ * From now on the view's requests go out in the dev workspace only while `lease` is held, which is
+ * looked at right before each is sent; one that moves the branch needs LK_CLAIM_ALONE on its
+ * project. NULL: none goes there. What is sent without the lease that it takes is a mistake of ours
+ * (LK_ERROR_INTERNAL); a lease that is lost is an error that says so. A view that is not guarded is
+ * free to do anything: for the leases' own requests.
+ */
+void lk_api_guard(struct lk_api *view, struct lk_lease *lease);
 /* To be called once for each view, when nothing of it runs any more; NULL is legal. Does not wait:
  * what is to be logged out is logged out beside. */
 void lk_api_end(struct lk_api *view);

@@ -300,6 +300,8 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
                                                                      : options->timeout_ms,
                              .max_answer_bytes = options->max_answer_bytes,
                              .sink = exchange->sink != NULL ? &sink : NULL,
+                             .may_go = exchange->may_go,
+                             .may_go_arg = exchange->may_go_arg,
                          },
                          arena, &answer, err)) {
         count(options->counters, false);

@@ -14,6 +14,9 @@ struct lk_exchange {
     uint64_t until_ms;   /* loop time at which the call ends that it is for; 0: not known */
     const struct lk_api_sink *sink; /* for the body of a 2xx answer; NULL: the answer has it */
     bool *poured;                   /* set when a piece has gone into the sink; or NULL */
+    /* As lk_http_request's. */
+    bool (*may_go)(void *arg, struct lk_error *err);
+    void *may_go_arg;
 };
 
 /*

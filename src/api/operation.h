@@ -87,6 +87,11 @@ static inline struct lk_api_request lk_in_dev(struct lk_api_request request, boo
     return request;
 }
 
+static inline bool lk_goes_to_dev(const struct lk_api_request *request)
+{
+    return request->dev || request->op->needs_dev;
+}
+
 /* "GET", "POST", … */
 const char *lk_method_name(enum lk_method method);
 

@@ -16,7 +16,9 @@
 #define LK_DEFAULT_MAX_RENDER_BYTES ((size_t)8 * 1024 * 1024)
 #define LK_DEFAULT_PARALLEL 8
 
-struct lk_known; /* handlers/query/known.h */
+struct lk_known;     /* handlers/query/known.h */
+struct lk_workspace; /* handlers/workspace.h */
+struct lk_visit;     /* the same */
 
 struct lk_tool_context {
     struct lk_loop *loop;
@@ -35,6 +37,10 @@ struct lk_tool_context {
                                      logs in with; empty: none */
     bool api_allow_writes;        /* LOOKER_API_ALLOW_WRITES: of call_operation */
     struct lk_identity *identity; /* decides as whom calls run (handlers/identity.h) */
+    struct lk_workspace *workspace; /* leases on dev workspaces; NULL: nobody keeps any */
+    struct lk_visit *visit;         /* of this call to its dev workspace; NULL: none */
+    struct lk_str workspace_name;   /* which LookML it sees in dev mode, to tell it from that of
+                                       others: user and branch; empty: not known */
 };
 
 static inline const struct lk_tool_context *lk_tool_context(struct mcp_call *call)

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "handlers/users.h"
+#include "handlers/workspace.h"
 #include "json/scan.h"
 #include "json/type.h"
 
@@ -187,14 +188,14 @@ static bool is_number(struct lk_str text)
 
 /* Who asked is said when somebody has verified it. */
 static void log_act_as(const struct lk_tool_context *tools, struct mcp_call *call,
-                       const struct user *user)
+                       const struct user *user, const char *triggered_by)
 {
     const struct mcp_caller *caller = mcp_call_caller(call);
     const struct lk_log_field fields[] = {
         lk_log_text("tool", mcp_call_tool(call)->name),
         lk_log_str("target_user_id", user->id),
         lk_log_str("target_user_email", user->email),
-        lk_log_text("triggered_by", "argument"),
+        lk_log_text("triggered_by", triggered_by),
         lk_log_str("configured_user", tools->client_id),
         lk_log_str("caller", caller == NULL         ? (struct lk_str){0}
                              : caller->user.len > 0 ? caller->user
@@ -203,6 +204,26 @@ static void log_act_as(const struct lk_tool_context *tools, struct mcp_call *cal
 
     lk_log_write(tools->log, LK_LOG_INFO, "looker.audit.act_as_user", fields,
                  caller != NULL ? 6 : 5);
+}
+
+/* As one of the CI users, whoever is free: the call has the branch then. */
+static bool run_as_ci_user(struct lk_identity *identity, struct mcp_call *call,
+                           struct lk_error *err)
+{
+    const struct lk_tool_context *tools = identity->options.tools;
+    struct lk_tool_context *own;
+    struct lk_ci_user found;
+    struct lk_visit *visit;
+    struct user user;
+
+    if (!lk_workspace_borrow_user(call, identity->options.associative, &found, &visit, err))
+        return false;
+    user = (struct user){found.id, found.email};
+    log_act_as(tools, call, &user, "pool");
+    run_as_user(identity, call, (struct lk_str){0}, &user);
+    own = mcp_call_context(call);
+    own->visit = visit;
+    return true;
 }
 
 static bool run_as_argument(struct lk_identity *identity, struct mcp_call *call,
@@ -214,6 +235,8 @@ static bool run_as_argument(struct lk_identity *identity, struct mcp_call *call,
 
     if (!may_act_as(identity, call, err))
         return false;
+    if (lk_is_ci_pool(asked))
+        return run_as_ci_user(identity, call, err);
     if (!is_number(asked) && !lk_is_email(asked))
         return lk_fail(err, LK_ERROR_ARGUMENT,
                        "act_as_user: %s; give a user id or an e-mail address, or leave it out",
@@ -223,7 +246,7 @@ static bool run_as_argument(struct lk_identity *identity, struct mcp_call *call,
             lk_error_advise(err, "act_as_user has to name one user");
         return false;
     }
-    log_act_as(tools, call, &user);
+    log_act_as(tools, call, &user, "argument");
     run_as_user(identity, call, asked, &user);
     return true;
 }

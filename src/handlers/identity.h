@@ -3,6 +3,7 @@
  *
  *     the plug-in, if there is one: may refuse ──> or says who, or that it has no opinion
  *     act_as_user in the arguments ──────────────> that user, impersonated   (audit line)
+ *                                "pool" ─────────> a CI user who is free (handlers/workspace.h)
  *     else whom the plug-in named ───────────────> service account, user, Looker token or API keys
  *     else a verified caller (mcp_call_caller) ──> its Looker token, or its user, impersonated
  *     else the identity header of the deployment > self_hosted: X-User-Email, impersonated

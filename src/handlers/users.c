@@ -17,22 +17,36 @@ static struct lk_string user_fields(struct lk_arena *arena, const char *fields)
     return lk_string(lk_arena_printf(arena, "id,email%s%s", more ? "," : "", more ? fields : ""));
 }
 
-/* Takes the user out of a page that has the address; two with it are an error. */
-static bool look_through(struct lk_arena *arena, struct lk_str page, struct lk_str email,
+/* What to look for: a whole address, or what stands before the @ of one. */
+struct wanted {
+    struct lk_str text;
+    bool local_part;
+};
+
+static bool is_it(const struct wanted *wanted, struct lk_str address)
+{
+    struct lk_str rest = address;
+
+    if (!wanted->local_part)
+        return lk_str_ieq(address, wanted->text);
+    return lk_is_email(address) && lk_str_ieq(lk_str_take(&rest, '@'), wanted->text);
+}
+
+/* Takes the user out of a page who is meant; two of them are an error. */
+static bool look_through(struct lk_arena *arena, struct lk_str page, const struct wanted *wanted,
                          struct lk_str *found, struct lk_error *err)
 {
     struct lk_json_iter it = lk_json_iter(page);
     struct lk_str user;
 
     while (lk_json_next(&it, NULL, &user)) {
-        struct lk_str address = lk_json_get_string(arena, user, LK_STR("email"));
-        if (!lk_str_ieq(address, email))
+        if (!is_it(wanted, lk_json_get_string(arena, user, LK_STR("email"))))
             continue;
         if (found->len > 0)
             return lk_fail(err, LK_ERROR_ARGUMENT,
-                           "several users have the e-mail address \"%.*s\", among them %.*s and "
+                           "several users have the e-mail address \"%.*s%s\", among them %.*s and "
                            "%.*s: name the one you mean by id",
-                           LK_STR_ARG(email),
+                           LK_STR_ARG(wanted->text), wanted->local_part ? "@..." : "",
                            LK_STR_ARG(lk_json_get_string(arena, *found, LK_STR("id"))),
                            LK_STR_ARG(lk_json_get_string(arena, user, LK_STR("id"))));
         *found = user;
@@ -40,12 +54,14 @@ static bool look_through(struct lk_arena *arena, struct lk_str page, struct lk_s
     return true;
 }
 
-bool lk_user_by_email(struct lk_api *api, struct lk_arena *arena, struct lk_str email,
-                      const char *fields, struct lk_str *ret_user, struct lk_error *err)
+static bool search(struct lk_api *api, struct lk_arena *arena, const struct wanted *wanted,
+                   const char *fields, struct lk_str *ret_user, struct lk_error *err)
 {
-    struct lk_str address = lk_str_trim(email), found = {0}, page;
+    struct lk_str found = {0}, page;
     struct looker_search_users_params params = {
-        .email = lk_string(address),
+        .email = lk_string(wanted->local_part
+                               ? lk_arena_printf(arena, "%.*s@%%", LK_STR_ARG(wanted->text))
+                               : wanted->text),
         .fields = user_fields(arena, fields),
         .sorts = lk_string(LK_STR("id")),
         .limit = lk_integer(PAGE),
@@ -54,7 +70,7 @@ bool lk_user_by_email(struct lk_api *api, struct lk_arena *arena, struct lk_str 
     for (int64_t i = 0; i < MAX_PAGES; i++) {
         params.offset = lk_integer(i * PAGE);
         if (!lk_ask(api, arena, looker_search_users(&params), LK_JSON_ARRAY, &page, err) ||
-            !look_through(arena, page, address, &found, err))
+            !look_through(arena, page, wanted, &found, err))
             return false;
         if (lk_json_count(page) < PAGE) {
             *ret_user = found;
@@ -64,7 +80,23 @@ bool lk_user_by_email(struct lk_api *api, struct lk_arena *arena, struct lk_str 
     return lk_fail(err, LK_ERROR_LIMIT,
                    "more than %d users match the e-mail address \"%.*s\" as a pattern: give the "
                    "whole address, or the user's id",
-                   PAGE * MAX_PAGES, LK_STR_ARG(address));
+                   PAGE * MAX_PAGES, LK_STR_ARG(wanted->text));
+}
+
+bool lk_user_by_email(struct lk_api *api, struct lk_arena *arena, struct lk_str email,
+                      const char *fields, struct lk_str *ret_user, struct lk_error *err)
+{
+    const struct wanted wanted = {lk_str_trim(email), false};
+
+    return search(api, arena, &wanted, fields, ret_user, err);
+}
+
+bool lk_user_by_local_part(struct lk_api *api, struct lk_arena *arena, struct lk_str local_part,
+                           const char *fields, struct lk_str *ret_user, struct lk_error *err)
+{
+    const struct wanted wanted = {lk_str_trim(local_part), true};
+
+    return search(api, arena, &wanted, fields, ret_user, err);
 }
 
 /* A backend that reads "2abc" as 2 must not give us somebody else. */

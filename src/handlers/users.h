@@ -24,6 +24,10 @@ static inline bool lk_is_email(struct lk_str text)
 bool lk_user_by_email(struct lk_api *api, struct lk_arena *arena, struct lk_str email,
                       const char *fields, struct lk_str *ret_user, struct lk_error *err);
 
+/* Awaits. The same for the one user whose address has that before its @. */
+bool lk_user_by_local_part(struct lk_api *api, struct lk_arena *arena, struct lk_str local_part,
+                           const char *fields, struct lk_str *ret_user, struct lk_error *err);
+
 /*
  * Awaits. The user with that id, or, if the text has an @, with that address; JSON as above.
  * Errors: also LK_ERROR_ARGUMENT when nobody has the address, and Looker's 404, with the remedy,

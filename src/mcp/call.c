@@ -119,6 +119,8 @@ static void run(void *arg)
         lk_fail(&err, LK_ERROR_INTERNAL, "the tool failed without saying why");
     else
         err = (struct lk_error){0};
+    if (call->server->options.leave != NULL)
+        call->server->options.leave(call, &err);
     finish(call, &err);
 }
 
@@ -342,6 +344,28 @@ void mcp_call_set_failed(struct mcp_call *call)
     call->failed = true;
 }
 
+void mcp_call_fail_answer(struct mcp_call *call, const struct lk_error *err)
+{
+    if (call->failed)
+        return;
+    call->failed = true;
+    call->failure = lk_arena_new_object(call->arena, struct lk_error);
+    *call->failure = *err;
+}
+
+void mcp_call_add_member(struct mcp_call *call, const char *name, struct lk_str json)
+{
+    struct mcp_member *member = lk_arena_new_object(call->arena, struct mcp_member);
+
+    *member = (struct mcp_member){name, json, call->members};
+    call->members = member;
+}
+
+bool mcp_call_is_awaited(const struct mcp_call *call)
+{
+    return call->cancel == MCP_NOT_CANCELLED || call->cancel == MCP_BY_TIMEOUT;
+}
+
 void *mcp_call_context(struct mcp_call *call)
 {
     return call->context;
@@ -368,6 +392,11 @@ void mcp_call_demand_scope(struct mcp_call *call, struct lk_str scope)
 }
 
 const void *mcp_call_args(const struct mcp_call *call)
+{
+    return call->args;
+}
+
+void *mcp_call_own_args(struct mcp_call *call)
 {
     return call->args;
 }

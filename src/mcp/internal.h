@@ -87,6 +87,13 @@ struct mcp_suggestions {
     size_t n_starts, n_contains; /* found; the first MCP_MAX_COMPLETIONS are kept */
 };
 
+/* A member of the answer beside the tool's own (mcp/tool.h). */
+struct mcp_member {
+    const char *name;
+    struct lk_str json;
+    struct mcp_member *next;
+};
+
 struct mcp_call {
     struct mcp_server *server;
     struct lk_arena *arena; /* this struct lives in it as well */
@@ -109,6 +116,8 @@ struct mcp_call {
     unsigned n_logged;
     struct lk_buf answer;
     struct mcp_block *blocks, **blocks_end; /* in order; the end is NULL while there are none */
+    struct mcp_member *members;             /* the last one first */
+    struct lk_error *failure;               /* of an answer that is kept all the same; NULL: none */
 
     /* What is read, got or completed, with the values that came for its arguments. */
     const struct mcp_resource *resource;

@@ -21,6 +21,44 @@ static void check_answer(const struct mcp_call *call, bool structured, struct lk
         (void)lk_json_check(lk_buf_view(&call->answer), LK_JSON_MAX_DEPTH, 0, err);
 }
 
+static void write_members(struct lk_json_writer *w, const struct mcp_call *call)
+{
+    for (const struct mcp_member *member = call->members; member != NULL; member = member->next)
+        lk_json_member_raw(w, member->name, member->json);
+    if (call->failure != NULL)
+        mcp_write_error(w, call->failure);
+}
+
+/* What they take at most. */
+static size_t room_for_members(const struct mcp_call *call)
+{
+    size_t room = 0;
+
+    for (const struct mcp_member *member = call->members; member != NULL; member = member->next)
+        room += strlen(member->name) + member->json.len + 8;
+    if (call->failure != NULL)
+        room += 8 * (MCP_ERROR_BODY_BYTES_MAX + sizeof(struct lk_error));
+    return room;
+}
+
+/* Opens the object that the tool wrote once more. An answer that met its limit says them all the
+ * same. */
+static void add_members(struct mcp_call *call)
+{
+    struct lk_buf *answer = &call->answer;
+    struct lk_json_writer w = lk_json_writer(answer);
+    struct lk_str object = lk_str_trim(lk_buf_view(answer));
+    size_t room = room_for_members(call);
+
+    if (room == 0)
+        return;
+    answer->max_bytes += room;
+    w.comma = !lk_str_eq(object, LK_STR("{}"));
+    lk_buf_truncate(answer, (size_t)(object.ptr - answer->ptr) + object.len - 1);
+    write_members(&w, call);
+    lk_buf_char(answer, '}');
+}
+
 /* {"content":[…],…}, a whole response. */
 static void write_response(const struct mcp_call *call, struct lk_str text, bool is_error,
                            bool structured, struct lk_buf *out)
@@ -144,9 +182,11 @@ void mcp_result_reply(struct mcp_call *call, struct lk_error *err)
 
         lk_json_begin_object(&w);
         mcp_write_error(&w, err);
+        write_members(&w, call);
         lk_json_end_object(&w);
         write_response(call, lk_buf_view(&error_text), true, false, &out);
     } else {
+        add_members(call);
         write_response(call, lk_buf_view(&call->answer), call->failed, structured, &out);
     }
     call->inbound.reply(call->inbound.arg, http_status(call), &out);

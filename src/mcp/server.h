@@ -48,6 +48,10 @@ struct mcp_server_options {
      * are those of tools and prompts, reading and listing resources, and completion. NULL: every
      * call may run. */
     bool (*admit)(struct mcp_call *call, struct lk_error *err);
+    /* Called on the coroutine of each call that was asked about, after it was refused or its tool
+     * has run: err->kind is LK_ERROR_NONE for a success, and what it sets there instead is the
+     * answer. It may await, though the call may be cancelled. NULL: there is nothing to do. */
+    void (*leave)(struct mcp_call *call, struct lk_error *err);
     /* Told of each call that was asked about, when it has ended, how: err->kind is LK_ERROR_NONE
      * for a success. It does not await. NULL: nobody wants to know. */
     void (*ended)(struct mcp_call *call, const struct lk_error *err);

@@ -114,6 +114,18 @@ void mcp_call_explain_cancel(const struct mcp_call *call, struct lk_error *err);
 #define MCP_ERROR_BODY_BYTES_MAX ((size_t)64 * 1024)
 void mcp_write_error(struct lk_json_writer *w, const struct lk_error *err);
 
+/* A member beside those that the tool writes, in whatever object the call answers with, an error's
+ * too; `json` is borrowed like a content's bytes, and no tool may write a member of that name. */
+void mcp_call_add_member(struct mcp_call *call, const char *name, struct lk_str json);
+
+/* For `leave`: what the tool answered is kept, but it is a failure, with the members of the error
+ * unless the tool has said so itself (mcp_call_set_failed). */
+void mcp_call_fail_answer(struct mcp_call *call, const struct lk_error *err);
+
+/* Whether somebody still waits for the answer: not once the caller has cancelled or has gone, nor
+ * when the server ends. A call beyond its time limit is waited for. */
+bool mcp_call_is_awaited(const struct mcp_call *call);
+
 /* What the assembly gave the server for its tools (struct mcp_server_options.tool_context), or what
  * `admit` put in its place for this call. */
 void *mcp_call_context(struct mcp_call *call);
@@ -121,6 +133,9 @@ void mcp_call_set_context(struct mcp_call *call, void *context);
 
 /* The decoded arguments, as `run` gets them. */
 const void *mcp_call_args(const struct mcp_call *call);
+
+/* The same for `admit`, which may change them before the tool sees them. */
+void *mcp_call_own_args(struct mcp_call *call);
 
 /* The arguments as the caller sent them: the text of a JSON object, in which no name comes twice;
  * empty when there were none, or when the server does not keep them (keep_arguments). Of a call

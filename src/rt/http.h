@@ -61,6 +61,10 @@ struct lk_http_request {
     size_t max_answer_bytes; /* decompressed; 0: 64 MiB; more is LK_ERROR_LIMIT. Not of what goes
                                 into a sink */
     const struct lk_http_sink *sink; /* or NULL: the answer has the body */
+    /* Asked right before it is written, when there is a connection, each time that it is; false,
+     * with an error: it is not. Called on the loop's stack. NULL: nobody asks. */
+    bool (*may_go)(void *arg, struct lk_error *err);
+    void *may_go_arg;
 };
 
 struct lk_http_answer {

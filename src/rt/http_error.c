@@ -208,7 +208,10 @@ bool lk_http_fail(const struct lk_http_transfer *transfer, struct lk_error *err)
     struct place place = place_of(transfer->request->url);
     bool first = err != NULL && err->kind == LK_ERROR_NONE;
 
-    (void)fail(transfer, place.text, err);
+    if (first && transfer->refusal.kind != LK_ERROR_NONE)
+        *err = transfer->refusal;
+    else
+        (void)fail(transfer, place.text, err);
     if (first)
         err->unsent = !transfer->begun;
     return false;

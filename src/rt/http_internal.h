@@ -68,7 +68,8 @@ struct lk_http_transfer {
     struct lk_timer deadline;
     struct lk_http_body *body;
     bool over_budget;
-    bool begun; /* it was, or is about to be, written to a connection */
+    bool begun;              /* it was, or is about to be, written to a connection */
+    struct lk_error refusal; /* of may_go */
     size_t header_bytes, header_lines;
     bool in_header;       /* of the answer that counts, or of a 1xx before it */
     bool header_complete; /* its empty line has come */

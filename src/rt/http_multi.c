@@ -331,12 +331,15 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 static int on_begin(void *arg, char *peer, char *local, int peer_port, int local_port)
 {
     struct lk_http_transfer *transfer = arg;
+    const struct lk_http_request *request = transfer->request;
     bool again = transfer->begun;
 
     (void)peer;
     (void)local;
     (void)peer_port;
     (void)local_port;
+    if (request->may_go != NULL && !request->may_go(request->may_go_arg, &transfer->refusal))
+        return CURL_PREREQFUNC_ABORT;
     transfer->begun = true;
     return again && transfer->request->once ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }

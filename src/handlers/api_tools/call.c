@@ -9,6 +9,7 @@
 #include "handlers/context.h"
 #include "handlers/items.h"
 #include "handlers/rows.h"
+#include "handlers/workspace.h"
 #include "looker_tools.h"
 #include "json/codec.h"
 #include "json/tree.h"
@@ -172,7 +173,35 @@ static bool read_fields(struct calling *c, struct lk_error *err)
     return lk_fields_parse(c->arena, c->args->fields.value, answer->type, &c->projection, err);
 }
 
-/* ---- 3. what came ---- */
+/* ---- 3. where it goes ---- */
+
+static struct lk_str project_of(const struct calling *c)
+{
+    const struct lk_field *field =
+        c->op->params != NULL ? lk_type_field(c->op->params, LK_STR("project_id")) : NULL;
+    struct lk_string project = {0};
+
+    if (field != NULL && field->kind == LK_KIND_STRING)
+        memcpy(&project, (const char *)c->params + field->offset, sizeof(project));
+    return project.value;
+}
+
+static bool enter_workspace(const struct calling *c, const struct lk_api_request *request,
+                            struct lk_error *err)
+{
+    if (!lk_goes_to_dev(request))
+        return true;
+    return lk_workspace_take(
+        c->call,
+        &(struct lk_workspace_stay){
+            .how = c->op->branch != LK_BRANCH_STAYS ? LK_WORKSPACE_ALONE : LK_WORKSPACE_HOLD,
+            .project = project_of(c),
+            .sets_branch = c->op->branch == LK_BRANCH_SETS,
+        },
+        err);
+}
+
+/* ---- 4. what came ---- */
 
 static void begin_answer(struct calling *c)
 {
@@ -335,11 +364,14 @@ bool lk_handler_call_operation(struct mcp_call *call, const void *args_, struct 
     add_params(&c);
     request.op = c.op;
     request.params = c.params;
+    /* 3. */
+    if (!enter_workspace(&c, &request, err))
+        return false;
     if (!lk_api_call(c.context->api, c.arena, request, &c.answer, err)) {
         if (c.op->remedy != NULL)
             lk_explain_status(err, 404, "%s", c.op->remedy);
         return false;
     }
-    /* 3. */
+    /* 4. */
     return check_rows(&c, err) && write_answer(&c, err);
 }

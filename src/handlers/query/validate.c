@@ -128,10 +128,14 @@ struct explore {
     size_t n;
 };
 
-static struct lk_str explore_key(struct lk_arena *arena, const struct looker_query *query, bool dev)
+/* Branches differ in their fields, and a user's workspace is nobody else's. */
+static struct lk_str explore_key(struct mcp_call *call, const struct looker_query *query, bool dev)
 {
-    return lk_arena_printf(arena, "%s%.*s::%.*s", dev ? "dev:" : "", LK_STR_ARG(query->model.value),
-                           LK_STR_ARG(query->view.value));
+    struct lk_str workspace = lk_tool_context(call)->workspace_name;
+
+    return lk_arena_printf(mcp_call_arena(call), "%s%.*s%s%.*s::%.*s", dev ? "dev:" : "",
+                           dev ? (int)workspace.len : 0, workspace.ptr, dev ? ":" : "",
+                           LK_STR_ARG(query->model.value), LK_STR_ARG(query->view.value));
 }
 
 /* The list at the path of the explore's JSON, or an empty one. */
@@ -252,7 +256,7 @@ bool lk_query_validate(struct mcp_call *call, const struct looker_query *query, 
 {
     const struct lk_tool_context *context = lk_tool_context(call);
     struct lk_arena *arena = mcp_call_arena(call);
-    struct lk_str key = explore_key(arena, query, dev);
+    struct lk_str key = explore_key(call, query, dev);
     struct lk_query_names names = names_in(arena, query);
     struct lk_error failure = {0};
     struct explore explore;
@@ -367,7 +371,7 @@ bool lk_query_explain(struct mcp_call *call, const struct looker_query *query, b
 {
     const struct lk_tool_context *context = lk_tool_context(call);
     bool refused = lk_failed_with(err, 404) || lk_failed_with(err, 400) || lk_failed_with(err, 422);
-    bool seen = lk_known_explore(context->known, explore_key(mcp_call_arena(call), query, dev),
+    bool seen = lk_known_explore(context->known, explore_key(call, query, dev),
                                  lk_loop_now_ms(context->loop));
 
     if (!refused || (!seen && explain_names(call, query, dev, err)))

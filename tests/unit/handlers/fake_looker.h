@@ -15,6 +15,7 @@
 #include "api/request.h"
 #include "base/arena.h"
 #include "handlers/context.h"
+#include "handlers/workspace.h"
 #include "looker_tools.h"
 #include "rt/co.h"
 #include "json/codec.h"
@@ -29,6 +30,7 @@
 
 struct mcp_call {
     const struct mcp_tool *tool;
+    void *args;
     struct lk_arena *arena;
     struct lk_buf answer;
     struct lk_tool_context *context;
@@ -65,7 +67,11 @@ static double fake_progress;
 static unsigned fake_n_progress; /* of the last call */
 static struct mcp_content fake_contents[FAKE_MAX];
 static size_t fake_n_contents; /* of the last call */
-static bool fake_failed;       /* the last call said so of its own answer (mcp_call_set_failed) */
+#ifndef FAKE_REAL_WORKSPACE
+static struct lk_workspace_stay fake_stay; /* the last one that a handler asked for */
+#endif
+static unsigned fake_n_stays;
+static bool fake_failed; /* the last call said so of its own answer (mcp_call_set_failed) */
 
 static void fake_script(const char *route, int status, enum lk_media media, const char *body)
 {
@@ -217,6 +223,21 @@ bool lk_api_stream(struct lk_api *api, struct lk_arena *arena, struct lk_api_req
     return true;
 }
 
+/* ---- handlers/workspace.h, unless the test is about it ---- */
+
+#ifndef FAKE_REAL_WORKSPACE
+bool lk_workspace_take(struct mcp_call *call, const struct lk_workspace_stay *stay,
+                       struct lk_error *err)
+{
+    (void)call;
+    (void)err;
+    fake_stay = *stay;
+    fake_stay.project = lk_arena_str(fake_arena, stay->project);
+    fake_n_stays++;
+    return true;
+}
+#endif
+
 /* ---- mcp/tool.h ---- */
 
 const struct mcp_tool *mcp_call_tool(const struct mcp_call *call)
@@ -232,6 +253,16 @@ struct lk_arena *mcp_call_arena(struct mcp_call *call)
 struct lk_buf *mcp_call_answer(struct mcp_call *call)
 {
     return &call->answer;
+}
+
+const void *mcp_call_args(const struct mcp_call *call)
+{
+    return call->args;
+}
+
+void *mcp_call_own_args(struct mcp_call *call)
+{
+    return call->args;
 }
 
 void mcp_call_set_failed(struct mcp_call *call)
@@ -285,6 +316,7 @@ static int fake_set_up(void **state)
     (void)state;
     fake_arena = lk_arena_new();
     fake_n_scripts = fake_n_requests = 0;
+    fake_n_stays = 0;
     fake_in_flight = fake_most_in_flight = fake_delay_ms = 0;
     fake_cancel_at = NULL;
     fake_piece_bytes = 7;

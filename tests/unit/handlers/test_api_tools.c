@@ -226,6 +226,44 @@ static void test_a_query_that_builds_tables_needs_leave(void **state)
                "\"rebuild_pdts\"");
 }
 
+/* What goes to the dev workspace has its lease, by what the row says of the operation. */
+static void test_the_dev_workspace_is_taken(void **state)
+{
+    static const struct {
+        const char *arguments, *project;
+        int how; /* 0: it stays in production */
+        bool sets;
+    } cases[] = {
+        {"{\"operation\":\"me\"}", "", 0, false},
+        {"{\"operation\":\"me\",\"dev_mode\":true}", "", LK_WORKSPACE_HOLD, false},
+        {"{\"operation\":\"git_branch\",\"dev_mode\":true,\"arguments\":{\"project_id\":\"p\"}}",
+         "p", LK_WORKSPACE_HOLD, false},
+        {"{\"operation\":\"update_git_branch\",\"arguments\":{\"project_id\":\"p\"},\"body\":{"
+         "\"name\":\"b\"}}",
+         "p", LK_WORKSPACE_ALONE, true},
+        {"{\"operation\":\"reset_project_to_remote\",\"arguments\":{\"project_id\":\"p\"}}", "p",
+         LK_WORKSPACE_ALONE, false},
+    };
+
+    (void)state;
+    allow_writes();
+    fake_answers("GET /user", "{}");
+    fake_answers("GET /projects/p/git_branch", "{}");
+    fake_answers("PUT /projects/p/git_branch", "{}");
+    fake_answers("POST /projects/p/reset_to_remote", "{}");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        unsigned before = fake_n_stays;
+
+        run_tool("call_operation", cases[i].arguments);
+        assert_int_equal(fake_n_stays - before, cases[i].how != 0);
+        if (cases[i].how == 0)
+            continue;
+        assert_int_equal(fake_stay.how, cases[i].how);
+        assert_int_equal(fake_stay.sets_branch, cases[i].sets);
+        assert_str(fake_stay.project, cases[i].project);
+    }
+}
+
 static void test_wrong_arguments(void **state)
 {
     (void)state;
@@ -474,6 +512,7 @@ int main(void)
         TEST(test_describe_deeply),
         TEST(test_what_changes_something_needs_leave),
         TEST(test_a_query_that_builds_tables_needs_leave),
+        TEST(test_the_dev_workspace_is_taken),
         TEST(test_wrong_arguments),
         TEST(test_wrong_bodies),
         TEST(test_wrong_fields),

@@ -5,6 +5,7 @@
 #include "../test.h"
 
 #include "handlers/identity.h"
+#include "handlers/workspace.h"
 #include "rt/co.h"
 
 #include <stdio.h>
@@ -123,6 +124,22 @@ void mcp_call_refuse_caller(struct mcp_call *call)
 void mcp_call_demand_scope(struct mcp_call *call, struct lk_str scope)
 {
     snprintf(call->demanded, sizeof(call->demanded), "%.*s", LK_STR_ARG(scope));
+}
+
+/* The CI users: one, who is free. */
+bool lk_is_ci_pool(struct lk_str act_as_user)
+{
+    return lk_str_eq(act_as_user, LK_STR("pool"));
+}
+
+bool lk_workspace_borrow_user(struct mcp_call *call, bool associative, struct lk_ci_user *ret_user,
+                              struct lk_visit **ret_visit, struct lk_error *err)
+{
+    (void)associative;
+    (void)err;
+    *ret_user = (struct lk_ci_user){LK_STR("77"), LK_STR("ci-bot-1@x.io")};
+    *ret_visit = (struct lk_visit *)call; /* whatever it is */
+    return true;
 }
 
 /* ---- the plug-in ---- */
@@ -331,6 +348,25 @@ static void test_act_as_user(void **state)
     assert_string_equal(world->call.demanded, "looker:act_as");
 }
 
+/* It takes what act_as_user takes. */
+static void test_any_ci_user(void **state)
+{
+    struct world *world = *state;
+    const struct lk_tool_context *tools;
+
+    says = (struct looker_identity){.kind = LOOKER_IDENTITY_NO_OPINION};
+    world->call.args.act_as_user = lk_string(LK_STR(" pool "));
+    assert_str(admit(world)->user_id, "77");
+    tools = world->call.context;
+    assert_ptr_equal(tools->visit, &world->call);
+    world->call.caller = &bob;
+    assert_null(admit(world));
+    assert_string_equal(world->call.demanded, "looker:act_as");
+    world->call.caller = NULL;
+    world->options.sudo_as_user = false;
+    assert_null(admit(world));
+}
+
 static void test_refusals_and_nonsense(void **state)
 {
     static const struct looker_identity refusals[] = {
@@ -355,8 +391,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_what_it_says_is_done), TEST(test_no_opinion),  TEST(test_callers_own_tokens_only),
-        TEST(test_no_impersonation),     TEST(test_act_as_user), TEST(test_refusals_and_nonsense),
+        TEST(test_what_it_says_is_done),
+        TEST(test_no_opinion),
+        TEST(test_callers_own_tokens_only),
+        TEST(test_no_impersonation),
+        TEST(test_act_as_user),
+        TEST(test_any_ci_user),
+        TEST(test_refusals_and_nonsense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
