@@ -9,15 +9,15 @@
  *   spec/tools/connection.yaml sha256 09bbee6f5919fa2a5042066c0b351d0b46fb3670e5c0a4a35785038db277dcd7
  *   spec/tools/content.yaml sha256 a47fc7914b15dffcefb73e5de833378b94388f307575977d3584b1235d20bf14
  *   spec/tools/credentials.yaml sha256 d127c851e04b78155fa2d08274577f65d4b485b0d8a4a0be950fa4f4513ab889
- *   spec/tools/explore.yaml sha256 2439202896148cb6590ee8de38aa1d3e49de5d184da07e5af9b5c66552d4aff1
+ *   spec/tools/explore.yaml sha256 84d70d64268a83b753f271a724fa8d3a15e984a60cbe2d86d6e85f5200a3295b
  *   spec/tools/folder.yaml sha256 d92bbc34d705ccaa5107355b3890ddb67e94dc859ecce1dd8d4e402cc10724fd
  *   spec/tools/git.yaml sha256 016a70db7cc0b652e62e74870c382152880eb757639d630fff13849b6102babd
  *   spec/tools/health.yaml sha256 73e463d226ebce1a6d8807e08da4dda83da6cc1c0b598009e0b04a5dcd51d21d
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
- *   spec/tools/modeling.yaml sha256 72e3dc448ad4652be1668c8e6884963fcd17b3ab75dda3a0c39eda2c9eca0b7c
- *   spec/tools/query.yaml sha256 2af8edd6784c6e691ff18c60ba1fb99a39baf9fc03f2e9e71f81ccea389c8ea0
- *   spec/tools/render.yaml sha256 4026be1dd0c1395cca4217a8652d5d4e2eef2a699535b90c1211b3d7eca7d757
- *   spec/tools/schema.yaml sha256 b0deb80aa8a514ca6dd0dfbe6dc6c5dcc602f75773302cdd0b2b2bda07205ee6
+ *   spec/tools/modeling.yaml sha256 48bbdfafe3bef403e6d86c438523192c77832a574e6a8543c07facacfd2db743
+ *   spec/tools/query.yaml sha256 576314a62fbb96c638cdeb913dd06d23aed52a9b375aaad386fcbaa64b1715e8
+ *   spec/tools/render.yaml sha256 d4515ff85ab6f8dc32ae40aba6decf71b15a08882f6e07f2954d0f57fa79df4b
+ *   spec/tools/schema.yaml sha256 b68af6b6b3ea10791e57028d5ea6c347c808accd1ef75b74a1eedf50f71ac248
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
  *   spec/tools/workflows.yaml sha256 1ef2d24ef0a50a78a2a2546174fb0de4cd9e8a8b00491d4f545da9df627cf76d
  */
@@ -157,7 +157,7 @@ static const struct lk_field list_models_args_fields[] = {
 TYPE(list_models_args, "list_models", list_models_args_fields);
 static const char schema_list_models[] =
     "{\"type\":\"object\",\"properties\":{"
-    "\"search\":{\"type\":\"string\",\"description\":\"Words that must all occur in the name, label or group of an explore, or of the model. Example: \\\"order items\\\".\"},"
+    "\"search\":{\"type\":\"string\",\"description\":\"Words that must all occur in name, label or group of an explore, or of its model.\"},"
     "\"include_hidden\":{\"type\":\"boolean\",\"default\":false},"
     "\"include_explores\":{\"type\":\"boolean\",\"default\":true},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":100},"
@@ -350,7 +350,7 @@ static const struct lk_binding binding_list_connections = {
 /* ---- query ---- */
 static const struct lk_rule rule_query_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_query_args_apply_formatting = {.default_json = "false"};
-static const struct lk_rule rule_query_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
+static const struct lk_rule rule_query_args_branch = {.max_length = 500};
 static const struct lk_rule rule_query_args_cache = {.default_json = "true"};
 static const struct lk_rule rule_query_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
 static const struct lk_rule rule_query_args_cursor = {.unavailable = "pass it to run_query, alone: it says what to run"};
@@ -360,11 +360,12 @@ static const char *const rule_query_args_fields_aliases[] = {"dimensions", "meas
 static const struct lk_rule rule_query_args_fields = {.aliases = rule_query_args_fields_aliases, .min_items = 1, .max_items = 500};
 static const struct lk_rule rule_query_args_fill_fields = {.max_items = 50};
 static const struct lk_rule rule_query_args_filter_expression = {.max_length = 20000};
+static const struct lk_rule rule_query_args_imports = {.default_json = "false"};
 static const struct lk_rule rule_query_args_limit = {.default_json = "500", .min = 1, .has_min = true};
 static const struct lk_rule rule_query_args_max_bytes = {.min = 1000, .has_min = true, .max = 4194304, .has_max = true};
 static const struct lk_rule rule_query_args_model = {.min_length = 1, .max_length = 255};
 static const struct lk_rule rule_query_args_pivots = {.max_items = 50};
-static const struct lk_rule rule_query_args_project_id = {.unavailable = "it only goes with branch"};
+static const struct lk_rule rule_query_args_project_id = {.max_length = 255};
 static const char *const rule_query_args_query_timezone_aliases[] = {"timezone", NULL};
 static const struct lk_rule rule_query_args_query_timezone = {.aliases = rule_query_args_query_timezone_aliases, .max_length = 100};
 static const char *const rule_query_args_result_format_values[] = {"json", "json_detail", "json_bi", "csv", "txt", "md", "html", "sql", NULL};
@@ -393,6 +394,7 @@ static const struct lk_field query_args_fields[] = {
     F(query_args, fill_fields, "fill_fields", STRING, L, &rule_query_args_fill_fields),
     F(query_args, filter_expression, "filter_expression", STRING, 0, &rule_query_args_filter_expression),
     M(query_args, filters, "filters", STRING, 0, NULL),
+    F(query_args, imports, "imports", BOOLEAN, 0, &rule_query_args_imports),
     F(query_args, limit, "limit", INTEGER, 0, &rule_query_args_limit),
     F(query_args, max_bytes, "max_bytes", INTEGER, 0, &rule_query_args_max_bytes),
     F(query_args, model, "model", STRING, Q, &rule_query_args_model),
@@ -415,7 +417,7 @@ static const char schema_query[] =
     "\"model\":{\"type\":\"string\"},"
     "\"view\":{\"type\":\"string\"},"
     "\"fields\":{\"type\":\"array\",\"description\":\"Dimensions and measures, such as [\\\"users.state\\\", \\\"orders.count\\\"].\",\"items\":{\"type\":\"string\"}},"
-    "\"filters\":{\"type\":\"object\",\"description\":\"From field name to filter expression; all must hold. Text: \\\"CA,NY\\\" (either), \\\"-CA\\\" (not), \\\"%shirt%\\\" (contains), \\\"EMPTY\\\", \\\"-NULL\\\"; with a literal comma, quote, % or _: the value in double quotes, or ^ before the character. Number: \\\">=10\\\", \\\"[1,5]\\\", \\\"NOT 7\\\". Date: \\\"7 days\\\", \\\"last month\\\", \\\"2024-01-01 to 2024-02-01\\\", \\\"before 3 days ago\\\". Yesno: \\\"Yes\\\". Example: {\\\"orders.created_date\\\": \\\"90 days\\\", \\\"users.state\\\": \\\"CA,NY\\\"}.\",\"additionalProperties\":{\"type\":\"string\"}},"
+    "\"filters\":{\"type\":\"object\",\"description\":\"From field name to filter expression; all must hold. Text: \\\"CA,NY\\\" (either), \\\"-CA\\\" (not), \\\"%shirt%\\\" (contains), \\\"EMPTY\\\", \\\"-NULL\\\"; with a literal comma, quote, % or _: the value in double quotes, or ^ before the character. Number: \\\">=10\\\", \\\"[1,5]\\\", \\\"NOT 7\\\". Date: \\\"7 days\\\", \\\"last month\\\", \\\"2024-01-01 to 2024-02-01\\\". Yesno: \\\"Yes\\\". Example: {\\\"orders.created_date\\\": \\\"90 days\\\", \\\"users.state\\\": \\\"CA,NY\\\"}.\",\"additionalProperties\":{\"type\":\"string\"}},"
     "\"filter_expression\":{\"type\":\"string\",\"description\":\"Condition in Looker expression language, for what `filters` cannot say: \\\"${orders.status} = \\\\\\\"open\\\\\\\" OR ${orders.total} > 100\\\".\"},"
     "\"sorts\":{\"type\":\"array\",\"description\":\"Fields to sort by: [\\\"orders.count desc\\\", \\\"users.state\\\"].\",\"items\":{\"type\":\"string\"}},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most; lowered to the server's maximum (limit_applied says so).\",\"default\":500},"
@@ -435,11 +437,14 @@ static const char schema_query[] =
     "\"share_url\":{\"type\":\"boolean\",\"description\":\"Also return a link to the query.\",\"default\":false},"
     "\"validate\":{\"type\":\"boolean\",\"description\":\"Check field names first; false: leave it to Looker.\",\"default\":true},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Use the LookML of the dev workspace.\",\"default\":false},"
-    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Run as this Looker user (id or e-mail) instead.\"}"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch of project_id for the call.\"},"
+    "\"project_id\":{\"type\":\"string\"},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"In imported projects too.\",\"default\":false},"
+    "\"act_as_user\":{\"type\":\"string\",\"description\":\"Looker user (id, e-mail) to run as; with branch also \\\"pool\\\": a free CI user.\"}"
     "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_query = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = 6, .branch_arg = -1, .project_arg = -1,
-    .imports_arg = -1,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 6, .branch_arg = 2, .project_arg = 17,
+    .imports_arg = 12,
 };
 static const struct lk_binding binding_query = {
     .workspace = &workspace_query,
@@ -447,7 +452,7 @@ static const struct lk_binding binding_query = {
 
 /* ---- query_sql ---- */
 static const struct lk_rule rule_query_sql_args_act_as_user = {.max_length = 255};
-static const struct lk_rule rule_query_sql_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
+static const struct lk_rule rule_query_sql_args_branch = {.max_length = 500};
 static const struct lk_rule rule_query_sql_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
 static const struct lk_rule rule_query_sql_args_dev_mode = {.default_json = "false"};
 static const struct lk_rule rule_query_sql_args_dynamic_fields = {.max_length = 100000};
@@ -455,10 +460,11 @@ static const char *const rule_query_sql_args_fields_aliases[] = {"dimensions", "
 static const struct lk_rule rule_query_sql_args_fields = {.aliases = rule_query_sql_args_fields_aliases, .min_items = 1, .max_items = 500};
 static const struct lk_rule rule_query_sql_args_fill_fields = {.max_items = 50};
 static const struct lk_rule rule_query_sql_args_filter_expression = {.max_length = 20000};
+static const struct lk_rule rule_query_sql_args_imports = {.default_json = "false"};
 static const struct lk_rule rule_query_sql_args_limit = {.default_json = "500", .min = 1, .has_min = true};
 static const struct lk_rule rule_query_sql_args_model = {.min_length = 1, .max_length = 255};
 static const struct lk_rule rule_query_sql_args_pivots = {.max_items = 50};
-static const struct lk_rule rule_query_sql_args_project_id = {.unavailable = "it only goes with branch"};
+static const struct lk_rule rule_query_sql_args_project_id = {.max_length = 255};
 static const char *const rule_query_sql_args_query_timezone_aliases[] = {"timezone", NULL};
 static const struct lk_rule rule_query_sql_args_query_timezone = {.aliases = rule_query_sql_args_query_timezone_aliases, .max_length = 100};
 static const char *const rule_query_sql_args_row_total_values[] = {"right", "left", NULL};
@@ -479,6 +485,7 @@ static const struct lk_field query_sql_args_fields[] = {
     F(query_sql_args, fill_fields, "fill_fields", STRING, L, &rule_query_sql_args_fill_fields),
     F(query_sql_args, filter_expression, "filter_expression", STRING, 0, &rule_query_sql_args_filter_expression),
     M(query_sql_args, filters, "filters", STRING, 0, NULL),
+    F(query_sql_args, imports, "imports", BOOLEAN, 0, &rule_query_sql_args_imports),
     F(query_sql_args, limit, "limit", INTEGER, 0, &rule_query_sql_args_limit),
     F(query_sql_args, model, "model", STRING, Q, &rule_query_sql_args_model),
     F(query_sql_args, pivots, "pivots", STRING, L, &rule_query_sql_args_pivots),
@@ -511,11 +518,14 @@ static const char schema_query_sql[] =
     "\"dynamic_fields\":{\"type\":\"string\"},"
     "\"validate\":{\"type\":\"boolean\",\"default\":true},"
     "\"dev_mode\":{\"type\":\"boolean\",\"default\":false},"
+    "\"branch\":{\"type\":\"string\"},"
+    "\"project_id\":{\"type\":\"string\"},"
+    "\"imports\":{\"type\":\"boolean\",\"default\":false},"
     "\"act_as_user\":{\"type\":\"string\"}"
     "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_query_sql = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = 3, .branch_arg = -1, .project_arg = -1,
-    .imports_arg = -1,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 3, .branch_arg = 1, .project_arg = 13,
+    .imports_arg = 9,
 };
 static const struct lk_binding binding_query_sql = {
     .workspace = &workspace_query_sql,
@@ -525,15 +535,16 @@ static const struct lk_binding binding_query_sql = {
 static const struct lk_rule rule_run_query_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_run_query_args_apply_formatting = {.default_json = "false"};
 static const struct lk_rule rule_run_query_args_apply_vis = {.default_json = "false"};
-static const struct lk_rule rule_run_query_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
+static const struct lk_rule rule_run_query_args_branch = {.max_length = 500};
 static const struct lk_rule rule_run_query_args_cache = {.default_json = "true"};
 static const struct lk_rule rule_run_query_args_cursor = {.max_length = 16000};
 static const struct lk_rule rule_run_query_args_dev_mode = {.default_json = "false"};
 static const char *const rule_run_query_args_fields_aliases[] = {"columns", NULL};
 static const struct lk_rule rule_run_query_args_fields = {.aliases = rule_run_query_args_fields_aliases, .max_items = 500};
+static const struct lk_rule rule_run_query_args_imports = {.default_json = "false"};
 static const struct lk_rule rule_run_query_args_limit = {.min = 1, .has_min = true};
 static const struct lk_rule rule_run_query_args_max_bytes = {.min = 1000, .has_min = true, .max = 4194304, .has_max = true};
-static const struct lk_rule rule_run_query_args_project_id = {.unavailable = "it only goes with branch"};
+static const struct lk_rule rule_run_query_args_project_id = {.max_length = 255};
 static const char *const rule_run_query_args_query_id_aliases[] = {"id", "slug", NULL};
 static const struct lk_rule rule_run_query_args_query_id = {.aliases = rule_run_query_args_query_id_aliases, .min_length = 1, .max_length = 255};
 static const char *const rule_run_query_args_result_format_values[] = {"json", "json_detail", "json_bi", "csv", "txt", "md", "html", "sql", NULL};
@@ -549,6 +560,7 @@ static const struct lk_field run_query_args_fields[] = {
     F(run_query_args, cursor, "cursor", STRING, 0, &rule_run_query_args_cursor),
     F(run_query_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_run_query_args_dev_mode),
     F(run_query_args, fields, "fields", STRING, L, &rule_run_query_args_fields),
+    F(run_query_args, imports, "imports", BOOLEAN, 0, &rule_run_query_args_imports),
     F(run_query_args, limit, "limit", INTEGER, 0, &rule_run_query_args_limit),
     F(run_query_args, max_bytes, "max_bytes", INTEGER, 0, &rule_run_query_args_max_bytes),
     F(run_query_args, project_id, "project_id", STRING, 0, &rule_run_query_args_project_id),
@@ -570,11 +582,14 @@ static const char schema_run_query[] =
     "\"server_table_calcs\":{\"type\":\"boolean\",\"default\":false},"
     "\"cache\":{\"type\":\"boolean\",\"default\":true},"
     "\"dev_mode\":{\"type\":\"boolean\",\"default\":false},"
+    "\"branch\":{\"type\":\"string\"},"
+    "\"project_id\":{\"type\":\"string\"},"
+    "\"imports\":{\"type\":\"boolean\",\"default\":false},"
     "\"act_as_user\":{\"type\":\"string\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_run_query = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = 6, .branch_arg = -1, .project_arg = -1,
-    .imports_arg = -1,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 6, .branch_arg = 3, .project_arg = 11,
+    .imports_arg = 8,
 };
 static const struct lk_binding binding_run_query = {
     .workspace = &workspace_run_query,
@@ -584,17 +599,18 @@ static const struct lk_binding binding_run_query = {
 static const struct lk_rule rule_run_look_args_act_as_user = {.max_length = 255};
 static const struct lk_rule rule_run_look_args_apply_formatting = {.default_json = "false"};
 static const struct lk_rule rule_run_look_args_apply_vis = {.default_json = "false"};
-static const struct lk_rule rule_run_look_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
+static const struct lk_rule rule_run_look_args_branch = {.max_length = 500};
 static const struct lk_rule rule_run_look_args_cache = {.default_json = "true"};
 static const struct lk_rule rule_run_look_args_cursor = {.unavailable = "pass it to run_query, alone: it says what to run"};
 static const struct lk_rule rule_run_look_args_dev_mode = {.default_json = "false"};
 static const char *const rule_run_look_args_fields_aliases[] = {"columns", NULL};
 static const struct lk_rule rule_run_look_args_fields = {.aliases = rule_run_look_args_fields_aliases, .max_items = 500};
+static const struct lk_rule rule_run_look_args_imports = {.default_json = "false"};
 static const struct lk_rule rule_run_look_args_limit = {.min = 1, .has_min = true};
 static const char *const rule_run_look_args_look_id_aliases[] = {"id", NULL};
 static const struct lk_rule rule_run_look_args_look_id = {.aliases = rule_run_look_args_look_id_aliases, .min_length = 1, .max_length = 255};
 static const struct lk_rule rule_run_look_args_max_bytes = {.min = 1000, .has_min = true, .max = 4194304, .has_max = true};
-static const struct lk_rule rule_run_look_args_project_id = {.unavailable = "it only goes with branch"};
+static const struct lk_rule rule_run_look_args_project_id = {.max_length = 255};
 static const char *const rule_run_look_args_result_format_values[] = {"json", "json_detail", "json_bi", "csv", "txt", "md", "html", "sql", NULL};
 static const char *const rule_run_look_args_result_format_aliases[] = {"format", NULL};
 static const struct lk_rule rule_run_look_args_result_format = {.values = rule_run_look_args_result_format_values, .aliases = rule_run_look_args_result_format_aliases, .default_json = "\"json\""};
@@ -607,6 +623,7 @@ static const struct lk_field run_look_args_fields[] = {
     F(run_look_args, cursor, "cursor", STRING, 0, &rule_run_look_args_cursor),
     F(run_look_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_run_look_args_dev_mode),
     F(run_look_args, fields, "fields", STRING, L, &rule_run_look_args_fields),
+    F(run_look_args, imports, "imports", BOOLEAN, 0, &rule_run_look_args_imports),
     F(run_look_args, limit, "limit", INTEGER, 0, &rule_run_look_args_limit),
     F(run_look_args, look_id, "look_id", STRING, Q, &rule_run_look_args_look_id),
     F(run_look_args, max_bytes, "max_bytes", INTEGER, 0, &rule_run_look_args_max_bytes),
@@ -625,11 +642,14 @@ static const char schema_run_look[] =
     "\"apply_vis\":{\"type\":\"boolean\",\"default\":false},"
     "\"cache\":{\"type\":\"boolean\",\"default\":true},"
     "\"dev_mode\":{\"type\":\"boolean\",\"default\":false},"
+    "\"branch\":{\"type\":\"string\"},"
+    "\"project_id\":{\"type\":\"string\"},"
+    "\"imports\":{\"type\":\"boolean\",\"default\":false},"
     "\"act_as_user\":{\"type\":\"string\"}"
     "},\"required\":[\"look_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_run_look = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = 6, .branch_arg = -1, .project_arg = -1,
-    .imports_arg = -1,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 6, .branch_arg = 3, .project_arg = 12,
+    .imports_arg = 8,
 };
 static const struct lk_binding binding_run_look = {
     .workspace = &workspace_run_look,
@@ -658,7 +678,7 @@ static const char schema_run_dashboard[] =
 
 /* ---- query_url ---- */
 static const struct lk_rule rule_query_url_args_act_as_user = {.max_length = 255};
-static const struct lk_rule rule_query_url_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
+static const struct lk_rule rule_query_url_args_branch = {.max_length = 500};
 static const struct lk_rule rule_query_url_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
 static const struct lk_rule rule_query_url_args_dev_mode = {.default_json = "false"};
 static const struct lk_rule rule_query_url_args_dynamic_fields = {.max_length = 100000};
@@ -666,10 +686,11 @@ static const char *const rule_query_url_args_fields_aliases[] = {"dimensions", "
 static const struct lk_rule rule_query_url_args_fields = {.aliases = rule_query_url_args_fields_aliases, .min_items = 1, .max_items = 500};
 static const struct lk_rule rule_query_url_args_fill_fields = {.max_items = 50};
 static const struct lk_rule rule_query_url_args_filter_expression = {.max_length = 20000};
+static const struct lk_rule rule_query_url_args_imports = {.default_json = "false"};
 static const struct lk_rule rule_query_url_args_limit = {.default_json = "500", .min = 1, .has_min = true};
 static const struct lk_rule rule_query_url_args_model = {.min_length = 1, .max_length = 255};
 static const struct lk_rule rule_query_url_args_pivots = {.max_items = 50};
-static const struct lk_rule rule_query_url_args_project_id = {.unavailable = "it only goes with branch"};
+static const struct lk_rule rule_query_url_args_project_id = {.max_length = 255};
 static const char *const rule_query_url_args_query_timezone_aliases[] = {"timezone", NULL};
 static const struct lk_rule rule_query_url_args_query_timezone = {.aliases = rule_query_url_args_query_timezone_aliases, .max_length = 100};
 static const char *const rule_query_url_args_row_total_values[] = {"right", "left", NULL};
@@ -690,6 +711,7 @@ static const struct lk_field query_url_args_fields[] = {
     F(query_url_args, fill_fields, "fill_fields", STRING, L, &rule_query_url_args_fill_fields),
     F(query_url_args, filter_expression, "filter_expression", STRING, 0, &rule_query_url_args_filter_expression),
     M(query_url_args, filters, "filters", STRING, 0, NULL),
+    F(query_url_args, imports, "imports", BOOLEAN, 0, &rule_query_url_args_imports),
     F(query_url_args, limit, "limit", INTEGER, 0, &rule_query_url_args_limit),
     F(query_url_args, model, "model", STRING, Q, &rule_query_url_args_model),
     F(query_url_args, pivots, "pivots", STRING, L, &rule_query_url_args_pivots),
@@ -722,11 +744,14 @@ static const char schema_query_url[] =
     "\"dynamic_fields\":{\"type\":\"string\"},"
     "\"validate\":{\"type\":\"boolean\",\"default\":true},"
     "\"dev_mode\":{\"type\":\"boolean\",\"default\":false},"
+    "\"branch\":{\"type\":\"string\"},"
+    "\"project_id\":{\"type\":\"string\"},"
+    "\"imports\":{\"type\":\"boolean\",\"default\":false},"
     "\"act_as_user\":{\"type\":\"string\"}"
     "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_query_url = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = 3, .branch_arg = -1, .project_arg = -1,
-    .imports_arg = -1,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 3, .branch_arg = 1, .project_arg = 13,
+    .imports_arg = 9,
 };
 static const struct lk_binding binding_query_url = {
     .workspace = &workspace_query_url,
@@ -2972,8 +2997,9 @@ static const char schema_create_project_deploy_key[] =
 
 /* ---- list_project_files ---- */
 static const struct lk_rule rule_list_project_files_args_act_as_user = {.max_length = 255};
-static const struct lk_rule rule_list_project_files_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
+static const struct lk_rule rule_list_project_files_args_branch = {.max_length = 500};
 static const struct lk_rule rule_list_project_files_args_dev_mode = {.default_json = "true"};
+static const struct lk_rule rule_list_project_files_args_imports = {.default_json = "false"};
 static const struct lk_rule rule_list_project_files_args_limit = {.default_json = "500", .min = 1, .has_min = true, .max = 5000, .has_max = true};
 static const struct lk_rule rule_list_project_files_args_offset = {.default_json = "0", .min = 0, .has_min = true};
 static const char *const rule_list_project_files_args_project_id_aliases[] = {"project", NULL};
@@ -2982,6 +3008,7 @@ static const struct lk_field list_project_files_args_fields[] = {
     F(list_project_files_args, act_as_user, "act_as_user", STRING, 0, &rule_list_project_files_args_act_as_user),
     F(list_project_files_args, branch, "branch", STRING, 0, &rule_list_project_files_args_branch),
     F(list_project_files_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_list_project_files_args_dev_mode),
+    F(list_project_files_args, imports, "imports", BOOLEAN, 0, &rule_list_project_files_args_imports),
     F(list_project_files_args, limit, "limit", INTEGER, 0, &rule_list_project_files_args_limit),
     F(list_project_files_args, offset, "offset", INTEGER, 0, &rule_list_project_files_args_offset),
     F(list_project_files_args, project_id, "project_id", STRING, Q, &rule_list_project_files_args_project_id),
@@ -2991,13 +3018,15 @@ static const char schema_list_project_files[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"false: production instead of the dev workspace.\",\"default\":true},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Files to return at most.\",\"maximum\":5000,\"default\":500},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Files to skip.\",\"default\":0}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_list_project_files[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id,path,title,type,extension,editable,git_status(action,conflict,text)\""}, /* fields */
-    {5, LK_BIND_PARAM, LK_CONVERT_NONE, 1, NULL}, /* project_id */
+    {6, LK_BIND_PARAM, LK_CONVERT_NONE, 1, NULL}, /* project_id */
 };
 static const struct lk_projection project_list_project_files__git_status[] = {
     {"action", NULL, 0, NULL},
@@ -3015,22 +3044,23 @@ static const struct lk_projection project_list_project_files[] = {
 };
 static const struct lk_projection projection_list_project_files = {NULL, project_list_project_files, 7, NULL};
 static const struct lk_workspace_use workspace_list_project_files = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = 2, .branch_arg = -1, .project_arg = 5,
-    .imports_arg = -1,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 2, .branch_arg = 1, .project_arg = 6,
+    .imports_arg = 3,
 };
 static const struct lk_binding binding_list_project_files = {
     .op = &looker_ops[LOOKER_OP_ALL_PROJECT_FILES], .binds = binds_list_project_files,
     .n_binds = 2, .form = LK_ANSWER_LIST, .projection = &projection_list_project_files,
-    .keep_arg = -1, .dev_arg = 2, .limit_arg = 3, .offset_arg = 4,
+    .keep_arg = -1, .dev_arg = 2, .limit_arg = 4, .offset_arg = 5,
     .workspace = &workspace_list_project_files,
 };
 
 /* ---- get_file ---- */
 static const struct lk_rule rule_get_file_args_act_as_user = {.max_length = 255};
-static const struct lk_rule rule_get_file_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
+static const struct lk_rule rule_get_file_args_branch = {.max_length = 500};
 static const struct lk_rule rule_get_file_args_dev_mode = {.default_json = "true"};
 static const char *const rule_get_file_args_file_id_aliases[] = {"path", "file_path", NULL};
 static const struct lk_rule rule_get_file_args_file_id = {.aliases = rule_get_file_args_file_id_aliases, .min_length = 1, .max_length = 2000};
+static const struct lk_rule rule_get_file_args_imports = {.default_json = "false"};
 static const struct lk_rule rule_get_file_args_offset = {.default_json = "0", .min = 0, .has_min = true};
 static const char *const rule_get_file_args_project_id_aliases[] = {"project", NULL};
 static const struct lk_rule rule_get_file_args_project_id = {.aliases = rule_get_file_args_project_id_aliases, .min_length = 1, .max_length = 255};
@@ -3039,6 +3069,7 @@ static const struct lk_field get_file_args_fields[] = {
     F(get_file_args, branch, "branch", STRING, 0, &rule_get_file_args_branch),
     F(get_file_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_get_file_args_dev_mode),
     F(get_file_args, file_id, "file_id", STRING, Q, &rule_get_file_args_file_id),
+    F(get_file_args, imports, "imports", BOOLEAN, 0, &rule_get_file_args_imports),
     F(get_file_args, offset, "offset", INTEGER, 0, &rule_get_file_args_offset),
     F(get_file_args, project_id, "project_id", STRING, Q, &rule_get_file_args_project_id),
 };
@@ -3048,12 +3079,14 @@ static const char schema_get_file[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Id or path of the file as list_project_files gives it, such as \\\"views/orders.view.lkml\\\".\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"false: production instead of the dev workspace.\",\"default\":true},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Bytes of the text to skip.\",\"default\":0}"
     "},\"required\":[\"project_id\",\"file_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_get_file = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = 2, .branch_arg = -1, .project_arg = 5,
-    .imports_arg = -1,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 2, .branch_arg = 1, .project_arg = 6,
+    .imports_arg = 4,
 };
 static const struct lk_binding binding_get_file = {
     .workspace = &workspace_get_file,
@@ -3061,10 +3094,11 @@ static const struct lk_binding binding_get_file = {
 
 /* ---- create_file ---- */
 static const struct lk_rule rule_create_file_args_act_as_user = {.max_length = 255};
-static const struct lk_rule rule_create_file_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
+static const struct lk_rule rule_create_file_args_branch = {.max_length = 500};
 static const struct lk_rule rule_create_file_args_content = {.max_length = 4000000};
 static const char *const rule_create_file_args_file_id_aliases[] = {"path", "file_path", NULL};
 static const struct lk_rule rule_create_file_args_file_id = {.aliases = rule_create_file_args_file_id_aliases, .min_length = 1, .max_length = 2000};
+static const struct lk_rule rule_create_file_args_imports = {.default_json = "false"};
 static const char *const rule_create_file_args_project_id_aliases[] = {"project", NULL};
 static const struct lk_rule rule_create_file_args_project_id = {.aliases = rule_create_file_args_project_id_aliases, .min_length = 1, .max_length = 255};
 static const struct lk_field create_file_args_fields[] = {
@@ -3072,6 +3106,7 @@ static const struct lk_field create_file_args_fields[] = {
     F(create_file_args, branch, "branch", STRING, 0, &rule_create_file_args_branch),
     F(create_file_args, content, "content", STRING, Q, &rule_create_file_args_content),
     F(create_file_args, file_id, "file_id", STRING, Q, &rule_create_file_args_file_id),
+    F(create_file_args, imports, "imports", BOOLEAN, 0, &rule_create_file_args_imports),
     F(create_file_args, project_id, "project_id", STRING, Q, &rule_create_file_args_project_id),
 };
 TYPE(create_file_args, "create_file", create_file_args_fields);
@@ -3080,11 +3115,13 @@ static const char schema_create_file[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Path from the root of the project, such as \\\"views/orders.view.lkml\\\".\"},"
     "\"content\":{\"type\":\"string\",\"description\":\"The whole text of the file.\"},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"file_id\",\"content\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_create_file = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = -1, .branch_arg = -1, .project_arg = 4,
-    .imports_arg = -1,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = -1, .branch_arg = 1, .project_arg = 5,
+    .imports_arg = 4,
 };
 static const struct lk_binding binding_create_file = {
     .workspace = &workspace_create_file,
@@ -3092,10 +3129,11 @@ static const struct lk_binding binding_create_file = {
 
 /* ---- update_file ---- */
 static const struct lk_rule rule_update_file_args_act_as_user = {.max_length = 255};
-static const struct lk_rule rule_update_file_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
+static const struct lk_rule rule_update_file_args_branch = {.max_length = 500};
 static const struct lk_rule rule_update_file_args_content = {.max_length = 4000000};
 static const char *const rule_update_file_args_file_id_aliases[] = {"path", "file_path", NULL};
 static const struct lk_rule rule_update_file_args_file_id = {.aliases = rule_update_file_args_file_id_aliases, .min_length = 1, .max_length = 2000};
+static const struct lk_rule rule_update_file_args_imports = {.default_json = "false"};
 static const char *const rule_update_file_args_project_id_aliases[] = {"project", NULL};
 static const struct lk_rule rule_update_file_args_project_id = {.aliases = rule_update_file_args_project_id_aliases, .min_length = 1, .max_length = 255};
 static const struct lk_field update_file_args_fields[] = {
@@ -3103,6 +3141,7 @@ static const struct lk_field update_file_args_fields[] = {
     F(update_file_args, branch, "branch", STRING, 0, &rule_update_file_args_branch),
     F(update_file_args, content, "content", STRING, Q, &rule_update_file_args_content),
     F(update_file_args, file_id, "file_id", STRING, Q, &rule_update_file_args_file_id),
+    F(update_file_args, imports, "imports", BOOLEAN, 0, &rule_update_file_args_imports),
     F(update_file_args, project_id, "project_id", STRING, Q, &rule_update_file_args_project_id),
 };
 TYPE(update_file_args, "update_file", update_file_args_fields);
@@ -3111,11 +3150,13 @@ static const char schema_update_file[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Id or path of the file as list_project_files gives it, such as \\\"views/orders.view.lkml\\\".\"},"
     "\"content\":{\"type\":\"string\",\"description\":\"The whole text of the file.\"},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"file_id\",\"content\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_update_file = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = -1, .branch_arg = -1, .project_arg = 4,
-    .imports_arg = -1,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = -1, .branch_arg = 1, .project_arg = 5,
+    .imports_arg = 4,
 };
 static const struct lk_binding binding_update_file = {
     .workspace = &workspace_update_file,
@@ -3123,15 +3164,17 @@ static const struct lk_binding binding_update_file = {
 
 /* ---- delete_file ---- */
 static const struct lk_rule rule_delete_file_args_act_as_user = {.max_length = 255};
-static const struct lk_rule rule_delete_file_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
+static const struct lk_rule rule_delete_file_args_branch = {.max_length = 500};
 static const char *const rule_delete_file_args_file_id_aliases[] = {"path", "file_path", NULL};
 static const struct lk_rule rule_delete_file_args_file_id = {.aliases = rule_delete_file_args_file_id_aliases, .min_length = 1, .max_length = 2000};
+static const struct lk_rule rule_delete_file_args_imports = {.default_json = "false"};
 static const char *const rule_delete_file_args_project_id_aliases[] = {"project", NULL};
 static const struct lk_rule rule_delete_file_args_project_id = {.aliases = rule_delete_file_args_project_id_aliases, .min_length = 1, .max_length = 255};
 static const struct lk_field delete_file_args_fields[] = {
     F(delete_file_args, act_as_user, "act_as_user", STRING, 0, &rule_delete_file_args_act_as_user),
     F(delete_file_args, branch, "branch", STRING, 0, &rule_delete_file_args_branch),
     F(delete_file_args, file_id, "file_id", STRING, Q, &rule_delete_file_args_file_id),
+    F(delete_file_args, imports, "imports", BOOLEAN, 0, &rule_delete_file_args_imports),
     F(delete_file_args, project_id, "project_id", STRING, Q, &rule_delete_file_args_project_id),
 };
 TYPE(delete_file_args, "delete_file", delete_file_args_fields);
@@ -3139,11 +3182,13 @@ static const char schema_delete_file[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Id or path of the file as list_project_files gives it, such as \\\"views/orders.view.lkml\\\".\"},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"file_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_delete_file = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = -1, .branch_arg = -1, .project_arg = 3,
-    .imports_arg = -1,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = -1, .branch_arg = 1, .project_arg = 4,
+    .imports_arg = 3,
 };
 static const struct lk_binding binding_delete_file = {
     .workspace = &workspace_delete_file,
@@ -3256,8 +3301,9 @@ static const struct lk_binding binding_create_views_from_tables = {
 
 /* ---- validate_project ---- */
 static const struct lk_rule rule_validate_project_args_act_as_user = {.max_length = 255};
-static const struct lk_rule rule_validate_project_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
+static const struct lk_rule rule_validate_project_args_branch = {.max_length = 500};
 static const struct lk_rule rule_validate_project_args_dev_mode = {.default_json = "false"};
+static const struct lk_rule rule_validate_project_args_imports = {.default_json = "false"};
 static const struct lk_rule rule_validate_project_args_limit = {.default_json = "100", .min = 1, .has_min = true, .max = 2000, .has_max = true};
 static const struct lk_rule rule_validate_project_args_offset = {.default_json = "0", .min = 0, .has_min = true};
 static const char *const rule_validate_project_args_project_id_aliases[] = {"project", NULL};
@@ -3266,6 +3312,7 @@ static const struct lk_field validate_project_args_fields[] = {
     F(validate_project_args, act_as_user, "act_as_user", STRING, 0, &rule_validate_project_args_act_as_user),
     F(validate_project_args, branch, "branch", STRING, 0, &rule_validate_project_args_branch),
     F(validate_project_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_validate_project_args_dev_mode),
+    F(validate_project_args, imports, "imports", BOOLEAN, 0, &rule_validate_project_args_imports),
     F(validate_project_args, limit, "limit", INTEGER, 0, &rule_validate_project_args_limit),
     F(validate_project_args, offset, "offset", INTEGER, 0, &rule_validate_project_args_offset),
     F(validate_project_args, project_id, "project_id", STRING, Q, &rule_validate_project_args_project_id),
@@ -3275,13 +3322,15 @@ static const char schema_validate_project[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: the dev workspace instead of production.\",\"default\":false},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Errors to return at most.\",\"maximum\":2000,\"default\":100},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Errors to skip; errors.next_offset of the answer before.\",\"default\":0}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_validate_project = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = 2, .branch_arg = -1, .project_arg = 5,
-    .imports_arg = -1,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 2, .branch_arg = 1, .project_arg = 6,
+    .imports_arg = 3,
 };
 static const struct lk_binding binding_validate_project = {
     .workspace = &workspace_validate_project,
@@ -3289,9 +3338,10 @@ static const struct lk_binding binding_validate_project = {
 
 /* ---- list_lookml_tests ---- */
 static const struct lk_rule rule_list_lookml_tests_args_act_as_user = {.max_length = 255};
-static const struct lk_rule rule_list_lookml_tests_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
+static const struct lk_rule rule_list_lookml_tests_args_branch = {.max_length = 500};
 static const struct lk_rule rule_list_lookml_tests_args_dev_mode = {.default_json = "false"};
 static const struct lk_rule rule_list_lookml_tests_args_file_id = {.max_length = 2000};
+static const struct lk_rule rule_list_lookml_tests_args_imports = {.default_json = "false"};
 static const struct lk_rule rule_list_lookml_tests_args_limit = {.default_json = "200", .min = 1, .has_min = true, .max = 2000, .has_max = true};
 static const struct lk_rule rule_list_lookml_tests_args_offset = {.default_json = "0", .min = 0, .has_min = true};
 static const char *const rule_list_lookml_tests_args_project_id_aliases[] = {"project", NULL};
@@ -3301,6 +3351,7 @@ static const struct lk_field list_lookml_tests_args_fields[] = {
     F(list_lookml_tests_args, branch, "branch", STRING, 0, &rule_list_lookml_tests_args_branch),
     F(list_lookml_tests_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_list_lookml_tests_args_dev_mode),
     F(list_lookml_tests_args, file_id, "file_id", STRING, 0, &rule_list_lookml_tests_args_file_id),
+    F(list_lookml_tests_args, imports, "imports", BOOLEAN, 0, &rule_list_lookml_tests_args_imports),
     F(list_lookml_tests_args, limit, "limit", INTEGER, 0, &rule_list_lookml_tests_args_limit),
     F(list_lookml_tests_args, offset, "offset", INTEGER, 0, &rule_list_lookml_tests_args_offset),
     F(list_lookml_tests_args, project_id, "project_id", STRING, Q, &rule_list_lookml_tests_args_project_id),
@@ -3311,13 +3362,15 @@ static const char schema_list_lookml_tests[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Only tests of this file.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: the dev workspace instead of production.\",\"default\":false},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Tests to return at most.\",\"maximum\":2000,\"default\":200},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Tests to skip.\",\"default\":0}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_list_lookml_tests[] = {
     {3, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* file_id */
-    {6, LK_BIND_PARAM, LK_CONVERT_NONE, 1, NULL}, /* project_id */
+    {7, LK_BIND_PARAM, LK_CONVERT_NONE, 1, NULL}, /* project_id */
 };
 static const struct lk_projection project_list_lookml_tests[] = {
     {"explore_name", NULL, 0, NULL},
@@ -3328,21 +3381,22 @@ static const struct lk_projection project_list_lookml_tests[] = {
 };
 static const struct lk_projection projection_list_lookml_tests = {NULL, project_list_lookml_tests, 5, NULL};
 static const struct lk_workspace_use workspace_list_lookml_tests = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = 2, .branch_arg = -1, .project_arg = 6,
-    .imports_arg = -1,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 2, .branch_arg = 1, .project_arg = 7,
+    .imports_arg = 4,
 };
 static const struct lk_binding binding_list_lookml_tests = {
     .op = &looker_ops[LOOKER_OP_ALL_LOOKML_TESTS], .binds = binds_list_lookml_tests,
     .n_binds = 2, .form = LK_ANSWER_LIST, .projection = &projection_list_lookml_tests,
-    .keep_arg = -1, .dev_arg = 2, .limit_arg = 4, .offset_arg = 5,
+    .keep_arg = -1, .dev_arg = 2, .limit_arg = 5, .offset_arg = 6,
     .workspace = &workspace_list_lookml_tests,
 };
 
 /* ---- run_lookml_tests ---- */
 static const struct lk_rule rule_run_lookml_tests_args_act_as_user = {.max_length = 255};
-static const struct lk_rule rule_run_lookml_tests_args_branch = {.unavailable = "the branch that is checked out in the dev workspace is used; switch_git_branch changes it"};
+static const struct lk_rule rule_run_lookml_tests_args_branch = {.max_length = 500};
 static const struct lk_rule rule_run_lookml_tests_args_dev_mode = {.default_json = "false"};
 static const struct lk_rule rule_run_lookml_tests_args_file_id = {.max_length = 2000};
+static const struct lk_rule rule_run_lookml_tests_args_imports = {.default_json = "false"};
 static const struct lk_rule rule_run_lookml_tests_args_limit = {.default_json = "200", .min = 1, .has_min = true, .max = 2000, .has_max = true};
 static const struct lk_rule rule_run_lookml_tests_args_model = {.max_length = 255};
 static const struct lk_rule rule_run_lookml_tests_args_offset = {.default_json = "0", .min = 0, .has_min = true};
@@ -3355,6 +3409,7 @@ static const struct lk_field run_lookml_tests_args_fields[] = {
     F(run_lookml_tests_args, branch, "branch", STRING, 0, &rule_run_lookml_tests_args_branch),
     F(run_lookml_tests_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_run_lookml_tests_args_dev_mode),
     F(run_lookml_tests_args, file_id, "file_id", STRING, 0, &rule_run_lookml_tests_args_file_id),
+    F(run_lookml_tests_args, imports, "imports", BOOLEAN, 0, &rule_run_lookml_tests_args_imports),
     F(run_lookml_tests_args, limit, "limit", INTEGER, 0, &rule_run_lookml_tests_args_limit),
     F(run_lookml_tests_args, model, "model", STRING, 0, &rule_run_lookml_tests_args_model),
     F(run_lookml_tests_args, offset, "offset", INTEGER, 0, &rule_run_lookml_tests_args_offset),
@@ -3370,14 +3425,16 @@ static const char schema_run_lookml_tests[] =
     "\"test\":{\"type\":\"string\",\"description\":\"Only the test of this name.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Only tests of this file.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: the dev workspace instead of production.\",\"default\":false},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"timeout\":{\"type\":\"number\",\"description\":\"Seconds to wait for the results.\",\"maximum\":7200,\"default\":1800},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Results to return at most.\",\"maximum\":2000,\"default\":200},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Results to skip. The tests run again.\",\"default\":0}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_run_lookml_tests = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = 2, .branch_arg = -1, .project_arg = 7,
-    .imports_arg = -1,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 2, .branch_arg = 1, .project_arg = 8,
+    .imports_arg = 4,
 };
 static const struct lk_binding binding_run_lookml_tests = {
     .workspace = &workspace_run_lookml_tests,
@@ -4093,7 +4150,7 @@ static const struct lk_binding binding_run_git_connection_test = {
 
 /* ---- render_query ---- */
 static const struct lk_rule rule_render_query_args_act_as_user = {.max_length = 255};
-static const struct lk_rule rule_render_query_args_branch = {.unavailable = "the branch checked out in the dev workspace is used; switch_git_branch changes it"};
+static const struct lk_rule rule_render_query_args_branch = {.max_length = 500};
 static const struct lk_rule rule_render_query_args_column_limit = {.min = 1, .has_min = true, .max = 16384, .has_max = true};
 static const struct lk_rule rule_render_query_args_dev_mode = {.default_json = "false"};
 static const struct lk_rule rule_render_query_args_dynamic_fields = {.max_length = 100000};
@@ -4102,11 +4159,12 @@ static const struct lk_rule rule_render_query_args_fields = {.aliases = rule_ren
 static const struct lk_rule rule_render_query_args_fill_fields = {.max_items = 50};
 static const struct lk_rule rule_render_query_args_filter_expression = {.max_length = 20000};
 static const struct lk_rule rule_render_query_args_height = {.min = 1, .has_min = true, .max = 10000, .has_max = true};
+static const struct lk_rule rule_render_query_args_imports = {.default_json = "false"};
 static const struct lk_rule rule_render_query_args_limit = {.default_json = "500", .min = 1, .has_min = true};
 static const struct lk_rule rule_render_query_args_max_wait_seconds = {.default_json = "120.0", .min = 0, .has_min = true, .max = 3600, .has_max = true};
 static const struct lk_rule rule_render_query_args_model = {.min_length = 1, .max_length = 255};
 static const struct lk_rule rule_render_query_args_pivots = {.max_items = 50};
-static const struct lk_rule rule_render_query_args_project_id = {.unavailable = "it only goes with branch"};
+static const struct lk_rule rule_render_query_args_project_id = {.max_length = 255};
 static const char *const rule_render_query_args_query_timezone_aliases[] = {"timezone", NULL};
 static const struct lk_rule rule_render_query_args_query_timezone = {.aliases = rule_render_query_args_query_timezone_aliases, .max_length = 100};
 static const char *const rule_render_query_args_result_format_values[] = {"png", "jpg", NULL};
@@ -4132,6 +4190,7 @@ static const struct lk_field render_query_args_fields[] = {
     F(render_query_args, filter_expression, "filter_expression", STRING, 0, &rule_render_query_args_filter_expression),
     M(render_query_args, filters, "filters", STRING, 0, NULL),
     F(render_query_args, height, "height", INTEGER, Q, &rule_render_query_args_height),
+    F(render_query_args, imports, "imports", BOOLEAN, 0, &rule_render_query_args_imports),
     F(render_query_args, limit, "limit", INTEGER, 0, &rule_render_query_args_limit),
     F(render_query_args, max_wait_seconds, "max_wait_seconds", NUMBER, 0, &rule_render_query_args_max_wait_seconds),
     F(render_query_args, model, "model", STRING, Q, &rule_render_query_args_model),
@@ -4173,11 +4232,14 @@ static const char schema_render_query[] =
     "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":120.0},"
     "\"validate\":{\"type\":\"boolean\",\"description\":\"Check field names first; false: leave it to Looker.\",\"default\":true},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Use the LookML of the dev workspace.\",\"default\":false},"
+    "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch of project_id for the call.\"},"
+    "\"project_id\":{\"type\":\"string\",\"description\":\"Project of `branch`.\"},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"model\",\"view\",\"fields\",\"width\",\"height\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_render_query = {
-    .how = LK_WORKSPACE_HOLD, .dev_arg = 3, .branch_arg = -1, .project_arg = -1,
-    .imports_arg = -1,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 3, .branch_arg = 1, .project_arg = 15,
+    .imports_arg = 10,
 };
 static const struct lk_binding binding_render_query = {
     .workspace = &workspace_render_query,
@@ -8120,7 +8182,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "get_explore",
         .title = "Get an explore",
-        .description = "Shows one explore as a whole: description, joins, the filters it insists on (always_filter applies to every query; conditionally_filter unless one of its `unless` fields is filtered), access filters, errors, and its fields in short. Use it once before querying an unfamiliar explore; for synonyms, tags, values, or among thousands of fields use list_dimensions and list_measures.\n\nReturns the explore with fields: {filters, parameters, measures, dimensions}, each {count, total, items: [{name, label_short, type, description}]}; `truncated` says what had no room.",
+        .description = "Shows one explore: description, joins, the filters it insists on (always_filter applies to every query; conditionally_filter unless one of its `unless` fields is filtered), access filters, errors, and its fields in short. Use it once before querying an unfamiliar explore; for synonyms, tags, values, or among thousands of fields use list_dimensions and list_measures.\n\nReturns the explore with fields: {filters, parameters, measures, dimensions}, each {count, total, items: [{name, label_short, type, description}]}; `truncated` says what had no room.",
         .group = &looker_groups[0],
         .input_schema = schema_get_explore,
         .args = &looker_get_explore_args_type,
@@ -8140,7 +8202,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "list_measures",
         .title = "List measures",
-        .description = "Lists the measures of an explore: the aggregates (count, sum, ratio …) that a query computes for each group. For what to group by use list_dimensions.\n\nReturns {count, total, items: [{name, label, type, description, …}], next_offset?}, with synonyms, tags, value_format_name and built-in `filters` where they exist.",
+        .description = "Lists the measures of an explore: the aggregates (count, sum, ratio …) that a query computes for each group.\n\nReturns {count, total, items: [{name, label, type, description, …}], next_offset?}, with synonyms, tags, value_format_name and built-in `filters` where they exist.",
         .group = &looker_groups[0],
         .input_schema = schema_list_measures,
         .args = &looker_list_measures_args_type,
@@ -8171,7 +8233,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "query",
         .title = "Query an explore",
-        .description = "Runs an ad-hoc query against an explore: Looker writes the SQL, joins, and aggregates measures by the dimensions in `fields`. Take field names from list_dimensions and list_measures; get_explore shows mandatory filters. For the SQL use query_sql, for a link query_url, for what is saved run_look, run_dashboard, run_query.\n\nReturns {count, items: [{\"view.field\": value}]}; json_detail and json_bi add `detail`, text formats have {format, text}. limit_reached: there may be more rows than `limit`. `truncated`: cut at max_bytes; run_query with its `cursor` alone goes on, but asking for less is mostly better.",
+        .description = "Runs an ad-hoc query against an explore: Looker writes the SQL, joins, and aggregates measures by the dimensions in `fields`. Take field names from list_dimensions and list_measures; get_explore shows mandatory filters. For what is saved: run_look, run_dashboard, run_query.\n\nReturns {count, items: [{\"view.field\": value}]}; json_detail and json_bi add `detail`, text formats have {format, text}. limit_reached: there may be more rows than `limit`. `truncated`: cut at max_bytes; run_query with its `cursor` alone goes on, but asking for less is mostly better.",
         .group = &looker_groups[1],
         .input_schema = schema_query,
         .args = &looker_query_args_type,
@@ -8204,7 +8266,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "run_look",
         .title = "Run a Look",
-        .description = "Runs a Look (a saved, named query); search_content finds its id. To change its filters, build the same with query.\n\nReturns {look: {id, title, description, folder, query}, count, items}, rows as in `query`.",
+        .description = "Runs a Look; search_content finds its id. To change its filters, build the same with query.\n\nReturns {look: {id, title, description, folder, query}, count, items}, rows as in `query`.",
         .group = &looker_groups[1],
         .input_schema = schema_run_look,
         .args = &looker_run_look_args_type,
@@ -8215,7 +8277,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "run_dashboard",
         .title = "Run a dashboard",
-        .description = "Runs every tile of a dashboard (also a LookML dashboard), several at a time, with the dashboard's filters applied: their defaults, or the values in `filters`.\n\nReturns {dashboard, filters: [{name, title, value, source}], count, failed, items: [{id, title, kind, …}]}. kind query, look, sql: count and items (rows); merged: `members`, the rows of each source query with merge_fields, as Looker's API does not merge; text: text. A tile that fails has `error`, the others still come; `truncated`: rows were cut.",
+        .description = "Runs every tile of a dashboard (also a LookML dashboard), several at a time, with the dashboard's filters applied: their defaults, or the values in `filters`.\n\nReturns {dashboard, filters: [{name, title, value, source}], count, failed, items: [{id, title, kind, …}]}. kind query, look, sql: count and items (rows); merged: `members`, the rows of each source query with merge_fields; text: text. A tile that fails has `error`, the others still come; `truncated`: rows were cut.",
         .group = &looker_groups[1],
         .input_schema = schema_run_dashboard,
         .args = &looker_run_dashboard_args_type,
@@ -8225,7 +8287,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "query_url",
         .title = "Link to a query",
-        .description = "Returns a link that opens a query in Looker, without running it. Arguments are described at `query`, whose share_url gives rows and link together.\n\nReturns {share_url, query_id, slug}; the last two work with run_query.",
+        .description = "Returns a link that opens a query in Looker, without running it. Arguments are described at `query`.\n\nReturns {share_url, query_id, slug}; the last two work with run_query.",
         .group = &looker_groups[1],
         .input_schema = schema_query_url,
         .args = &looker_query_url_args_type,
@@ -8246,7 +8308,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "list_databases",
         .title = "List databases",
-        .description = "Lists the databases (catalogs, projects) of a connection, on dialects that have several; on others there are none or one.\n\nReturns {count, total, items: [\"name\", …], next_offset?}.",
+        .description = "Lists the databases (catalogs, projects) of a connection; many dialects have one or none.\n\nReturns {count, total, items: [\"name\", …], next_offset?}.",
         .group = &looker_groups[2],
         .input_schema = schema_list_databases,
         .args = &looker_list_databases_args_type,
@@ -8268,7 +8330,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "list_tables",
         .title = "List tables",
-        .description = "Lists the tables and views of a connection: of one schema when `schema_name` is given (do so when it is known), otherwise of the default ones.\n\nReturns {count, total, items: [{schema_name, name, rows?}], next_offset?}. table_limit_hit: Looker stopped early; narrow the search or raise table_limit.",
+        .description = "Lists the tables and views of a connection: of one schema when `schema_name` is given, otherwise of the default ones.\n\nReturns {count, total, items: [{schema_name, name, rows?}], next_offset?}. table_limit_hit: Looker stopped early; narrow the search or raise table_limit.",
         .group = &looker_groups[2],
         .input_schema = schema_list_tables,
         .args = &looker_list_tables_args_type,

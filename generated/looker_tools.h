@@ -9,15 +9,15 @@
  *   spec/tools/connection.yaml sha256 09bbee6f5919fa2a5042066c0b351d0b46fb3670e5c0a4a35785038db277dcd7
  *   spec/tools/content.yaml sha256 a47fc7914b15dffcefb73e5de833378b94388f307575977d3584b1235d20bf14
  *   spec/tools/credentials.yaml sha256 d127c851e04b78155fa2d08274577f65d4b485b0d8a4a0be950fa4f4513ab889
- *   spec/tools/explore.yaml sha256 2439202896148cb6590ee8de38aa1d3e49de5d184da07e5af9b5c66552d4aff1
+ *   spec/tools/explore.yaml sha256 84d70d64268a83b753f271a724fa8d3a15e984a60cbe2d86d6e85f5200a3295b
  *   spec/tools/folder.yaml sha256 d92bbc34d705ccaa5107355b3890ddb67e94dc859ecce1dd8d4e402cc10724fd
  *   spec/tools/git.yaml sha256 016a70db7cc0b652e62e74870c382152880eb757639d630fff13849b6102babd
  *   spec/tools/health.yaml sha256 73e463d226ebce1a6d8807e08da4dda83da6cc1c0b598009e0b04a5dcd51d21d
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
- *   spec/tools/modeling.yaml sha256 72e3dc448ad4652be1668c8e6884963fcd17b3ab75dda3a0c39eda2c9eca0b7c
- *   spec/tools/query.yaml sha256 2af8edd6784c6e691ff18c60ba1fb99a39baf9fc03f2e9e71f81ccea389c8ea0
- *   spec/tools/render.yaml sha256 4026be1dd0c1395cca4217a8652d5d4e2eef2a699535b90c1211b3d7eca7d757
- *   spec/tools/schema.yaml sha256 b0deb80aa8a514ca6dd0dfbe6dc6c5dcc602f75773302cdd0b2b2bda07205ee6
+ *   spec/tools/modeling.yaml sha256 48bbdfafe3bef403e6d86c438523192c77832a574e6a8543c07facacfd2db743
+ *   spec/tools/query.yaml sha256 576314a62fbb96c638cdeb913dd06d23aed52a9b375aaad386fcbaa64b1715e8
+ *   spec/tools/render.yaml sha256 d4515ff85ab6f8dc32ae40aba6decf71b15a08882f6e07f2954d0f57fa79df4b
+ *   spec/tools/schema.yaml sha256 b68af6b6b3ea10791e57028d5ea6c347c808accd1ef75b74a1eedf50f71ac248
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
  *   spec/tools/workflows.yaml sha256 1ef2d24ef0a50a78a2a2546174fb0de4cd9e8a8b00491d4f545da9df627cf76d
  */
@@ -226,6 +226,7 @@ struct looker_query_args {
     struct lk_boolean dev_mode;
     struct lk_string branch;
     struct lk_string project_id;
+    struct lk_boolean imports;
     struct lk_string act_as_user;
 };
 extern const struct lk_type looker_query_args_type;
@@ -251,6 +252,7 @@ struct looker_query_sql_args {
     struct lk_boolean dev_mode;
     struct lk_string branch;
     struct lk_string project_id;
+    struct lk_boolean imports;
     struct lk_string act_as_user;
 };
 extern const struct lk_type looker_query_sql_args_type;
@@ -270,6 +272,7 @@ struct looker_run_query_args {
     struct lk_boolean dev_mode;
     struct lk_string branch;
     struct lk_string project_id;
+    struct lk_boolean imports;
     struct lk_string act_as_user;
 };
 extern const struct lk_type looker_run_query_args_type;
@@ -288,6 +291,7 @@ struct looker_run_look_args {
     struct lk_boolean dev_mode;
     struct lk_string branch;
     struct lk_string project_id;
+    struct lk_boolean imports;
     struct lk_string act_as_user;
 };
 extern const struct lk_type looker_run_look_args_type;
@@ -322,6 +326,7 @@ struct looker_query_url_args {
     struct lk_boolean dev_mode;
     struct lk_string branch;
     struct lk_string project_id;
+    struct lk_boolean imports;
     struct lk_string act_as_user;
 };
 extern const struct lk_type looker_query_url_args_type;
@@ -908,6 +913,7 @@ struct looker_list_project_files_args {
     struct lk_string project_id;
     struct lk_boolean dev_mode;
     struct lk_string branch;
+    struct lk_boolean imports;
     struct lk_string act_as_user;
     struct lk_integer limit;
     struct lk_integer offset;
@@ -920,6 +926,7 @@ struct looker_get_file_args {
     struct lk_string file_id;
     struct lk_boolean dev_mode;
     struct lk_string branch;
+    struct lk_boolean imports;
     struct lk_string act_as_user;
     struct lk_integer offset;
 };
@@ -931,6 +938,7 @@ struct looker_create_file_args {
     struct lk_string file_id;
     struct lk_string content;
     struct lk_string branch;
+    struct lk_boolean imports;
     struct lk_string act_as_user;
 };
 extern const struct lk_type looker_create_file_args_type;
@@ -941,6 +949,7 @@ struct looker_update_file_args {
     struct lk_string file_id;
     struct lk_string content;
     struct lk_string branch;
+    struct lk_boolean imports;
     struct lk_string act_as_user;
 };
 extern const struct lk_type looker_update_file_args_type;
@@ -950,6 +959,7 @@ struct looker_delete_file_args {
     struct lk_string project_id;
     struct lk_string file_id;
     struct lk_string branch;
+    struct lk_boolean imports;
     struct lk_string act_as_user;
 };
 extern const struct lk_type looker_delete_file_args_type;
@@ -992,6 +1002,7 @@ struct looker_validate_project_args {
     struct lk_string project_id;
     struct lk_boolean dev_mode;
     struct lk_string branch;
+    struct lk_boolean imports;
     struct lk_string act_as_user;
     struct lk_integer limit;
     struct lk_integer offset;
@@ -1004,6 +1015,7 @@ struct looker_list_lookml_tests_args {
     struct lk_string file_id;
     struct lk_boolean dev_mode;
     struct lk_string branch;
+    struct lk_boolean imports;
     struct lk_string act_as_user;
     struct lk_integer limit;
     struct lk_integer offset;
@@ -1018,6 +1030,7 @@ struct looker_run_lookml_tests_args {
     struct lk_string file_id;
     struct lk_boolean dev_mode;
     struct lk_string branch;
+    struct lk_boolean imports;
     struct lk_string act_as_user;
     struct lk_number timeout;
     struct lk_integer limit;
@@ -1230,6 +1243,7 @@ struct looker_render_query_args {
     struct lk_boolean dev_mode;
     struct lk_string branch;
     struct lk_string project_id;
+    struct lk_boolean imports;
     struct lk_string act_as_user;
 };
 extern const struct lk_type looker_render_query_args_type;

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define GIVE_BACK_MS 5000
 #define LOGOUT_MS 2000
 
 int lk_command_list_tools(const struct lk_toolset *toolset)
@@ -158,6 +159,7 @@ static void log_out_and_stop(void *arg)
 {
     struct lk_worker *worker = arg;
 
+    lk_leases_end(worker->leases, GIVE_BACK_MS);
     lk_api_logout(worker->api, LOGOUT_MS);
     lk_loop_stop(worker->loop);
 }

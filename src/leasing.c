@@ -5,6 +5,11 @@
 
 #include "rt/redis.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
+
 /* Absolute, since a relative one would be another directory for every place that the server is
  * started in. */
 static struct lk_str directory(char *const *env, const char *name)
@@ -51,6 +56,25 @@ bool lk_leasing_check(struct lk_arena *arena, const struct lk_config *config, st
     if (config->lease_url.len > 0 && !lk_redis_url_parse(arena, config->lease_url, &url, &error))
         return lk_fail(err, LK_ERROR_CONFIG, "LOOKER_LEASE_URL: %s", error.message);
     return true;
+}
+
+bool lk_leasing_can_keep(struct lk_str state_dir)
+{
+    char path[PATH_MAX];
+    size_t len = state_dir.len;
+
+    if (len == 0 || len >= sizeof(path) || state_dir.ptr[0] != '/')
+        return false;
+    memcpy(path, state_dir.ptr, len);
+    path[len] = '\0';
+    while (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) != 0 && errno == ENOENT && len > 1) {
+        while (len > 1 && path[len - 1] != '/')
+            len--;
+        while (len > 1 && path[len - 1] == '/')
+            len--;
+        path[len] = '\0';
+    }
+    return faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0;
 }
 
 struct lk_lease_store_options lk_leasing_options(const struct lk_config *config,

@@ -17,6 +17,9 @@ struct lk_setting_text lk_leasing_state_dir(struct lk_arena *arena, char *const 
  * quoted). */
 bool lk_leasing_check(struct lk_arena *arena, const struct lk_config *config, struct lk_error *err);
 
+/* Whether the directory can be written to, or made. */
+bool lk_leasing_can_keep(struct lk_str state_dir);
+
 /* For lk_lease_shared_new; borrows from both. Of one Looker the leases are the same, whoever asks.
  */
 struct lk_lease_store_options lk_leasing_options(const struct lk_config *config,

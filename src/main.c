@@ -63,7 +63,8 @@ static int run(struct lk_arena *arena, const struct lk_config *config)
     if (config->command == LK_COMMAND_LIST_TOOLS)
         return lk_command_list_tools(&toolset);
     signal(SIGPIPE, SIG_IGN);
-    lk_shared_init(&shared, config, &toolset, lk_serve_workers(config));
+    if (!lk_shared_init(&shared, config, &toolset, lk_serve_workers(config), &error))
+        return fail(&error);
     status = config->command == LK_COMMAND_SERVE ? serve(&shared) : command(&shared);
     lk_shared_clean_up(&shared);
     return status;

@@ -25,8 +25,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-/* How long a stop waits for calls in flight, and for Looker to take the logout. */
+/* How long a stop waits for calls in flight, for branches to be given back, and for Looker to take
+ * the logout. */
 #define FINISH_MS 5000
+#define GIVE_BACK_MS 5000
 #define LOGOUT_MS 2000
 
 /* Descriptors that are no client's: of the process, and of each worker, its connections to Looker
@@ -376,6 +378,7 @@ static void log_out(void *arg)
 {
     struct lk_worker *worker = arg;
 
+    lk_leases_end(worker->leases, GIVE_BACK_MS);
     lk_auth_end(worker->auth);
     lk_api_logout(worker->api, LOGOUT_MS);
 }
@@ -483,6 +486,7 @@ bool lk_serve(struct lk_shared *shared, struct lk_error *err)
         ok = start_threads(&service, err);
         if (!ok)
             stop(&service);
+        lk_leases_recover(first(&service)->leases);
         lk_loop_run(first(&service)->loop);
         await_parking(&service);
         ok = lk_worker_run(first(&service), log_out, first(&service), err) && ok;

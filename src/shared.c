@@ -3,11 +3,15 @@
  */
 #include "shared.h"
 
+#include "leasing.h"
+
 #include <unistd.h>
 
-void lk_shared_init(struct lk_shared *shared, const struct lk_config *config,
-                    const struct lk_toolset *toolset, unsigned n_workers)
+bool lk_shared_init(struct lk_shared *shared, const struct lk_config *config,
+                    const struct lk_toolset *toolset, unsigned n_workers, struct lk_error *err)
 {
+    struct lk_lease_store_options leases;
+
     *shared = (struct lk_shared){
         .config = config,
         .toolset = toolset,
@@ -18,11 +22,25 @@ void lk_shared_init(struct lk_shared *shared, const struct lk_config *config,
             mcp_gate_new(&(struct mcp_gate_options){.max_running = (uint32_t)config->max_in_flight,
                                                     .max_waiting = (uint32_t)config->max_queue}),
     };
+    leases = lk_leasing_options(config, &shared->log);
+    if (!config->state_dir_given && config->lease_url.len == 0 &&
+        !lk_leasing_can_keep(config->state_dir)) {
+        /* Calls in dev mode are kept apart all the same; who asks for a branch is told. */
+        lk_log_info(&shared->log, "lease.in_memory", lk_log_str("not_writable", config->state_dir),
+                    lk_log_text("remedy", "set LOOKER_STATE_DIR to borrow branches"));
+        leases.state_dir = (struct lk_str){0};
+    }
+    if (lk_lease_shared_new(&leases, &shared->leases, err))
+        return true;
+    mcp_gate_free(shared->gate);
+    lk_jwks_store_free(shared->jwks);
+    return false;
 }
 
 void lk_shared_clean_up(struct lk_shared *shared)
 {
     mcp_gate_free(shared->gate);
+    lk_lease_shared_free(shared->leases);
     lk_jwks_store_free(shared->jwks);
 }
 

@@ -5,6 +5,7 @@
 #ifndef LK_SHARED_H
 #define LK_SHARED_H
 
+#include "api/lease_store.h"
 #include "config.h"
 #include "handlers/plugin.h"
 #include "mcp/gate.h"
@@ -18,12 +19,14 @@ struct lk_shared {
     unsigned n_workers;
     struct lk_jwks_store *jwks;
     struct mcp_gate *gate;
+    struct lk_lease_shared *leases; /* where it is kept who has which branch */
     struct lk_plugin *plugin; /* loaded by the first worker, on whose thread its functions run */
 };
 
-/* n_workers: how many there are going to be, one or more. */
-void lk_shared_init(struct lk_shared *shared, const struct lk_config *config,
-                    const struct lk_toolset *toolset, unsigned n_workers);
+/* n_workers: how many there are going to be, one or more. On failure (LK_ERROR_CONFIG) nothing is
+ * left. */
+bool lk_shared_init(struct lk_shared *shared, const struct lk_config *config,
+                    const struct lk_toolset *toolset, unsigned n_workers, struct lk_error *err);
 void lk_shared_clean_up(struct lk_shared *shared);
 
 /* A worker's part of a limit that is the process's; at least `least`. */

@@ -3,6 +3,7 @@
  */
 #include "worker.h"
 
+#include "api/branch.h"
 #include "handlers/query/known.h"
 #include "posture.h"
 #include "rt/co.h"
@@ -32,7 +33,8 @@ static bool admit(struct mcp_call *call, struct lk_error *err)
 {
     const struct lk_tool_context *tools = mcp_call_context(call);
 
-    return lk_identity_admit(tools->identity, call, err);
+    return lk_workspace_check(call, err) && lk_identity_admit(tools->identity, call, err) &&
+           lk_workspace_enter(call, err);
 }
 
 static void put_caller(const struct mcp_call *call, struct lk_buf *out)
@@ -153,6 +155,34 @@ static void connect_api(struct lk_worker *worker)
     });
 }
 
+/* Who may use which branch. */
+static bool open_leases(struct lk_worker *worker, struct lk_error *err)
+{
+    const struct lk_config *config = worker->config;
+
+    if (!lk_lease_store_open(worker->shared->leases, worker->loop, &worker->lease_store, err))
+        return false;
+    worker->leases = lk_leases_new(&(struct lk_leases_options){
+        .loop = worker->loop,
+        .log = &worker->log,
+        .store = worker->lease_store,
+        .durable = lk_lease_shared_is_durable(worker->shared->leases),
+        .ttl_ms = config->lease_ttl_ms,
+        .wait_ms = config->branch_wait_ms,
+        .looker = lk_branch_looker(worker->api),
+    });
+    worker->ci_users = lk_ci_users_new(&(struct lk_ci_users_options){
+        .tools = &worker->tools,
+        .leases = worker->leases,
+        .names = config->ci_users,
+        .wait_ms = config->branch_wait_ms,
+    });
+    worker->workspace = lk_workspace_new(
+        &(struct lk_workspace_options){.leases = worker->leases, .ci_users = worker->ci_users});
+    worker->tools.workspace = worker->workspace;
+    return true;
+}
+
 /* What tools work with, and as whom. */
 static void equip_tools(struct lk_worker *worker)
 {
@@ -213,6 +243,7 @@ static struct mcp_server *new_mcp(struct lk_worker *worker)
         .logs = true,
         .tool_context = &worker->tools,
         .admit = admit,
+        .leave = lk_workspace_leave,
         .ended = on_ended,
         .keep_arguments = worker->shared->plugin != NULL,
         .max_in_flight_name = "LOOKER_MAX_IN_FLIGHT",
@@ -238,6 +269,10 @@ bool lk_worker_init(struct lk_worker *worker, struct lk_shared *shared, struct l
     connect_api(worker);
     worker->auth = new_auth(worker);
     equip_tools(worker);
+    if (!open_leases(worker, err)) {
+        lk_worker_clean_up(worker);
+        return false;
+    }
     worker->mcp = new_mcp(worker);
     if (worker->mcp == NULL) {
         lk_worker_clean_up(worker);
@@ -251,6 +286,10 @@ void lk_worker_clean_up(struct lk_worker *worker)
     mcp_server_free(worker->mcp);
     lk_auth_free(worker->auth);
     lk_identity_free(worker->identity);
+    lk_workspace_free(worker->workspace);
+    lk_ci_users_free(worker->ci_users);
+    lk_leases_free(worker->leases);
+    lk_lease_store_close(worker->lease_store);
     if (worker->owns_plugin) {
         lk_plugin_free(worker->shared->plugin);
         worker->shared->plugin = NULL;

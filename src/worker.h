@@ -3,15 +3,19 @@
  * others is behind `shared`.
  *
  *     worker ── loop ── http client ── api (session) ── tool context ── mcp server ── transport
+ *        │                                  └── leases ── workspace ──┘
  *        └── shared
  */
 #ifndef LK_WORKER_H
 #define LK_WORKER_H
 
 #include "api/api.h"
+#include "api/lease.h"
 #include "base/log.h"
+#include "handlers/ci_users.h"
 #include "handlers/identity.h"
 #include "handlers/offers/offers.h"
+#include "handlers/workspace.h"
 #include "introspect.h"
 #include "mcp/server.h"
 #include "page.h"
@@ -28,6 +32,10 @@ struct lk_worker {
     struct lk_http *http;
     struct lk_api *api;
     struct lk_api_counters looker;
+    struct lk_lease_store *lease_store;
+    struct lk_leases *leases;
+    struct lk_ci_users *ci_users; /* NULL: none are named */
+    struct lk_workspace *workspace;
     struct lk_tool_context tools;
     struct lk_offers offers;
     struct lk_page page;

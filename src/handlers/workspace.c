@@ -153,6 +153,14 @@ static bool check_without_branch(struct mcp_call *call, const struct plan *plan,
     return true;
 }
 
+static const char an_id[] = "the id of a LookML project (list_projects)";
+
+static bool check_names(struct lk_str branch, struct lk_str project, struct lk_error *err)
+{
+    return check_name("branch", branch, "the name of a git branch (list_git_branches)", err) &&
+           check_name("project_id", project, an_id, err);
+}
+
 /* The tool need not know that a branch implies it. */
 static void set_dev_mode(struct mcp_call *call, const struct lk_workspace_use *use)
 {
@@ -166,19 +174,17 @@ static void set_dev_mode(struct mcp_call *call, const struct lk_workspace_use *u
 
 bool lk_workspace_check(struct mcp_call *call, struct lk_error *err)
 {
-    static const char id[] = "the id of a LookML project (list_projects)";
     struct plan plan = plan_of(call);
 
     if (plan.branch.ptr == NULL)
         return check_without_branch(call, &plan, err) &&
                (!plan.dev || plan.project.ptr == NULL ||
                 check_name(mcp_call_tool(call)->args->fields[plan.use->project_arg].name,
-                           plan.project, id, err));
+                           plan.project, an_id, err));
     if (plan.project.ptr == NULL)
         return lk_fail(err, LK_ERROR_ARGUMENT,
                        "branch: give project_id too, the LookML project that it is a branch of");
-    if (!check_name("branch", plan.branch, "the name of a git branch (list_git_branches)", err) ||
-        !check_name("project_id", plan.project, id, err))
+    if (!check_names(plan.branch, plan.project, err))
         return false;
     set_dev_mode(call, plan.use);
     return true;
@@ -274,6 +280,16 @@ static void settle_in(struct mcp_call *call, const struct lk_lease_wish *wish,
     lk_api_guard(context->api, visit->lease);
 }
 
+static bool explain_missing(const struct lk_lease_wish *wish, struct lk_error *err)
+{
+    if (wish->mode == LK_CLAIM_BRANCH)
+        lk_explain_status(err, 404,
+                          "there is no project \"%.*s\", or no branch \"%.*s\" in it, or no access "
+                          "to them: list_projects and list_git_branches show what there is",
+                          LK_STR_ARG(wish->projects[0]), LK_STR_ARG(wish->branch));
+    return false;
+}
+
 static bool take(struct mcp_call *call, struct lk_lease_wish *wish, struct lk_error *err)
 {
     struct lk_tool_context *context = own_context(call);
@@ -289,7 +305,7 @@ static bool take(struct mcp_call *call, struct lk_lease_wish *wish, struct lk_er
     wish->user.principal = *principal;
     visit = lk_arena_new_object(mcp_call_arena(call), struct lk_visit);
     if (!lk_lease_take(context->workspace->options.leases, wish, &visit->lease, err))
-        return false;
+        return explain_missing(wish, err);
     settle_in(call, wish, visit);
     return true;
 }
@@ -316,13 +332,21 @@ bool lk_workspace_take(struct mcp_call *call, const struct lk_workspace_stay *st
 {
     const struct lk_workspace_use use = {.how = (uint8_t)stay->how,
                                          .sets_branch = stay->sets_branch};
-    const struct plan plan = {.use = &use, .project = stay->project, .dev = true};
+    const struct plan plan = {
+        .use = &use,
+        .branch = stay->how == LK_WORKSPACE_BORROW ? stay->branch : (struct lk_str){0},
+        .project = stay->project,
+        .imports = stay->imports,
+        .dev = true,
+    };
     struct lk_lease_wish wish;
 
     if (own_context(call)->workspace == NULL) /* nobody keeps leases */
         return true;
     if (stay->how == LK_WORKSPACE_ALONE && stay->project.len == 0)
         return lk_fail(err, LK_ERROR_INTERNAL, "nobody has all projects of a user to itself");
+    if (stay->how == LK_WORKSPACE_BORROW && !check_names(stay->branch, stay->project, err))
+        return false;
     wish = wish_of(call, &plan);
     return take(call, &wish, err);
 }
@@ -422,7 +446,7 @@ bool lk_workspace_borrow_user(struct mcp_call *call, bool associative, struct lk
     wish = wish_of(call, &plan);
     wish.user.principal = (struct lk_principal){.kind = LK_AS_USER, .associative = associative};
     if (!lk_ci_users_borrow(users, arena, &wish, &visit->loan, &visit->lease, err))
-        return false;
+        return explain_missing(&wish, err);
     *ret_user = (struct lk_ci_user){lk_ci_loan_id(visit->loan), lk_ci_loan_email(visit->loan)};
     *ret_visit = visit;
     write_ci_user(call, ret_user);

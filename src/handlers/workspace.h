@@ -37,13 +37,17 @@ bool lk_workspace_check(struct mcp_call *call, struct lk_error *err);
  * LK_ERROR_UNSUPPORTED for a caller with a Looker token of its own. */
 bool lk_workspace_enter(struct mcp_call *call, struct lk_error *err);
 
-/* What a handler learns of its call by itself (LK_WORKSPACE_SELF). */
+/* What a handler learns of its call by itself: LK_WORKSPACE_SELF, or going on with something that
+ * was begun there. */
 struct lk_workspace_stay {
-    enum lk_workspace_how how; /* HOLD or ALONE */
-    struct lk_str project;     /* empty: all projects; not with ALONE */
-    bool sets_branch;
+    enum lk_workspace_how how; /* BORROW, HOLD or ALONE */
+    struct lk_str branch;      /* BORROW */
+    struct lk_str project;     /* HOLD: empty: all projects */
+    bool imports;              /* BORROW */
+    bool sets_branch;          /* ALONE */
 };
-/* Awaits. The same for it; once a call at most. */
+/* Awaits. The same for it, in a call that has not entered. Errors: also LK_ERROR_ARGUMENT for names
+ * that are none. */
 bool lk_workspace_take(struct mcp_call *call, const struct lk_workspace_stay *stay,
                        struct lk_error *err);
 

@@ -176,12 +176,16 @@ def test_a_token_that_looker_refuses(http: Any, looker: Sandbox) -> None:
 # ---- act_as_user ----
 
 
+def audited(server: Any) -> list[dict[str, Any]]:
+    return [line for line in server.process.log() if line["event"] == "looker.audit.act_as_user"]
+
+
 @pytest.mark.parametrize("asked", ["2", 2, " 2 ", "ada@example.com", "ADA@Example.COM"])
 def test_a_call_runs_as_the_user_of_the_argument(http: Any, looker: Sandbox, asked: Any) -> None:
     server = as_user(http(), X_User_Email="grace@example.com")
     server.answer("query", {**QUERY, "act_as_user": asked})
     assert {r["user"] for r in looker.requests("run_inline_query")} == {"2"}
-    (line,) = [line for line in server.process.log() if line["event"] == "looker.audit.act_as_user"]
+    (line,) = wait_for("the line of the audit", lambda: audited(server) or None)
     assert line["target_user_id"] == "2" and line["triggered_by"] == "argument"
 
 

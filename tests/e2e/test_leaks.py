@@ -157,6 +157,8 @@ def test_what_other_tools_send(stdio: Any, evil: EvilLooker, tool: str) -> None:
     shown: list[bytes] = []
 
     def answer(head: str, body: bytes) -> bytes:
+        if head.startswith("GET /api/4.0/user?"):
+            return reply({"id": "1"})
         if head.startswith("GET"):
             return reply({"message": "Not found"}, "404 X")
         if "/session" in head.split("\r\n")[0]:

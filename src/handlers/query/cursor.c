@@ -3,7 +3,7 @@
  * short names, what is not set left out.
  *
  *     q query id   l Look id   f format   n limit   b max_bytes   r row   m mark   o options
- *     w branch   c columns
+ *     w branch   p its project   c columns
  */
 #include "handlers/query/cursor.h"
 
@@ -19,7 +19,7 @@
 #define SEED UINT64_C(0x6c6b637572736f72) /* so that other texts with a hash are none */
 
 /* The bits of o. */
-enum { DEV = 1, FORMATTED = 2, VIS = 4, CALCS = 8, NO_CACHE = 16 };
+enum { DEV = 1, FORMATTED = 2, VIS = 4, CALCS = 8, NO_CACHE = 16, IMPORTS = 32 };
 
 static void put_text(struct lk_json_writer *w, const char *name, struct lk_str text)
 {
@@ -50,8 +50,9 @@ static void write_json(struct lk_buf *out, const struct lk_cursor *cursor)
     put_number(&w, "o",
                (cursor->dev ? DEV : 0) | (cursor->apply_formatting ? FORMATTED : 0) |
                    (cursor->apply_vis ? VIS : 0) | (cursor->server_table_calcs ? CALCS : 0) |
-                   (cursor->no_cache ? NO_CACHE : 0));
+                   (cursor->no_cache ? NO_CACHE : 0) | (cursor->imports ? IMPORTS : 0));
     put_text(&w, "w", cursor->branch);
+    put_text(&w, "p", cursor->project);
     if (cursor->fields.len > 0) {
         lk_json_key(&w, "c");
         lk_json_begin_array(&w);
@@ -158,6 +159,8 @@ bool lk_cursor_read(struct lk_arena *arena, struct lk_str text, struct lk_cursor
         .server_table_calcs = (options & CALCS) != 0,
         .no_cache = (options & NO_CACHE) != 0,
         .branch = lk_json_get_string(arena, json, LK_STR("w")),
+        .project = lk_json_get_string(arena, json, LK_STR("p")),
+        .imports = (options & IMPORTS) != 0,
         .fields = get_fields(arena, json),
     };
     /* Whoever makes one up gets no further than this. */

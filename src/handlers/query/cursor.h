@@ -21,7 +21,9 @@ struct lk_cursor {
     uint64_t mark;     /* lk_rows.mark of them */
     bool dev;          /* in the dev workspace */
     bool apply_formatting, apply_vis, server_table_calcs, no_cache;
-    struct lk_str branch; /* the branch that was borrowed for it, or empty */
+    /* What was borrowed for it; empty: nothing. */
+    struct lk_str branch, project;
+    bool imports;
     struct lk_string_list fields;
 };
 

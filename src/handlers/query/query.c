@@ -124,6 +124,9 @@ static struct lk_str make_cursor(struct mcp_call *call, const struct looker_quer
         .apply_formatting = lk_is_true(args->apply_formatting),
         .server_table_calcs = lk_is_true(args->server_table_calcs),
         .no_cache = args->cache.is == LK_PRESENT && !args->cache.value,
+        .branch = args->branch.value,
+        .project = args->project_id.value,
+        .imports = lk_is_true(args->imports),
     };
 
     return cursor.query_id.len > 0 ? lk_cursor_write(arena, &cursor) : (struct lk_str){0};

@@ -7,6 +7,7 @@
 #include "handlers/context.h"
 #include "handlers/query/cursor.h"
 #include "handlers/rows.h"
+#include "handlers/workspace.h"
 #include "looker_tools.h"
 #include "json/project.h"
 
@@ -112,6 +113,32 @@ static struct lk_api_request request_of(const struct lk_cursor *cursor, int64_t 
                      cursor->dev);
 }
 
+/* Where the rows were read that the cursor goes on with. Who names a branch all the same, as it
+ * takes to go on as a CI user, names the same. */
+static bool go_back(struct mcp_call *call, const struct looker_run_query_args *args,
+                    const struct lk_cursor *cursor, struct lk_error *err)
+{
+    bool named = args->branch.is == LK_PRESENT;
+
+    if (named ? !lk_str_eq(args->branch.value, cursor->branch) ||
+                    !lk_str_eq(args->project_id.value, cursor->project)
+              : cursor->branch.len > 0 && lk_tool_context(call)->visit != NULL)
+        return lk_fail(err, LK_ERROR_ARGUMENT,
+                       "cursor says on which branch its rows are; leave dev_mode, branch and "
+                       "project_id out");
+    if (!cursor->dev || lk_tool_context(call)->visit != NULL)
+        return true;
+    return lk_workspace_take(
+        call,
+        &(struct lk_workspace_stay){
+            .how = cursor->branch.len > 0 ? LK_WORKSPACE_BORROW : LK_WORKSPACE_HOLD,
+            .branch = cursor->branch,
+            .project = cursor->project,
+            .imports = cursor->imports,
+        },
+        err);
+}
+
 /* The next rows of a result, whichever tool began it. */
 static bool go_on(struct mcp_call *call, const struct looker_run_query_args *args,
                   struct lk_error *err)
@@ -127,7 +154,8 @@ static bool go_on(struct mcp_call *call, const struct looker_run_query_args *arg
         return lk_fail(err, LK_ERROR_ARGUMENT,
                        "cursor says what to run, and with which limit and fields; leave query_id, "
                        "limit and fields out");
-    if (!lk_cursor_read(arena, args->cursor.value, &cursor, err))
+    if (!lk_cursor_read(arena, args->cursor.value, &cursor, err) ||
+        !go_back(call, args, &cursor, err))
         return false;
     if (args->max_bytes.is == LK_PRESENT)
         cursor.max_bytes = args->max_bytes.value;
@@ -207,6 +235,9 @@ bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_er
         .apply_vis = lk_is_true(args->apply_vis),
         .server_table_calcs = lk_is_true(args->server_table_calcs),
         .no_cache = args->cache.is == LK_PRESENT && !args->cache.value,
+        .branch = args->branch.value,
+        .project = args->project_id.value,
+        .imports = lk_is_true(args->imports),
         .fields = args->fields,
     };
     return write_result(call, "query", query, NULL, rows, &cursor, err);
@@ -268,6 +299,9 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
         .apply_formatting = lk_is_true(args->apply_formatting),
         .apply_vis = lk_is_true(args->apply_vis),
         .no_cache = args->cache.is == LK_PRESENT && !args->cache.value,
+        .branch = args->branch.value,
+        .project = args->project_id.value,
+        .imports = lk_is_true(args->imports),
         .fields = args->fields,
     };
     return write_result(call, "look", look, &look_projection, rows, &cursor, err);

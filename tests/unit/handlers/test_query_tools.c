@@ -227,28 +227,6 @@ static void test_dynamic_fields_must_be_a_list(void **state)
     assert_int_equal(fake_n_requests, 0);
 }
 
-static void test_what_comes_later_is_refused(void **state)
-{
-    static const char *const tools[] = {"query", "query_sql", "query_url"};
-    static const char *const wrong[] = {"\"branch\":\"b\"", "\"project_id\":\"p\""};
-    char arguments[200];
-
-    (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        for (size_t t = 0; t < 3; t++) {
-            snprintf(arguments, sizeof(arguments), ASK ",%s}", wrong[i]);
-            const struct lk_error *err = refuse_tool(tools[t], arguments);
-            assert_int_equal(err->kind, LK_ERROR_UNSUPPORTED);
-            assert_contains(err->message, "not available in this version");
-        }
-        snprintf(arguments, sizeof(arguments), "{\"query_id\":\"1\",%s}", wrong[i]);
-        assert_int_equal(refuse_tool("run_query", arguments)->kind, LK_ERROR_UNSUPPORTED);
-        snprintf(arguments, sizeof(arguments), "{\"look_id\":\"1\",%s}", wrong[i]);
-        assert_int_equal(refuse_tool("run_look", arguments)->kind, LK_ERROR_UNSUPPORTED);
-    }
-    assert_int_equal(fake_n_requests, 0);
-}
-
 /* Every request of a call, and none of the next one. */
 static void test_dev_mode(void **state)
 {
@@ -395,7 +373,6 @@ int main(void)
         TEST(test_remedies),
         TEST(test_share_url),
         TEST(test_dynamic_fields_must_be_a_list),
-        TEST(test_what_comes_later_is_refused),
         TEST(test_dev_mode),
         TEST(test_sql),
         TEST(test_url),
