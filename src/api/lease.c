@@ -151,6 +151,7 @@ static void copy_wish(struct lk_lease *lease, const struct lk_lease_wish *wish)
 
     lease->wish = *wish;
     lease->wish.user = lease->user;
+    lease->wish.sets_branch = wish->sets_branch && wish->mode == LK_CLAIM_ALONE;
     lease->wish.branch =
         wish->mode == LK_CLAIM_BRANCH ? lk_arena_str(arena, wish->branch) : (struct lk_str){0};
     lease->wish.what = lk_arena_str(arena, wish->what);
@@ -306,7 +307,12 @@ bool lk_lease_covers(const struct lk_lease *lease, struct lk_str project)
 
 void lk_lease_settled(struct lk_lease *lease)
 {
-    lease->settled = lease->wish.mode == LK_CLAIM_ALONE && lease->wish.sets_branch;
+    lease->settled = lease->wish.sets_branch;
+}
+
+void lk_lease_doubt(struct lk_lease *lease)
+{
+    lease->doubted = lease->wish.mode == LK_CLAIM_ALONE;
 }
 
 /* ---- giving ---- */
@@ -315,7 +321,9 @@ void lk_lease_give(struct lk_lease *lease, struct lk_arena *arena, struct lk_lea
 {
     struct lk_loop *loop = lease->leases->options.loop;
 
-    if (ret_end == NULL) {
+    if (ret_end == NULL || lease->doubted) {
+        if (ret_end != NULL)
+            *ret_end = (struct lk_lease_end){.lost = lease->lost};
         let_go(lease);
         return;
     }

@@ -324,12 +324,9 @@ static void note_lost(struct lk_lease *actor)
             LK_STR_ARG(actor->user.id));
 }
 
-/* The store could not be told. What was borrowed is looked after from here. */
-static void leave_unsaid(struct lk_lease *actor, const struct lk_error *failure)
+void lk_actor_leave_over(struct lk_lease *actor, const char *why)
 {
-    struct lk_known_cell *known = actor->cells;
-
-    for (; known != NULL; known = known->next) {
+    for (struct lk_known_cell *known = actor->cells; known != NULL; known = known->next) {
         const struct lk_cell *cell = &known->cell;
 
         if (cell->as_is || cell->home.len == 0 || lk_str_eq(cell->home, cell->branch))
@@ -341,10 +338,9 @@ static void leave_unsaid(struct lk_lease *actor, const struct lk_error *failure)
         actor->end.home = cell->home;
         actor->end.trouble = lk_arena_printf(
             actor->arena,
-            "project %.*s of user %.*s is still on branch %.*s, and is given back when the store "
-            "of leases can be reached again: %s",
-            LK_STR_ARG(cell->project), LK_STR_ARG(actor->user.id), LK_STR_ARG(cell->branch),
-            failure->message);
+            "project %.*s of user %.*s may still be on branch %.*s, and is given back when the "
+            "store of leases says that nobody else uses it: %s",
+            LK_STR_ARG(cell->project), LK_STR_ARG(actor->user.id), LK_STR_ARG(cell->branch), why);
     }
 }
 
@@ -362,7 +358,7 @@ static bool leave(struct lk_lease *actor)
         if (!lk_actor_change(actor, true, write_left, &leaving, &failure)) {
             if (!lk_co_cancelled(actor->co))
                 note_lost(actor);
-            leave_unsaid(actor, &failure);
+            lk_actor_leave_over(actor, failure.message);
             return false;
         }
         if (leaving.later && !lk_actor_wait(actor, leaving.later_ms))
@@ -377,6 +373,15 @@ static bool leave(struct lk_lease *actor)
 
 /* ---- a life ---- */
 
+static void linger(struct lk_lease *actor)
+{
+    uint64_t until_ms = lk_leases_now_ms(actor->leases) + LK_LEASE_LATE_MS, now_ms;
+
+    while (actor->doubted && (now_ms = lk_leases_now_ms(actor->leases)) < until_ms &&
+           lk_actor_wait(actor, until_ms - now_ms))
+        ;
+}
+
 static void hold(struct lk_lease *actor)
 {
     actor->leases->count.held++;
@@ -386,6 +391,7 @@ static void hold(struct lk_lease *actor)
         (void)lk_actor_wait(actor, UINT64_MAX);
     actor->leases->count.held--;
     set_phase(actor, LK_ACTOR_LEAVES);
+    linger(actor);
     (void)leave(actor);
 }
 

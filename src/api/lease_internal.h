@@ -21,9 +21,6 @@
 
 #define LK_LEASE_MAX_PROJECTS 32 /* with all that they import */
 
-/* How long a check-out that nobody saw ending may still take to arrive at Looker. */
-#define LK_LEASE_LATE_MS 2000
-
 /* ---- a worker's ---- */
 
 /* A cell that this worker could not give back; looked after until somebody has. */
@@ -76,7 +73,7 @@ struct lk_lease_room {
     size_t n_waiting; /* actors that wait for somebody else */
     bool locked;      /* a transaction runs */
     struct lk_room_waiter *queue;
-    uint64_t version;    /* of the document when it was last looked at; 0: not known */
+    struct lk_buf seen;  /* the document when it was last looked at, or as it was saved here */
     uint64_t renewed_ms; /* when that was sent */
     struct lk_co *keeper;
     bool keeper_woken;
@@ -95,6 +92,7 @@ struct lk_lease *lk_room_actor(const struct lk_lease_room *room, struct lk_str i
 void lk_room_waits(struct lk_lease_room *room, bool begins);
 /* Has those that wait look again for whom that state has news; NULL: all of them. */
 void lk_room_wake(struct lk_lease_room *room, const struct lk_lease_state *state);
+void lk_room_seen(struct lk_lease_room *room, struct lk_str text);
 /* Of lk_lease_store_watch; arg: the leases. */
 void lk_rooms_changed(void *arg, struct lk_str key);
 /* Awaits. */
@@ -176,7 +174,7 @@ struct lk_lease {
     struct lk_co *owner; /* who waits for a change of phase */
     bool woken;
     bool given; /* nobody wants it any more */
-    bool settled;
+    bool settled, doubted;
     bool refused; /* now_or_never */
     struct lk_error error;
     struct lk_lease_end end; /* in the arena */
@@ -204,6 +202,9 @@ bool lk_actor_change(struct lk_lease *actor, bool insist,
                      bool (*change)(struct lk_lease *actor, struct lk_txn *txn, void *arg,
                                     struct lk_error *err),
                      void *arg, struct lk_error *err);
+/* What it has borrowed is looked after from here, since the store could not be told, or forgot it;
+ * actor->end says why. */
+void lk_actor_leave_over(struct lk_lease *actor, const char *why);
 /* What it knows of the cell of that project, or NULL; good until the next transaction. */
 struct lk_cell *lk_actor_known(const struct lk_lease *actor, struct lk_str project);
 

@@ -372,6 +372,9 @@ bool lk_actor_settle(struct lk_lease *actor, struct lk_str project, bool left_be
     if (outcome == NOT_MINE)
         return leave_over(&g, "it could not be given back in time", err);
     if (outcome == FAILED) {
+        while (!is_quiet(&g) && !lk_co_cancelled(actor->co))
+            ;
+        cell.unsure &= lk_co_cancelled(actor->co);
         cell.trouble = tell_stuck(&g);
         lk_leases_leave_over(actor->leases, actor->user.id, &cell);
         (void)lk_actor_change(actor, true, write_stuck, &cell, NULL);

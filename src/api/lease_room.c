@@ -148,6 +148,12 @@ static bool renew(struct lk_lease_room *room)
     return end == LK_TXN_SAVED;
 }
 
+void lk_room_seen(struct lk_lease_room *room, struct lk_str text)
+{
+    lk_buf_truncate(&room->seen, 0);
+    lk_buf_str(&room->seen, text);
+}
+
 /* Wakes those for whom the document has news, if it was changed since the last look. */
 static void look(struct lk_lease_room *room)
 {
@@ -157,8 +163,9 @@ static void look(struct lk_lease_room *room)
     struct lk_lease_doc doc;
 
     if (lk_lease_store_load(room->leases->options.store, arena, room->key, &doc, &failure) &&
-        doc.version != room->version && lk_state_read(arena, doc.text, &state, &failure)) {
-        room->version = doc.version;
+        !lk_str_eq(doc.text, lk_buf_view(&room->seen)) &&
+        lk_state_read(arena, doc.text, &state, &failure)) {
+        lk_room_seen(room, doc.text);
         lk_room_wake(room, &state);
     }
     lk_arena_free(arena);
@@ -184,6 +191,7 @@ static void close_room(struct lk_lease_room *room)
     while (*at != room)
         at = &(*at)->next;
     *at = room->next;
+    lk_buf_free(&room->seen);
     lk_arena_free(room->arena);
     lk_leases_done(leases);
 }
@@ -236,6 +244,7 @@ static struct lk_lease_room *room_of(struct lk_leases *leases, struct lk_str key
                                    .key = lk_arena_str(arena, key),
                                    .renewed_ms = lk_leases_now_ms(leases),
                                    .next = leases->rooms};
+    lk_buf_init(&room->seen, LK_STATE_MAX_BYTES);
     leases->rooms = room;
     return room;
 }

@@ -174,18 +174,42 @@ static bool orphan(struct lk_lease_state *state, struct lk_cell *cell, bool unsu
     return true;
 }
 
-size_t lk_state_expire(struct lk_lease_state *state, const struct lk_lease_view *view)
+/* What moves the branch itself may have died with a request under way. It stays in the way until
+ * that must have arrived. False when it is gone. */
+static bool linger(struct lk_lease_state *state, struct lk_claim *claim, uint64_t now_ms)
+{
+    if (claim->mode != LK_CLAIM_ALONE || !is_active(claim))
+        return false;
+    if (claim->instance.len > 0) {
+        claim->instance = (struct lk_str){0};
+        claim->until_ms = now_ms + LK_LEASE_LATE_MS;
+        state->changed = true;
+    }
+    return now_ms < claim->until_ms && claim->until_ms - now_ms <= LK_LEASE_LATE_MS;
+}
+
+static size_t expire_claims(struct lk_lease_state *state, const struct lk_lease_view *view)
 {
     size_t gone = 0;
 
     for (size_t i = 0; i < state->n_claims;) {
-        if (is_dead(view, state->claims[i].id, state->claims[i].until_ms)) {
-            remove_claim(state, &state->claims[i]);
+        struct lk_claim *claim = &state->claims[i];
+        bool dead = claim->instance.len == 0 || is_dead(view, claim->id, claim->until_ms);
+
+        if (dead && !linger(state, claim, view->now_ms)) {
+            remove_claim(state, claim);
             gone++;
         } else {
             i++;
         }
     }
+    return gone;
+}
+
+size_t lk_state_expire(struct lk_lease_state *state, const struct lk_lease_view *view)
+{
+    size_t gone = expire_claims(state, view);
+
     for (size_t i = 0; i < state->n_cells;) {
         struct lk_cell *cell = &state->cells[i];
         bool being_moved = cell->phase == LK_CELL_MOVING || cell->phase == LK_CELL_RETURNING;

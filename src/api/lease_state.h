@@ -23,6 +23,10 @@
 
 #include <stdint.h>
 
+/* How long a request that moves a branch may still take to arrive at Looker when nobody saw how it
+ * ended. */
+#define LK_LEASE_LATE_MS 2000
+
 enum lk_claim_mode {
     LK_CLAIM_HOLD,   /* the cells as they are: no swap slips under what runs there */
     LK_CLAIM_BRANCH, /* a branch, borrowed: checked out for the first, given back by the last */
@@ -31,7 +35,8 @@ enum lk_claim_mode {
 
 struct lk_claim {
     struct lk_str id;       /* unique among all processes: "<instance>/<number>" */
-    struct lk_str instance; /* the process (and thread) that made it */
+    struct lk_str instance; /* the process (and thread) that made it; empty: it has died, but its
+                               last request may still be under way */
     enum lk_claim_mode mode;
     struct lk_str branch;    /* LK_CLAIM_BRANCH */
     struct lk_str *projects; /* sorted; none: all of the user */

@@ -56,6 +56,8 @@ static void check_claim(struct lk_txn *txn, struct lk_lease *actor)
     } else if (txn->closed && has_time(actor)) {
         put_claim(txn, actor); /* the store forgot it, and nobody can have begun anything since */
     } else {
+        if (txn->empty)
+            lk_actor_leave_over(actor, "it has come up empty");
         lose(actor);
     }
 }
@@ -334,7 +336,6 @@ static void note_saved(struct lk_txn *txn)
     struct lk_leases *leases = room->leases;
 
     room->renewed_ms = txn->sent_ms;
-    room->version = 0;
     for (struct lk_lease *actor = room->first; actor != NULL; actor = actor->next) {
         if (actor->lost)
             continue;
@@ -374,6 +375,7 @@ enum lk_txn_end lk_txn_commit(struct lk_txn *txn, struct lk_error *err)
             *err = failure;
     } else if (saved) {
         note_saved(txn);
+        lk_room_seen(room, lk_buf_view(&text));
         end = LK_TXN_SAVED;
     } else {
         end = LK_TXN_AGAIN;

@@ -63,6 +63,7 @@ struct fake_document {
 };
 
 struct holder {
+    unsigned id; /* 0: nobody */
     struct process *process;
     struct lk_lease *lease; /* NULL: without leases at all */
     const char *user, *project;
@@ -94,9 +95,12 @@ struct world {
     struct process *processes[MAX_PROCESSES];
     size_t n_processes;
     struct holder holders[MAX_HOLDERS];
-    bool (*imports)(struct world *w, struct lk_str project, bool dev, const char **ret_import);
+    unsigned last_holder;
+    bool (*imports)(struct world *w, const char *user, struct lk_str project, bool dev,
+                    const char **ret_import);
     const char *lacks; /* a project that has no branch but its own */
     unsigned puts, gets, violations;
+    bool traces;
     char violation[256]; /* the first */
 };
 
@@ -123,6 +127,14 @@ static inline bool chance(struct world *w, unsigned of_thousand)
 }
 
 static void violate(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* One line a thing that happens, for who looks into a seed. */
+#define trace(w, format, ...)                                                                      \
+    do {                                                                                           \
+        if ((w)->traces)                                                                           \
+            fprintf(stderr, "%7llu " format "\n", (unsigned long long)(w)->now_ms - 1000000,       \
+                    __VA_ARGS__);                                                                  \
+    } while (0)
+
 static void violate(struct world *w, const char *format, ...)
 {
     va_list args;
@@ -361,6 +373,8 @@ static bool world_save(struct lk_lease_store *store, struct lk_str key, uint64_t
     *ret_saved = (document != NULL ? document->version : 0) == version;
     if (*ret_saved)
         write_document(w, key, text);
+    trace(w, "process %u saves %.*s: %d %.*s", process->number, LK_STR_ARG(key), *ret_saved,
+          LK_STR_ARG(text));
     if (chance(w, w->odds.store_lost))
         return lk_fail(err, LK_ERROR_TIMEOUT, "the store did not say whether it saved");
     return true;
@@ -423,19 +437,23 @@ static bool is_held(const struct holder *holder)
 }
 
 /* Somebody's check-out arrives. `own`: the holder who does it on purpose. */
-static void arrive(struct world *w, struct fake_cell *cell, const char *branch,
-                   const struct holder *own)
+static void arrive(struct world *w, struct fake_cell *cell, const char *branch, unsigned own)
 {
     for (size_t i = 0; i < MAX_HOLDERS; i++) {
         const struct holder *h = &w->holders[i];
 
-        if (h == own || !is_held(h) || h->disturbed || strcmp(h->user, cell->user) != 0 ||
+        if (h->id == own || !is_held(h) || h->disturbed || strcmp(h->user, cell->user) != 0 ||
             strcmp(h->project, cell->project) != 0 || strcmp(h->expects, branch) == 0)
             continue;
         violate(w, "at %llu ms user %s project %s goes from %s to %s under a call that expects %s",
                 (unsigned long long)w->now_ms, cell->user, cell->project, cell->branch, branch,
                 h->expects);
     }
+    for (size_t i = 0; own != 0 && i < MAX_HOLDERS; i++) {
+        if (w->holders[i].id == own)
+            snprintf(w->holders[i].expects, sizeof(w->holders[i].expects), "%s", branch);
+    }
+    trace(w, "user %s project %s is on %s", cell->user, cell->project, branch);
     snprintf(cell->branch, sizeof(cell->branch), "%s", branch);
 }
 
@@ -444,8 +462,8 @@ struct late_put {
     struct world *world;
     struct fake_cell *cell;
     char branch[16];
-    const struct holder *own;
-    bool *done;
+    unsigned own;  /* the holder who does it on purpose */
+    bool rightful; /* and is to stay there */
 };
 
 static void put_arrives(void *arg)
@@ -453,21 +471,23 @@ static void put_arrives(void *arg)
     struct late_put *put = arg;
 
     arrive(put->world, put->cell, put->branch, put->own);
-    if (put->done != NULL)
-        *put->done = true;
+    if (put->rightful)
+        memcpy(put->cell->rightful, put->branch, sizeof(put->branch));
     free(put);
 }
 
-static void send_put(struct world *w, struct fake_cell *cell, struct lk_str branch,
-                     uint64_t delay_ms)
+static struct late_put *send_put(struct world *w, struct fake_cell *cell, struct lk_str branch,
+                                 uint64_t delay_ms, unsigned own)
 {
     struct late_put *put = lk_memory_new(sizeof(*put));
 
     put->timer = lk_timer(put_arrives, put);
     put->world = w;
     put->cell = cell;
+    put->own = own;
     snprintf(put->branch, sizeof(put->branch), "%.*s", LK_STR_ARG(branch));
     make_appointment(w, NULL, &put->timer, delay_ms);
+    return put;
 }
 
 static bool fake_current(void *arg, struct lk_arena *arena, const struct lk_lease_user *user,
@@ -505,25 +525,27 @@ static bool fake_check_out(void *arg, struct lk_arena *arena, const struct lk_le
     if (lk_str_eq(branch, LK_STR("missing")) || chance(w, w->odds.put_refused)) {
         nap(w, process, latency_ms);
         lk_fail(err, LK_ERROR_UPSTREAM, "no such branch");
-        err->status = 404;
+        if (err != NULL)
+            err->status = 404;
         return false;
     }
     if (chance(w, w->odds.put_failed)) {
         if (chance(w, 500))
-            send_put(w, cell, branch, below(w, latency_ms + 1));
+            send_put(w, cell, branch, below(w, latency_ms + 1), 0);
         nap(w, process, latency_ms);
         lk_fail(err, LK_ERROR_UPSTREAM, "oops");
-        err->status = 502;
+        if (err != NULL)
+            err->status = 502;
         return false;
     }
     if (chance(w, w->odds.put_timeout)) {
         if (chance(w, 700))
-            send_put(w, cell, branch, below(w, 500 + LK_LEASE_LATE_MS - 50));
+            send_put(w, cell, branch, below(w, 500 + LK_LEASE_LATE_MS - 50), 0);
         nap(w, process, 500);
         return lk_fail(err, LK_ERROR_TIMEOUT, "no answer in time");
     }
     /* Once it is sent it arrives, whatever becomes of who sent it. */
-    send_put(w, cell, branch, below(w, latency_ms + 1));
+    send_put(w, cell, branch, below(w, latency_ms + 1), 0);
     if (!nap(w, process, latency_ms + 1))
         return lk_fail(err, LK_ERROR_CANCELLED, "cancelled");
     return true;
@@ -553,12 +575,11 @@ static bool fake_imports(void *arg, struct lk_arena *arena, const struct lk_leas
     struct world *w = process->world;
     const char *import = NULL;
 
-    (void)user;
     if (!nap(w, process, below(w, 20)))
         return lk_fail(err, LK_ERROR_CANCELLED, "cancelled");
     *ret_projects = lk_arena_array(arena, 1, sizeof(**ret_projects));
     *ret_n = 0;
-    if (w->imports != NULL && w->imports(w, project, dev, &import))
+    if (w->imports != NULL && w->imports(w, lk_arena_cstr(arena, user->id), project, dev, &import))
         (*ret_projects)[(*ret_n)++] = lk_str(import);
     return true;
 }
@@ -586,6 +607,7 @@ static struct process *new_process(struct world *w)
         .durable = true,
         .ttl_ms = TTL_MS,
         .wait_ms = WAIT_MS,
+        .poll_ms = 200,
         .looker = {process, fake_current, fake_check_out, fake_has_branch, fake_imports},
         .clock = &process->clock,
     };
@@ -626,7 +648,7 @@ static void end_leases(void *arg)
 }
 
 /* Ends it in order, or, when it is dead, only takes its memory away. */
-static void end_process(struct process *process, uint64_t timeout_ms)
+__attribute__((unused)) static void end_process(struct process *process, uint64_t timeout_ms)
 {
     struct world *w = process->world;
     struct ending ending = {process, process->dead ? 0 : timeout_ms};

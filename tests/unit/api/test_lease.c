@@ -830,29 +830,31 @@ static void test_the_end_is_bounded_and_the_journal_keeps_the_rest(void **state)
 
 /* ---- imports ---- */
 
-static bool a_imports_b(struct world *world, struct lk_str project, bool dev,
+static bool a_imports_b(struct world *world, const char *user, struct lk_str project, bool dev,
                         const char **ret_import)
 {
     (void)world;
+    (void)user;
     (void)dev;
     *ret_import = "b";
     return lk_str_eq(project, LK_STR("a"));
 }
 
-static bool branch_imports_b(struct world *world, struct lk_str project, bool dev,
+static bool branch_imports_b(struct world *world, const char *user, struct lk_str project, bool dev,
                              const char **ret_import)
 {
     *ret_import = "b";
     return dev && lk_str_eq(project, LK_STR("a")) &&
-           strcmp(cell_of(world, "7", LK_STR("a"))->branch, "x") == 0;
+           strcmp(cell_of(world, user, LK_STR("a"))->branch, "x") == 0;
 }
 
-static bool imports_more_and_more(struct world *world, struct lk_str project, bool dev,
-                                  const char **ret_import)
+static bool imports_more_and_more(struct world *world, const char *user, struct lk_str project,
+                                  bool dev, const char **ret_import)
 {
     static char name[40];
 
     (void)world;
+    (void)user;
     (void)dev;
     snprintf(name, sizeof(name), "%.*sb", LK_STR_ARG(project));
     *ret_import = name;
