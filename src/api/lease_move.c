@@ -189,8 +189,9 @@ struct giving_back {
     struct lk_lease *actor;
     struct lk_cell *cell;
     struct lk_str found;
-    bool checked_out;  /* home, and Looker said so, since the last time that it did not */
-    uint64_t quiet_ms; /* all that was sent before has arrived by then */
+    uint64_t looked_ms; /* when that was asked: what arrived since is not in the answer */
+    bool checked_out;   /* home, and Looker said so, since the last time that it did not */
+    uint64_t quiet_ms;  /* all that was sent before has arrived by then */
     unsigned failures;
     struct lk_error error;
 };
@@ -205,24 +206,24 @@ static bool try_again(struct giving_back *g, const struct lk_error *failure)
     return !lk_co_cancelled(g->actor->co);
 }
 
-/* Whether what was found is what it will be. */
+/* Whether what was found is what it will be; waits until it can be, if not. */
 static bool is_quiet(struct giving_back *g)
 {
     uint64_t now_ms = lk_leases_now_ms(g->actor->leases);
 
-    if (!g->cell->unsure || now_ms >= g->quiet_ms)
+    if (!g->cell->unsure || g->looked_ms >= g->quiet_ms)
         return true;
-    (void)lk_actor_wait(g->actor, g->quiet_ms - now_ms);
+    if (now_ms < g->quiet_ms)
+        (void)lk_actor_wait(g->actor, g->quiet_ms - now_ms);
     return false;
 }
 
 static void send_home(struct giving_back *g, struct lk_error *failure)
 {
     g->checked_out = check_out(g->actor, g->cell, g->cell->home, failure);
-    if (!g->checked_out && is_unsure(failure)) {
-        g->cell->unsure = true;
-        g->quiet_ms = lk_leases_now_ms(g->actor->leases) + LK_LEASE_LATE_MS;
-    }
+    g->cell->unsure |= !g->checked_out && is_unsure(failure);
+    /* Looker may have been at what came before until now. */
+    g->quiet_ms = lk_leases_now_ms(g->actor->leases) + LK_LEASE_LATE_MS;
 }
 
 static enum outcome give_back(struct giving_back *g)
@@ -237,6 +238,7 @@ static enum outcome give_back(struct giving_back *g)
 
         if (lk_co_cancelled(g->actor->co))
             return NOT_MINE;
+        g->looked_ms = lk_leases_now_ms(g->actor->leases);
         if (!look(g->actor, cell, &g->found, &failure)) {
             if (!try_again(g, &failure))
                 return lk_co_cancelled(g->actor->co) ? NOT_MINE : FAILED;
@@ -262,6 +264,19 @@ static enum outcome give_back(struct giving_back *g)
             "Looker says that it checked the branch out, but shows "
             "another");
     return FAILED;
+}
+
+/* So that nothing is under way any more to a cell that is stuck. False when cut off. */
+static bool wait_for_quiet(const struct giving_back *g)
+{
+    struct lk_lease *actor = g->actor;
+    uint64_t now_ms;
+
+    while (g->cell->unsure && (now_ms = lk_leases_now_ms(actor->leases)) < g->quiet_ms) {
+        if (!lk_actor_wait(actor, g->quiet_ms - now_ms))
+            return false;
+    }
+    return true;
 }
 
 static bool write_back(struct lk_lease *actor, struct lk_txn *txn, void *arg, struct lk_error *err)
@@ -372,9 +387,7 @@ bool lk_actor_settle(struct lk_lease *actor, struct lk_str project, bool left_be
     if (outcome == NOT_MINE)
         return leave_over(&g, "it could not be given back in time", err);
     if (outcome == FAILED) {
-        while (!is_quiet(&g) && !lk_co_cancelled(actor->co))
-            ;
-        cell.unsure &= lk_co_cancelled(actor->co);
+        cell.unsure &= !wait_for_quiet(&g);
         cell.trouble = tell_stuck(&g);
         lk_leases_leave_over(actor->leases, actor->user.id, &cell);
         (void)lk_actor_change(actor, true, write_stuck, &cell, NULL);

@@ -49,8 +49,6 @@ static void check_claim(struct lk_txn *txn, struct lk_lease *actor)
 
     if (claim != NULL) {
         actor->confirmed = true;
-        actor->since_ms = claim->since_ms;
-        actor->admitted_ms = claim->admitted_ms;
     } else if (!actor->confirmed || actor->lost || actor->leaving) {
         return;
     } else if (txn->closed && has_time(actor)) {
@@ -105,20 +103,27 @@ struct lk_cell *lk_actor_known(const struct lk_lease *actor, struct lk_str proje
 }
 
 /* Forgets the cells that are gone, and remembers those that it uses as they are now. */
-static void learn(const struct lk_txn *txn, struct lk_lease *actor)
+static void learn(struct lk_lease *actor, const struct lk_lease_state *state)
 {
     struct lk_known_cell **at = &actor->cells;
+    const struct lk_claim *claim = lk_state_claim(state, actor->id);
 
+    if (actor->entered && !actor->leaving && claim == NULL)
+        return;
+    if (claim != NULL) {
+        actor->since_ms = claim->since_ms;
+        actor->admitted_ms = claim->admitted_ms;
+    }
     while (*at != NULL) {
-        const struct lk_cell *cell = lk_state_cell(&txn->state, (*at)->cell.project);
+        const struct lk_cell *cell = lk_state_cell(state, (*at)->cell.project);
 
         if (cell == NULL || !uses(actor, cell))
             *at = (*at)->next;
         else
             at = &(*at)->next;
     }
-    for (size_t i = 0; i < txn->state.n_cells; i++) {
-        const struct lk_cell *cell = &txn->state.cells[i];
+    for (size_t i = 0; i < state->n_cells; i++) {
+        const struct lk_cell *cell = &state->cells[i];
         struct lk_cell *known = lk_actor_known(actor, cell->project);
         struct lk_known_cell *added;
 
@@ -132,6 +137,12 @@ static void learn(const struct lk_txn *txn, struct lk_lease *actor)
         *added = (struct lk_known_cell){copy_cell(actor->arena, cell), actor->cells};
         actor->cells = added;
     }
+}
+
+void lk_room_learn(struct lk_lease_room *room, const struct lk_lease_state *state)
+{
+    for (struct lk_lease *actor = room->first; actor != NULL; actor = actor->next)
+        learn(actor, state);
 }
 
 static void check_actors(struct lk_txn *txn)
@@ -284,8 +295,7 @@ bool lk_txn_begin(struct lk_lease_room *room, struct lk_txn *txn, struct lk_erro
     view.expires = is_clock_good(room->leases, txn);
     check_actors(txn);
     (void)lk_state_expire(&txn->state, &view);
-    for (struct lk_lease *actor = room->first; actor != NULL; actor = actor->next)
-        learn(txn, actor);
+    lk_room_learn(room, &txn->state);
     return true;
 }
 
@@ -342,8 +352,8 @@ static void note_saved(struct lk_txn *txn)
         actor->deadline_ms = txn->sent_ms + leases->options.ttl_ms - leases->margin_ms;
         if (actor->entered)
             check_claim(txn, actor);
-        learn(txn, actor);
     }
+    lk_room_learn(room, &txn->state);
     lk_room_wake(room, &txn->state);
 }
 

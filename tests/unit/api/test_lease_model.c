@@ -16,7 +16,7 @@
  *
  * The same runs without leases have to go wrong, or the model sees nothing.
  */
-#include "lease_world.h"
+#include "lease_looker.h"
 
 #define RUNS 10000
 #define BLIND_RUNS 300
@@ -347,6 +347,48 @@ static void move_by_hand(struct run *run)
     }
 }
 
+static bool knows(const struct process *process, const struct lk_cell *cell)
+{
+    const struct lk_lease_room *room = process->leases->rooms;
+
+    for (; room != NULL; room = room->next) {
+        for (const struct lk_lease *actor = room->first; actor != NULL; actor = actor->next) {
+            const struct lk_cell *known = lk_actor_known(actor, cell->project);
+
+            if (known != NULL && lk_str_eq(known->home, cell->home) &&
+                known->fence == cell->fence && !actor->lost)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* What only the store knows is gone when it forgets: what was left by one process to another which
+ * has not looked since, for an instant. */
+static bool can_be_forgotten(const struct run *run)
+{
+    const struct world *w = &run->w;
+    struct lk_arena *arena = lk_arena_new();
+    bool known = true;
+
+    for (size_t i = 0; i < MAX_DOCUMENTS; i++) {
+        struct lk_lease_state state = {0};
+
+        if (w->documents[i].len > 0)
+            assert_true(lk_state_read(arena, lk_str_n(w->documents[i].text, w->documents[i].len),
+                                      &state, NULL));
+        for (size_t c = 0; c < state.n_cells; c++) {
+            bool by_one = state.cells[c].home.len == 0;
+
+            for (size_t p = 0; p < run->n_living; p++)
+                by_one |= knows(run->living[p], &state.cells[c]);
+            known &= by_one;
+        }
+    }
+    lk_arena_free(arena);
+    return known;
+}
+
 static void leave_store(struct run *run)
 {
     struct world *w = &run->w;
@@ -357,7 +399,7 @@ static void leave_store(struct run *run)
     w->away = all;
     one->cut_off = !all;
     nap(w, NULL, below(w, run->forgetful ? TTL_MS / 4 : TTL_MS * 2));
-    if (run->forgetful) {
+    if (run->forgetful && can_be_forgotten(run)) {
         run->counts->losses++;
         empty_store(w);
     }

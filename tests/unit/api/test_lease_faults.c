@@ -1,0 +1,343 @@
+/*
+ * Leases when processes die or are stopped, clocks are set, the store is away or forgets, and at
+ * the end (lease_world.h).
+ */
+#include "lease_calls.h"
+
+/* ---- processes die ---- */
+
+static void test_what_a_dead_process_left_is_put_right_at_the_start_of_the_next(void **state)
+{
+    (void)state;
+    /* At every moment of a call's life. */
+    for (uint64_t at_ms = 1; at_ms < 260; at_ms += 3) {
+        struct process *victim = new_process(&w), *next;
+        struct call call = {.process = victim, .branch = "x", .project = "a", .hold_ms = 100};
+
+        w.n_processes = 0; /* few are alive at once */
+        w.processes[w.n_processes++] = victim;
+        begin(&call);
+        pass(at_ms);
+        kill_process(victim);
+        if (call.co != NULL)
+            lk_co_cancel(call.co);
+        end_process(victim, 0);
+        finish(&call, 1);
+        next = new_process(&w);
+        lk_leases_recover(next->leases);
+        pass(LK_LEASE_LATE_MS + 500);
+        assert_string_equal(branch_of("a"), "dev-7");
+        assert_int_equal(count_documents(&w), 0);
+        end_process(next, 1000);
+        free(victim);
+        free(next);
+        w.n_processes = 0;
+    }
+}
+
+static void test_a_caller_settles_what_a_dead_process_left(void **state)
+{
+    struct process *victim = new_process(&w), *next = new_process(&w);
+    struct call lost = {.process = victim, .branch = "x", .project = "a", .hold_ms = 9000};
+    struct call call = {.process = next, .branch = "y", .project = "a", .hold_ms = 10};
+
+    (void)state;
+    begin(&lost);
+    pass(200);
+    assert_string_equal(branch_of("a"), "x");
+    kill_process(victim);
+    lk_co_cancel(lost.co);
+    end_process(victim, 0);
+    run(&call, 1);
+    assert_true(call.taken);
+    assert_string_equal(call.saw, "y");
+    assert_string_equal(branch_of("a"), "dev-7");
+    assert_int_equal(count_documents(&w), 0);
+}
+
+/* Where the store cannot tell who is dead, time does. */
+static void test_a_claim_that_nobody_renews_runs_out(void **state)
+{
+    struct process *victim = new_process(&w), *next = new_process(&w);
+    struct call lost = {.process = victim, .branch = "x", .project = "a", .hold_ms = 9000};
+    struct call call = {.process = next, .branch = "y", .project = "a", .hold_ms = 10};
+
+    (void)state;
+    w.knows_the_dead = false;
+    begin(&lost);
+    pass(200);
+    kill_process(victim);
+    lk_co_cancel(lost.co);
+    end_process(victim, 0);
+    run(&call, 1);
+    assert_true(call.taken);
+    assert_true(call.taken_ms >= 1000000 + TTL_MS);
+    assert_string_equal(call.saw, "y");
+    assert_string_equal(branch_of("a"), "dev-7");
+}
+
+static void test_a_process_that_was_stopped_notices_by_itself(void **state)
+{
+    struct process *victim = new_process(&w), *next = new_process(&w);
+    struct call frozen = {.process = victim, .branch = "x", .project = "a", .hold_ms = 500};
+    struct call call = {.process = next, .branch = "y", .project = "a", .hold_ms = 4000};
+
+    (void)state;
+    begin(&frozen);
+    pass(200);
+    assert_true(lk_lease_is_held(frozen.lease));
+    victim->frozen_until_ms = w.now_ms + TTL_MS * 2;
+    begin(&call);
+    pass(TTL_MS);
+    assert_false(lk_lease_is_held(frozen.lease));
+    finish(&call, 1);
+    finish(&frozen, 1);
+    assert_true(call.taken);
+    assert_string_equal(call.saw, "y");
+    assert_false(frozen.held_to_the_end);
+    assert_true(frozen.end.lost);
+    assert_contains(frozen.end.trouble.ptr, "was lost");
+    assert_string_equal(branch_of("a"), "dev-7");
+    assert_int_equal(count_documents(&w), 0);
+}
+
+static void test_a_clock_that_is_set_forward_takes_no_lease_away(void **state)
+{
+    struct process *one = new_process(&w), *other = new_process(&w);
+    struct call holder = {.process = one, .branch = "x", .project = "a", .hold_ms = 5000};
+    struct call waiter = {.process = other, .branch = "y", .project = "a", .begin_ms = 4000};
+
+    (void)state;
+    begin(&holder);
+    begin(&waiter);
+    pass(4500);
+    w.wall_jump_ms = 3600000;
+    finish(&holder, 1);
+    finish(&waiter, 1);
+    assert_true(holder.held_to_the_end);
+    assert_false(holder.end.lost);
+    assert_string_equal(holder.saw, "x");
+    assert_true(waiter.taken);
+    assert_string_equal(waiter.saw, "y");
+}
+
+/* ---- the store ---- */
+
+static void test_nothing_is_borrowed_while_the_store_is_away(void **state)
+{
+    struct call call = {.process = new_process(&w), .branch = "x", .project = "a"};
+
+    (void)state;
+    w.away = true;
+    run(&call, 1);
+    assert_false(call.taken);
+    assert_int_equal(call.err.kind, LK_ERROR_NETWORK);
+    assert_int_equal(w.puts, 0);
+    assert_true(call.ended_ms < 1000000 + 2000);
+}
+
+static void test_a_short_absence_of_the_store_harms_nobody(void **state)
+{
+    struct process *process = new_process(&w);
+    struct call calls[] = {
+        {.process = process, .branch = "x", .project = "a", .hold_ms = 3000},
+        {.process = process, .branch = "y", .project = "a", .begin_ms = 100, .hold_ms = 10},
+    };
+
+    (void)state;
+    begin(&calls[0]);
+    begin(&calls[1]);
+    pass(1500);
+    w.away = true;
+    pass(1200);
+    w.away = false;
+    finish(calls, 2);
+    assert_true(calls[0].held_to_the_end);
+    assert_string_equal(calls[0].saw, "x");
+    assert_true(calls[1].taken);
+    assert_string_equal(branch_of("a"), "dev-7");
+}
+
+static void test_a_long_absence_loses_the_lease_and_the_branch_comes_back_after_it(void **state)
+{
+    struct process *process = new_process(&w);
+    struct call call = {.process = process, .branch = "x", .project = "a", .hold_ms = 1000};
+
+    (void)state;
+    begin(&call);
+    pass(500);
+    w.away = true;
+    finish(&call, 1);
+    assert_true(call.end.lost);
+    assert_string_equal(branch_of("a"), "x");
+    assert_int_equal(lk_leases_count(process->leases).stuck, 1);
+    w.away = false;
+    pass(TTL_MS * 3);
+    assert_string_equal(branch_of("a"), "dev-7");
+    assert_int_equal(count_documents(&w), 0);
+    assert_int_equal(lk_leases_count(process->leases).stuck, 0);
+}
+
+static void test_a_store_that_forgot_all_is_told_again(void **state)
+{
+    struct process *one = new_process(&w), *other = new_process(&w);
+    struct call calls[] = {
+        {.process = one, .branch = "x", .project = "a", .hold_ms = 1500},
+        {.process = other, .branch = "x", .project = "a", .hold_ms = 6500},
+        {.process = other, .branch = "y", .project = "a", .begin_ms = 1200, .hold_ms = 10},
+    };
+
+    (void)state;
+    w.knows_the_dead = false;
+    for (size_t i = 0; i < 3; i++)
+        begin(&calls[i]);
+    pass(1000);
+    empty_store(&w);
+    finish(calls, 2);
+    assert_true(calls[0].held_to_the_end);
+    assert_true(calls[1].held_to_the_end);
+    assert_string_equal(calls[1].saw, "x");
+    assert_int_equal(calls[1].end.trouble.len, 0);
+    finish(calls, 3);
+    pass(10000);
+    assert_string_equal(branch_of("a"), "dev-7");
+    assert_int_equal(count_documents(&w), 0);
+}
+
+static void test_a_store_that_forgot_what_could_not_be_given_back_is_told_too(void **state)
+{
+    struct process *process = new_process(&w);
+    struct call call = {.process = process, .branch = "x", .project = "a", .hold_ms = 1000};
+
+    (void)state;
+    w.knows_the_dead = false;
+    begin(&call);
+    pass(500);
+    w.away = true;
+    finish(&call, 1);
+    empty_store(&w);
+    w.away = false;
+    pass(TTL_MS * 4);
+    assert_string_equal(branch_of("a"), "dev-7");
+    assert_int_equal(count_documents(&w), 0);
+    assert_int_equal(lk_leases_count(process->leases).stuck, 0);
+}
+
+static void test_a_damaged_journal_is_set_aside(void **state)
+{
+    struct call call = {.process = new_process(&w), .branch = "x", .project = "a", .hold_ms = 10};
+    static const char *const garbage[] = {"{", "null", "{\"version\":1}", "\x01\xff"};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct call again = call;
+        const struct fake_document *kept = NULL;
+
+        write_document(&w, LK_STR("7"), lk_str(garbage[i]));
+        run(&again, 1);
+        assert_true(again.taken);
+        for (size_t k = 0; k < MAX_DOCUMENTS; k++) {
+            if (w.documents[k].len > 0)
+                kept = &w.documents[k];
+        }
+        assert_non_null(kept);
+        assert_contains(kept->key, "7.damaged-");
+        assert_true(lk_str_eq(lk_str_n(kept->text, kept->len), lk_str(garbage[i])));
+        write_document(&w, lk_str(kept->key), (struct lk_str){0});
+    }
+}
+
+static void test_a_journal_of_another_version_stays(void **state)
+{
+    struct call call = {.process = new_process(&w), .project = "a"};
+
+    (void)state;
+    write_document(&w, LK_STR("7"),
+                   LK_STR("{\"version\":2,\"fence\":1,\"claims\":[],\"cells\":[]}"));
+    run(&call, 1);
+    assert_false(call.taken);
+    assert_contains(call.err.message, "another version");
+    assert_int_equal(count_documents(&w), 1);
+}
+
+static void test_without_something_durable_nothing_is_borrowed(void **state)
+{
+    struct process *process = new_process(&w);
+    struct call borrow = {.process = process, .branch = "x", .project = "a"};
+    struct call hold = {.process = process, .project = "a"};
+
+    (void)state;
+    process->leases->options.durable = false;
+    run(&borrow, 1);
+    assert_false(borrow.taken);
+    assert_int_equal(borrow.err.kind, LK_ERROR_CONFIG);
+    assert_contains(borrow.err.message, "LOOKER_STATE_DIR");
+    run(&hold, 1);
+    assert_true(hold.taken);
+}
+
+/* ---- the end ---- */
+
+static void test_the_end_gives_back_what_is_held(void **state)
+{
+    struct process *process = new_process(&w);
+    struct call call = {
+        .process = process, .branch = "x", .project = "a", .hold_ms = 100000, .detached = true};
+
+    (void)state;
+    begin(&call);
+    pass(200);
+    lk_co_cancel(call.co);
+    run_ready(&w);
+    end_process(process, 5000);
+    assert_string_equal(branch_of("a"), "dev-7");
+    assert_int_equal(count_documents(&w), 0);
+}
+
+static void test_the_end_is_bounded_and_the_journal_keeps_the_rest(void **state)
+{
+    struct process *process = new_process(&w), *next;
+    struct call call = {
+        .process = process, .branch = "x", .project = "a", .hold_ms = 100000, .detached = true};
+    uint64_t begun_ms;
+
+    (void)state;
+    begin(&call);
+    pass(200);
+    w.odds.get_failed = 1000;
+    lk_co_cancel(call.co);
+    run_ready(&w);
+    begun_ms = w.now_ms;
+    end_process(process, 300);
+    assert_true(w.now_ms - begun_ms < 400);
+    assert_int_equal(count_documents(&w), 1);
+    w.odds.get_failed = 0;
+    next = new_process(&w);
+    lk_leases_recover(next->leases);
+    pass(LK_LEASE_LATE_MS + 500);
+    assert_string_equal(branch_of("a"), "dev-7");
+    assert_int_equal(count_documents(&w), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_what_a_dead_process_left_is_put_right_at_the_start_of_the_next),
+        TEST(test_a_caller_settles_what_a_dead_process_left),
+        TEST(test_a_claim_that_nobody_renews_runs_out),
+        TEST(test_a_process_that_was_stopped_notices_by_itself),
+        TEST(test_a_clock_that_is_set_forward_takes_no_lease_away),
+        TEST(test_nothing_is_borrowed_while_the_store_is_away),
+        TEST(test_a_short_absence_of_the_store_harms_nobody),
+        TEST(test_a_long_absence_loses_the_lease_and_the_branch_comes_back_after_it),
+        TEST(test_a_store_that_forgot_all_is_told_again),
+        TEST(test_a_store_that_forgot_what_could_not_be_given_back_is_told_too),
+        TEST(test_a_damaged_journal_is_set_aside),
+        TEST(test_a_journal_of_another_version_stays),
+        TEST(test_without_something_durable_nothing_is_borrowed),
+        TEST(test_the_end_gives_back_what_is_held),
+        TEST(test_the_end_is_bounded_and_the_journal_keeps_the_rest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
