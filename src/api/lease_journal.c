@@ -47,6 +47,7 @@ static const struct member cell_members[] = {
     {MEMBER(lk_cell, by_until_ms, NUMBER, false), NULL},
     {MEMBER(lk_cell, since_ms, NUMBER, true), NULL},
     {MEMBER(lk_cell, fence, NUMBER, true), NULL},
+    {MEMBER(lk_cell, change, NUMBER, false), NULL},
     {MEMBER(lk_cell, trouble, TEXT, false), NULL},
     {MEMBER(lk_cell, user_id, TEXT, true), NULL},
     {MEMBER(lk_cell, service, BOOLEAN, false), NULL},

@@ -114,8 +114,7 @@ static bool write_unsure(struct lk_lease *actor, struct lk_txn *txn, void *arg,
 
     if (cell == NULL)
         return false;
-    cell->unsure = true;
-    txn->state.changed = true;
+    lk_state_doubt(&txn->state, cell);
     return true;
 }
 

@@ -160,6 +160,12 @@ static bool is_dead(const struct lk_lease_view *view, struct lk_str id, uint64_t
     return view->expires && until_ms <= view->now_ms && !view->is_exempt(view->arg, id);
 }
 
+static void note_change(struct lk_lease_state *state, struct lk_cell *cell)
+{
+    cell->change++;
+    state->changed = true;
+}
+
 /* False when the cell is gone. */
 static bool orphan(struct lk_lease_state *state, struct lk_cell *cell, bool unsure)
 {
@@ -170,7 +176,7 @@ static bool orphan(struct lk_lease_state *state, struct lk_cell *cell, bool unsu
     cell->phase = LK_CELL_ORPHAN;
     cell->by = (struct lk_str){0};
     cell->unsure |= unsure;
-    state->changed = true;
+    note_change(state, cell);
     return true;
 }
 
@@ -181,6 +187,8 @@ static bool linger(struct lk_lease_state *state, struct lk_claim *claim, uint64_
     if (claim->mode != LK_CLAIM_ALONE || !is_active(claim))
         return false;
     if (claim->instance.len > 0) {
+        /* Its holder, should he live after all, finds it gone. */
+        claim->id = lk_arena_printf(state->arena, "%.*s/died", LK_STR_ARG(claim->id));
         claim->instance = (struct lk_str){0};
         claim->until_ms = now_ms + LK_LEASE_LATE_MS;
         state->changed = true;
@@ -251,7 +259,7 @@ void lk_state_take_back(struct lk_lease_state *state, struct lk_cell *cell,
     cell->phase = LK_CELL_RETURNING;
     cell->by = lk_arena_str(state->arena, mover->id);
     cell->by_until_ms = mover->until_ms;
-    state->changed = true;
+    note_change(state, cell);
 }
 
 /* READY: the cell is as the claim wants it. */
@@ -364,10 +372,16 @@ struct lk_cell *lk_state_returning(const struct lk_lease_state *state, struct lk
     return NULL;
 }
 
+void lk_state_doubt(struct lk_lease_state *state, struct lk_cell *cell)
+{
+    cell->unsure = true;
+    note_change(state, cell);
+}
+
 void lk_state_home(struct lk_lease_state *state, struct lk_cell *cell, struct lk_str home)
 {
     cell->home = lk_arena_str(state->arena, home);
-    state->changed = true;
+    note_change(state, cell);
 }
 
 void lk_state_there(struct lk_lease_state *state, struct lk_cell *cell, bool as_is)
@@ -376,7 +390,7 @@ void lk_state_there(struct lk_lease_state *state, struct lk_cell *cell, bool as_
     cell->as_is = as_is;
     cell->by = (struct lk_str){0};
     cell->by_until_ms = 0;
-    state->changed = true;
+    note_change(state, cell);
 }
 
 void lk_state_stuck(struct lk_lease_state *state, struct lk_cell *cell, struct lk_str trouble)
@@ -385,5 +399,5 @@ void lk_state_stuck(struct lk_lease_state *state, struct lk_cell *cell, struct l
     cell->by = (struct lk_str){0};
     cell->by_until_ms = 0;
     cell->trouble = lk_arena_str(state->arena, trouble);
-    state->changed = true;
+    note_change(state, cell);
 }

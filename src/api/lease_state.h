@@ -67,6 +67,7 @@ struct lk_cell {
     uint64_t by_until_ms; /* `by` has died if it did not renew */
     uint64_t since_ms;
     uint64_t fence;        /* of this borrowing: grows for ever */
+    uint64_t change;       /* counts what was written about it: of two versions, which is newer */
     struct lk_str trouble; /* STUCK */
     /* As whom it can be given back when those who borrowed it are gone. */
     struct lk_str user_id;
@@ -107,7 +108,7 @@ bool lk_claim_covers(const struct lk_claim *claim, struct lk_str project);
 
 /* Appends a copy, its projects sorted and each of them once. */
 void lk_state_enter(struct lk_lease_state *state, const struct lk_claim *claim);
-/* A copy of a cell that is not there; keeps state->fence above its fence. */
+/* A copy of a cell that is not there; state->fence is not below its fence. */
 void lk_state_put_cell(struct lk_lease_state *state, const struct lk_cell *cell);
 
 /* Admits those that wait and may go on now. */
@@ -158,6 +159,7 @@ struct lk_cell *lk_state_returning(const struct lk_lease_state *state, struct lk
 /* Makes it RETURNING by the mover. */
 void lk_state_take_back(struct lk_lease_state *state, struct lk_cell *cell,
                         const struct lk_mover *mover);
+void lk_state_doubt(struct lk_lease_state *state, struct lk_cell *cell); /* unsure */
 void lk_state_home(struct lk_lease_state *state, struct lk_cell *cell, struct lk_str home);
 void lk_state_there(struct lk_lease_state *state, struct lk_cell *cell, bool as_is);
 void lk_state_stuck(struct lk_lease_state *state, struct lk_cell *cell, struct lk_str trouble);

@@ -89,8 +89,7 @@ static struct lk_cell copy_cell(struct lk_arena *arena, const struct lk_cell *ce
 
 static bool same_cell(const struct lk_cell *a, const struct lk_cell *b)
 {
-    return a->fence == b->fence && a->phase == b->phase && a->unsure == b->unsure &&
-           lk_str_eq(a->home, b->home) && lk_str_eq(a->by, b->by);
+    return a->fence == b->fence && a->change == b->change;
 }
 
 struct lk_cell *lk_actor_known(const struct lk_lease *actor, struct lk_str project)
@@ -145,6 +144,18 @@ void lk_room_learn(struct lk_lease_room *room, const struct lk_lease_state *stat
         learn(actor, state);
 }
 
+/* Unless somebody has put it in already who knew as much of it. */
+static void put_cell(struct lk_txn *txn, const struct lk_cell *known)
+{
+    struct lk_cell *cell = lk_state_cell(&txn->state, known->project);
+
+    if (cell != NULL && (cell->fence != known->fence || cell->change >= known->change))
+        return;
+    if (cell != NULL)
+        lk_state_remove_cell(&txn->state, cell);
+    lk_state_put_cell(&txn->state, known);
+}
+
 static void check_actors(struct lk_txn *txn)
 {
     for (struct lk_lease *actor = txn->room->first; actor != NULL; actor = actor->next) {
@@ -152,10 +163,8 @@ static void check_actors(struct lk_txn *txn)
             check_claim(txn, actor);
         if (!txn->closed || actor->lost || !has_time(actor))
             continue;
-        for (struct lk_known_cell *known = actor->cells; known != NULL; known = known->next) {
-            if (lk_state_cell(&txn->state, known->cell.project) == NULL)
-                lk_state_put_cell(&txn->state, &known->cell);
-        }
+        for (struct lk_known_cell *known = actor->cells; known != NULL; known = known->next)
+            put_cell(txn, &known->cell);
     }
 }
 
@@ -340,6 +349,18 @@ static void renew_all(struct lk_txn *txn)
     }
 }
 
+/* Whether something in it is the actor's, and was renewed with it. */
+static bool is_in(const struct lk_lease_state *state, const struct lk_lease *actor)
+{
+    if (lk_state_claim(state, actor->id) != NULL)
+        return true;
+    for (size_t i = 0; i < state->n_cells; i++) {
+        if (lk_str_eq(state->cells[i].by, actor->id))
+            return true;
+    }
+    return false;
+}
+
 static void note_saved(struct lk_txn *txn)
 {
     struct lk_lease_room *room = txn->room;
@@ -349,7 +370,8 @@ static void note_saved(struct lk_txn *txn)
     for (struct lk_lease *actor = room->first; actor != NULL; actor = actor->next) {
         if (actor->lost)
             continue;
-        actor->deadline_ms = txn->sent_ms + leases->options.ttl_ms - leases->margin_ms;
+        if (is_in(&txn->state, actor))
+            actor->deadline_ms = txn->sent_ms + leases->options.ttl_ms - leases->margin_ms;
         if (actor->entered)
             check_claim(txn, actor);
     }

@@ -34,10 +34,12 @@ static int tear_down(void **state)
         if (w.processes[i]->leases != NULL)
             end_process(w.processes[i], 60000);
     }
+    if (w.violations > 0)
+        print_error("%s\n", w.violation);
     close_world(&w);
     lk_loop_free(loop);
     lk_arena_free(arena);
-    return 0;
+    return w.violations > 0 ? -1 : 0;
 }
 
 /* ---- calls ---- */
@@ -81,9 +83,13 @@ static void run_call(void *arg)
                   call->lease != NULL;
     call->taken_ms = w.now_ms;
     if (call->taken) {
+        struct holder *holder;
+
         cell = cell_of(&w, call->user != NULL ? call->user : "7",
                        project.len > 0 ? project : LK_STR("a"));
+        holder = hold_cell(&w, call->process, call->lease, cell, cell->branch);
         nap(&w, call->process, call->hold_ms);
+        *holder = (struct holder){0};
         snprintf(call->saw, sizeof(call->saw), "%s", cell->branch);
         call->held_to_the_end = lk_lease_is_held(call->lease);
         if (call->settles)

@@ -23,14 +23,32 @@ static bool is_held(const struct holder *holder)
            (holder->lease == NULL || lk_lease_is_held(holder->lease));
 }
 
+/* From now on the cell is to stay as the holder expects it. */
+static struct holder *hold_cell(struct world *w, struct process *process, struct lk_lease *lease,
+                                const struct fake_cell *cell, const char *expects)
+{
+    struct holder *h = w->holders;
+
+    while (h->id != 0)
+        assert_true(++h < w->holders + MAX_HOLDERS);
+    *h = (struct holder){.id = ++w->last_holder,
+                         .process = process,
+                         .lease = lease,
+                         .user = cell->user,
+                         .project = cell->project};
+    snprintf(h->expects, sizeof(h->expects), "%s", expects);
+    return h;
+}
+
 /* Somebody's check-out arrives. `own`: the holder who does it on purpose. */
 static void arrive(struct world *w, struct fake_cell *cell, const char *branch, unsigned own)
 {
     for (size_t i = 0; i < MAX_HOLDERS; i++) {
         const struct holder *h = &w->holders[i];
 
-        if (h->id == own || !is_held(h) || h->disturbed || strcmp(h->user, cell->user) != 0 ||
-            strcmp(h->project, cell->project) != 0 || strcmp(h->expects, branch) == 0)
+        if (h->id == 0 || h->id == own || !is_held(h) || h->disturbed ||
+            strcmp(h->user, cell->user) != 0 || strcmp(h->project, cell->project) != 0 ||
+            strcmp(h->expects, branch) == 0)
             continue;
         violate(w, "at %llu ms user %s project %s goes from %s to %s under a call that expects %s",
                 (unsigned long long)w->now_ms, cell->user, cell->project, cell->branch, branch,
@@ -77,6 +95,15 @@ static struct late_put *send_put(struct world *w, struct fake_cell *cell, struct
     return put;
 }
 
+/* The machine takes the process off the processor for a while. */
+static void maybe_stop(struct process *process)
+{
+    struct world *w = process->world;
+
+    if (chance(w, w->odds.stopped))
+        process->frozen_until_ms = w->now_ms + below(w, TTL_MS * 2);
+}
+
 static bool fake_current(void *arg, struct lk_arena *arena, const struct lk_lease_user *user,
                          struct lk_str project, struct lk_str *ret_branch, struct lk_error *err)
 {
@@ -85,6 +112,7 @@ static bool fake_current(void *arg, struct lk_arena *arena, const struct lk_leas
     struct fake_cell *cell = cell_of(w, lk_arena_cstr(arena, user->id), project);
 
     w->gets++;
+    maybe_stop(process);
     if (cell == NULL)
         return lk_fail(err, LK_ERROR_UPSTREAM, "no such project");
     if (!nap(w, process, below(w, 20)))
@@ -107,6 +135,7 @@ static bool fake_check_out(void *arg, struct lk_arena *arena, const struct lk_le
 
     w->puts++;
     assert_non_null(cell);
+    maybe_stop(process);
     if (process->dead || lk_co_cancelled(lk_co_self(w->loop)))
         return lk_fail(err, LK_ERROR_CANCELLED, "cancelled");
     if (lk_str_eq(branch, LK_STR("missing")) || chance(w, w->odds.put_refused)) {
@@ -126,8 +155,9 @@ static bool fake_check_out(void *arg, struct lk_arena *arena, const struct lk_le
         return false;
     }
     if (chance(w, w->odds.put_timeout)) {
-        if (chance(w, 700))
-            send_put(w, cell, branch, below(w, LK_LEASE_LATE_MS - 50), 0);
+        if (w->late_ms > 0 || chance(w, 700))
+            send_put(w, cell, branch, w->late_ms > 0 ? w->late_ms : below(w, LK_LEASE_LATE_MS - 50),
+                     0);
         nap(w, process, 500);
         return lk_fail(err, LK_ERROR_TIMEOUT, "no answer in time");
     }

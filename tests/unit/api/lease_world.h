@@ -75,6 +75,7 @@ struct holder {
 /* How often, of a thousand, and how long. */
 struct odds {
     unsigned put_refused, put_failed, put_timeout, get_failed, store_slow, store_lost;
+    unsigned stopped; /* while it waits for Looker */
 };
 
 struct world {
@@ -99,6 +100,7 @@ struct world {
     unsigned last_holder;
     bool (*imports)(struct world *w, const char *user, struct lk_str project, bool dev,
                     const char **ret_import);
+    uint64_t late_ms;  /* check-outs that time out arrive then; 0: at any time, or never */
     const char *lacks; /* a project that has no branch but its own */
     unsigned puts, gets, violations;
     bool traces;
@@ -152,8 +154,6 @@ static void violate(struct world *w, const char *format, ...)
 static void make_appointment(struct world *w, struct process *process, struct lk_timer *timer,
                              uint64_t delay_ms)
 {
-    for (size_t i = 0; i < w->n_appointments; i++)
-        assert_ptr_not_equal(w->appointments[i].timer, timer);
     if (w->n_appointments == w->cap_appointments) {
         w->cap_appointments = w->cap_appointments * 2 + 64;
         w->appointments =
@@ -299,7 +299,7 @@ static void write_document(struct world *w, struct lk_str key, struct lk_str tex
     for (document = w->documents; document->len > 0;)
         assert_true(++document < w->documents + MAX_DOCUMENTS);
     snprintf(document->key, sizeof(document->key), "%.*s", LK_STR_ARG(key));
-    document->text = lk_memory_new(text.len);
+    document->text = lk_memory_new(text.len + 1);
     memcpy(document->text, text.ptr, text.len);
     document->len = text.len;
     document->version = ++w->version;

@@ -101,6 +101,66 @@ static void test_a_process_that_was_stopped_notices_by_itself(void **state)
     assert_int_equal(count_documents(&w), 0);
 }
 
+/* The answer that it waits for when it is stopped is old when it goes on. */
+static void test_what_was_seen_before_a_stop_is_no_proof(void **state)
+{
+    (void)state;
+    for (uint64_t at_ms = 0; at_ms < 400; at_ms += 4) {
+        struct process *process = new_process(&w);
+        struct call call = {.process = process, .branch = "x", .project = "a"};
+        unsigned puts = w.puts;
+
+        w.odds.put_timeout = 1000;
+        w.late_ms = LK_LEASE_LATE_MS - 60;
+        begin(&call);
+        while (w.puts == puts) {
+            assert_true(next_appointment(&w));
+            run_ready(&w);
+        }
+        w.odds.put_timeout = 0;
+        pass(1800 + at_ms * 3);
+        process->frozen_until_ms = w.now_ms + 3000;
+        finish(&call, 1);
+        assert_false(call.taken);
+        pass(4000);
+        assert_string_equal(branch_of("a"), "dev-7");
+        assert_int_equal(count_documents(&w), 0);
+        end_process(process, 1000);
+        free(process);
+        w.n_processes = 0;
+        w.late_ms = 0;
+    }
+}
+
+/* Whoever is stopped on the way to giving back does not give back any more when others have. */
+static void test_nothing_is_sent_after_a_stop_that_was_too_long(void **state)
+{
+    (void)state;
+    w.knows_the_dead = false;
+    for (uint64_t at_ms = 0; at_ms < 160; at_ms += 2) {
+        struct process *victim = new_process(&w), *other = new_process(&w);
+        struct call frozen = {.process = victim, .branch = "x", .project = "a", .hold_ms = 20};
+        struct call call = {
+            .process = other, .branch = "y", .project = "a", .begin_ms = 200, .hold_ms = 5000};
+
+        begin(&frozen);
+        begin(&call);
+        pass(at_ms);
+        victim->frozen_until_ms = w.now_ms + TTL_MS * 2;
+        finish(&frozen, 1);
+        finish(&call, 1);
+        assert_true(call.taken);
+        assert_int_equal(w.violations, 0);
+        pass(10000);
+        assert_string_equal(branch_of("a"), "dev-7");
+        end_process(victim, 1000);
+        end_process(other, 1000);
+        free(victim);
+        free(other);
+        w.n_processes = 0;
+    }
+}
+
 static void test_a_clock_that_is_set_forward_takes_no_lease_away(void **state)
 {
     struct process *one = new_process(&w), *other = new_process(&w);
@@ -182,16 +242,17 @@ static void test_a_store_that_forgot_all_is_told_again(void **state)
 {
     struct process *one = new_process(&w), *other = new_process(&w);
     struct call calls[] = {
-        {.process = one, .branch = "x", .project = "a", .hold_ms = 1500},
+        /* Gives back before the other has said that it is there. */
+        {.process = one, .branch = "x", .project = "a", .hold_ms = 1350},
         {.process = other, .branch = "x", .project = "a", .hold_ms = 6500},
-        {.process = other, .branch = "y", .project = "a", .begin_ms = 1200, .hold_ms = 10},
+        {.process = other, .branch = "y", .project = "a", .begin_ms = 2500, .hold_ms = 10},
     };
 
     (void)state;
     w.knows_the_dead = false;
     for (size_t i = 0; i < 3; i++)
         begin(&calls[i]);
-    pass(1000);
+    pass(1300);
     empty_store(&w);
     finish(calls, 2);
     assert_true(calls[0].held_to_the_end);
@@ -327,6 +388,8 @@ int main(void)
         TEST(test_a_caller_settles_what_a_dead_process_left),
         TEST(test_a_claim_that_nobody_renews_runs_out),
         TEST(test_a_process_that_was_stopped_notices_by_itself),
+        TEST(test_what_was_seen_before_a_stop_is_no_proof),
+        TEST(test_nothing_is_sent_after_a_stop_that_was_too_long),
         TEST(test_a_clock_that_is_set_forward_takes_no_lease_away),
         TEST(test_nothing_is_borrowed_while_the_store_is_away),
         TEST(test_a_short_absence_of_the_store_harms_nobody),

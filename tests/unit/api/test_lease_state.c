@@ -314,6 +314,7 @@ static void test_who_dies_alone_is_in_the_way_a_little_longer(void **state)
     assert_int_equal(expire(false, "h/"), 1);
     lk_state_admit(&state_, now_ms, JOIN_MS);
     assert_false(is_admitted("g/1"));
+    assert_null(lk_state_claim(&state_, LK_STR("h/1"))); /* for its holder it is lost */
     assert_int_equal(lk_state_who(&state_, LK_STR("g/1")).kind, LK_WHO_HOLDS);
     now_ms += LK_LEASE_LATE_MS - 1;
     assert_int_equal(expire(false, "h/"), 0);
