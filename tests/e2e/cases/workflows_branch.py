@@ -36,7 +36,9 @@ def all_is_told(got: Got) -> None:
         **{"on_both": 3, "gone": 0},
     }
     assert {r["workspace"] for r in got.requests if r["operation"] == "validate_project"} == {"dev", "production"}
-    assert {r["branch"] for r in got.requests if r["workspace"] == "dev"} == {"feature/margin"}
+    assert got.operations.count("update_git_branch") == 2 and "restore" not in got.answer
+    own = [r for r in got.requests if r["workspace"] == "dev" and "git_branch" not in r["operation"]]
+    assert {r["branch"] for r in own} == {"feature/margin"}
 
 
 def explores_are_compiled(got: Got) -> None:
@@ -70,6 +72,13 @@ def production_is_wrong_too(got: Got) -> None:
     assert got.answer["valid"] is True
     assert (checks["lookml"]["branch"], checks["lookml"]["on_both"]) == (1, 1)
     assert checks["content"]["on_both"] == checks["content"]["branch"] == 5
+
+
+def imports_come_along(got: Got) -> None:
+    """To the branch where they have it; and back."""
+    moved = [r["path"].split("/")[-2] for r in got.requests if r["operation"] == "update_git_branch"]
+    assert sorted(moved) == ["common", "common", "retail", "retail"]
+    assert (got.answer["valid"], got.answer["branch"]) == (True, "feature/tax")
 
 
 def content_is_not_known(got: Got) -> None:
@@ -176,7 +185,7 @@ NEW_VIEW = {**SHOP, "files": {"views/refunds.view.lkml": "view: refunds {}"}}
 WRONG_TOO = "view: users {}\n\n\n#sandbox removes_field users.average_age\n#sandbox warning Old.\n"
 
 CASES = [
-    Case("check_branch", MARGIN, check=all_is_told, before=on("feature/margin")),
+    Case("check_branch", MARGIN, check=all_is_told),
     Case(
         "check_branch",
         {
@@ -185,15 +194,13 @@ CASES = [
             **{"limit": 1, "timeout": 30, "imports": False},
         },
         check=explores_are_compiled,
-        before=[("switch_git_branch", {**SHOP, "branch_name": "feature/margin", "act_as_user": "2"})],
     ),
     Case(
         "check_branch",
         {**MARGIN, "explores": ["thelook/orders", "thelook::users"]},
         check=named_explores,
-        before=on("feature/margin"),
     ),
-    Case("check_branch", {**SHOP, "branch": "hotfix"}, check=nothing_is_new, before=on("hotfix")),
+    Case("check_branch", {**SHOP, "branch": "hotfix"}, check=nothing_is_new),
     Case(
         "check_branch",
         {**SHOP, "branch": "later"},
@@ -213,46 +220,39 @@ CASES = [
         "check_branch",
         MARGIN,
         check=content_is_not_known,
-        before=on("feature/margin"),
         rules=[{"operation": "content_validation", "workspace": "dev", "status": 500}],
     ),
     Case(
         "compare_query",
         {**QUERY, "fields": ["orders.id", "orders.count"], "limit": 4},
         check=rows_differ,
-        before=on("feature/margin"),
     ),
-    Case("compare_query", {**SUMS, "fields": ["products.id"]}, check=rows_are_equal, before=on("feature/margin")),
+    Case("compare_query", {**SUMS, "fields": ["products.id"]}, check=rows_are_equal),
     Case(
         "compare_query",
         {**SUMS, "fields": ["products.id", "order_items.count", "order_items.margin"]},
         check=new_measure_is_named,
-        before=on("feature/margin"),
     ),
     Case(
         "compare_query",
         {**QUERY, "view": "users", "fields": ["users.state", "users.count"], "sorts": ["users.average_age"]},
         check=lost_dimension_is_named,
-        before=on("feature/margin"),
     ),
     Case(
         "compare_query",
         {**SUMS, **FULL, "max_differences": 5, "imports": False, "act_as_user": "2"},
         check=all_arguments,
-        before=[("switch_git_branch", {**SHOP, "branch_name": "feature/margin", "act_as_user": "2"})],
     ),
     Case(
         "compare_query",
         {**QUERY, "view": "products", "fields": ["products.id"]},
         check=fails_on_the_branch,
-        before=on("feature/margin"),
         fails=True,
     ),
     Case(
         "compare_query",
         {**QUERY, "fields": ["orders.id", "orders.nothing"]},
         check=nobody_has_it,
-        before=on("feature/margin"),
         fails=True,
     ),
     Case("compare_query", {**QUERY, "view": "order", "fields": ["orders.id"]}, check=no_such_explore, fails=True),
@@ -271,6 +271,12 @@ CASES = [
         check=production_was_not_reached,
         rules=[{"operation": "git_branch", "status": 500}],
         fails=True,
+    ),
+    Case(
+        "check_branch",
+        {"project_id": "retail", "branch": "feature/tax", "imports": True},
+        check=imports_come_along,
+        missing=("find_git_branch",),
     ),
     Case("check_branch", {"project_id": "none", "branch": "x"}, check=no_such_project, fails=True),
     Case("check_branch", {**MARGIN, "explores": ["orders"]}, check=wrong_explore, fails=True),
