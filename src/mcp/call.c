@@ -295,7 +295,7 @@ void mcp_call_cancel_by(struct mcp_call *call, enum mcp_cancel why)
 
 void mcp_call_cancel(struct mcp_call *call)
 {
-    if (call->target->run == NULL)
+    if (mcp_call_is_listening(call))
         mcp_listen_end(call, false);
     else
         mcp_call_cancel_by(call, MCP_BY_CALLER);

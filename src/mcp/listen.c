@@ -8,7 +8,8 @@
  *                                  └───> the client leaves, or cancels: nothing
  *
  * It is a call without a coroutine. It does not count as in flight, so listeners take no room from
- * those who work; over HTTP the limit of connections is theirs, on stdio this one:
+ * those who work. Over HTTP each is a connection, and one that counts as idle where connections are
+ * at their limit; on stdio this is the limit:
  */
 #include "mcp/internal.h"
 
@@ -118,4 +119,14 @@ void mcp_listen_end(struct mcp_call *call, bool graceful)
     lk_buf_free(&call->answer);
     lk_buf_free(&call->asks);
     lk_arena_free(arena);
+}
+
+bool mcp_call_is_listening(const struct mcp_call *call)
+{
+    return call->target == &listen_target;
+}
+
+void mcp_call_end_listening(struct mcp_call *call)
+{
+    mcp_listen_end(call, true);
 }

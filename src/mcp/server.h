@@ -139,6 +139,12 @@ void mcp_server_receive(struct mcp_server *server, const struct mcp_inbound *inb
  * unwound. */
 void mcp_call_cancel(struct mcp_call *call);
 
+/* Whether it is one that only listens, for as long as it may: nothing is lost when it ends early.
+ */
+bool mcp_call_is_listening(const struct mcp_call *call);
+/* Ends such a call at once, with its result. */
+void mcp_call_end_listening(struct mcp_call *call);
+
 /* Whether a client that goes away has cancelled this call: so it is in the modern era, while a
  * legacy call runs on to its end. */
 bool mcp_call_ends_with_client(const struct mcp_call *call);

@@ -55,16 +55,22 @@ void lk_http_read_no_more(struct connection *connection)
 
 /* ---- which are idle ---- */
 
-void lk_http_connection_rest(struct connection *connection)
+void lk_http_connection_spare(struct connection *connection)
 {
     struct lk_http_server *server = connection->server;
 
-    connection->busy = false;
-    if (h2o_linklist_is_linked(&connection->idle) || connection->sock == NULL)
+    if (h2o_linklist_is_linked(&connection->idle) || connection->sock == NULL ||
+        connection->no_more) /* it ends anyway */
         return;
     h2o_linklist_insert(&server->idle, &connection->idle);
     atomic_fetch_add(&server->n_idle, 1);
     lk_http_listener_wake(server->listener, server);
+}
+
+void lk_http_connection_rest(struct connection *connection)
+{
+    connection->busy = false;
+    lk_http_connection_spare(connection);
 }
 
 static void leave_idle(struct connection *connection)
@@ -90,6 +96,8 @@ void lk_http_server_evict(struct lk_http_server *server)
         return;
     longest = H2O_STRUCT_FROM_MEMBER(struct connection, idle, server->idle.next);
     leave_idle(longest); /* so that the next one is another */
+    if (longest->exchange != NULL)
+        lk_http_exchange_end_listening(longest->exchange);
     lk_http_read_no_more(longest);
 }
 

@@ -32,7 +32,7 @@ struct probe;
 struct connection {
     struct lk_http_server *server;
     struct connection *next, **link;
-    h2o_linklist_t idle; /* of server->idle, while no whole request has come in */
+    h2o_linklist_t idle; /* of server->idle, while no whole request has come in, or it listens */
     h2o_socket_t *sock;  /* NULL once closed */
     struct exchange *exchange;
     bool busy;                            /* a request has come in whole and is not answered yet */
@@ -84,7 +84,7 @@ struct lk_http_server {
     struct connection *connections;
     uint32_t n_connections;
     /* For the listener: all connections, those on their way here among them; those that wait for a
-     * request; and how many of these it has asked to end. */
+     * request or listen; and how many of these it has asked to end. */
     atomic_uint load, n_idle, n_leaving;
     h2o_linklist_t idle;     /* the longest idle first */
     struct lk_http_tls *tls; /* for new connections; NULL: plain */
@@ -109,9 +109,11 @@ void lk_http_check_stopped(struct lk_http_server *server);
 /* Frees a connection that is over and not waited for. */
 void lk_http_connection_release(struct connection *connection);
 
-/* A whole request has come in; it has been answered. */
+/* A whole request has come in; it has been answered; it is a client's that only listens, so this is
+ * one of those to be ended first although it waits for its answer. */
 void lk_http_connection_begin(struct connection *connection);
 void lk_http_connection_rest(struct connection *connection);
+void lk_http_connection_spare(struct connection *connection);
 
 /* ---- http.c, for http_listen.c; on the server's own thread ---- */
 
@@ -240,6 +242,8 @@ void lk_http_stream_clean_up(struct lk_http_stream *stream);
 /* The arena goes over to the exchange; the caller, in it, may be NULL. */
 void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req, struct lk_arena *arena,
                       const struct mcp_caller *caller);
+/* The client is to be told that there is nothing more to hear, if it only listens. */
+void lk_http_exchange_end_listening(struct exchange *exchange);
 /* The exchange's client is to be dropped, whatever its call does. */
 void lk_http_exchange_drop(struct exchange *exchange);
 void lk_http_ready_get(struct lk_http_server *server, h2o_req_t *req);

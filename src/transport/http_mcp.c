@@ -225,6 +225,12 @@ static void on_disposed(void *arg)
     release(exchange);
 }
 
+void lk_http_exchange_end_listening(struct exchange *exchange)
+{
+    if (exchange->call != NULL && mcp_call_is_listening(exchange->call))
+        mcp_call_end_listening(exchange->call);
+}
+
 void lk_http_exchange_drop(struct exchange *exchange)
 {
     stop_watching(exchange);
@@ -265,6 +271,20 @@ static void watch_client(struct exchange *exchange)
                        lk_log_text("error", err.message));
 }
 
+/* Until the reply. A batch is more than one call: NULL. */
+static void wait_for(struct exchange *exchange, struct mcp_call *call, bool takes_stream)
+{
+    struct lk_http_server *server = exchange->server;
+
+    exchange->call = call;
+    if (call != NULL && mcp_call_ends_with_client(call))
+        watch_client(exchange);
+    if (call != NULL && mcp_call_is_listening(call))
+        lk_http_connection_spare(lk_http_connection(exchange->req));
+    if (takes_stream)
+        lk_timer_start(server->options.loop, &exchange->silence, server->options.keep_alive_ms);
+}
+
 void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req, struct lk_arena *arena,
                       const struct mcp_caller *caller)
 {
@@ -295,12 +315,7 @@ void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req, struct lk_a
     lk_http_on_dispose(req, on_disposed, exchange);
     copy_headers(exchange, req);
     mcp_server_receive(server->options.server, &inbound, &call);
-    if (!exchange->replied && call != NULL) {
-        exchange->call = call;
-        if (mcp_call_ends_with_client(call))
-            watch_client(exchange);
-        if (inbound.notify != NULL)
-            lk_timer_start(server->options.loop, &exchange->silence, server->options.keep_alive_ms);
-    }
+    if (!exchange->replied)
+        wait_for(exchange, call, inbound.notify != NULL);
     release(exchange);
 }

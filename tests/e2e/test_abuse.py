@@ -4,6 +4,7 @@ meanwhile, and nothing of them is left afterwards."""
 from __future__ import annotations
 
 import contextlib
+import json
 import resource
 import socket
 import time
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from harness import schema
+from harness.mcp import MODERN
 from harness.process import PATIENCE_S, SANITIZED, wait_for
 from harness.sandbox import Sandbox
 
@@ -268,6 +271,26 @@ def is_open(connection: socket.socket) -> bool:
         return True
     except ConnectionResetError:
         return False
+
+
+def test_listeners_make_room(http: Any, many: list[socket.socket]) -> None:
+    """Who has opened one subscription after the other does not shut anybody out; the oldest one is
+    told that it has ended."""
+    server = http(revision=MODERN, MAX_CONNECTIONS="8")
+    message = server.envelope("subscriptions/listen", {"notifications": {}}, 7)
+    headers = "".join(f"{k}: {v}\r\n" for k, v in server.request_headers(message).items())
+    body = json.dumps(message)
+    request = f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n{headers}\r\n{body}"
+    for _ in range(8):
+        many.append(connect(server))
+        many[-1].sendall(request.encode())
+        assert b"subscriptions/acknowledged" in many[-1].recv(65536)
+    others_are_served(server)
+    ended = read_all(many[0]).decode()
+    [result] = [line[6:] for line in ended.split("\n") if line.startswith("data: ")]
+    schema.check_response(MODERN, message["method"], json.loads(result))
+    assert ended.endswith("\r\n0\r\n\r\n")
+    assert is_open(many[-1]), "the others go on"
 
 
 def test_busy_connections_are_not_closed_for_others(
