@@ -112,9 +112,11 @@ bool mcp_ask_read(struct mcp_request *request, struct lk_str name, struct lk_str
         return true;
     lk_json_get(request->message.meta, LK_STR(MCP_META_CAPABILITIES), &raw);
     round->capabilities = lk_arena_str(request->arena, raw);
-    round->about = lk_arena_printf(request->arena, "\n%.*s\n%zu\n%.*s\n%zu\n%.*s\n%.*s",
-                                   LK_STR_ARG(request->message.method), name.len, LK_STR_ARG(name),
-                                   arguments.len, LK_STR_ARG(arguments), LK_STR_ARG(subject));
+    if (request->server->options.seal != NULL) /* else a copy of all arguments for nothing */
+        round->about =
+            lk_arena_printf(request->arena, "\n%.*s\n%zu\n%.*s\n%zu\n%.*s\n%.*s",
+                            LK_STR_ARG(request->message.method), name.len, LK_STR_ARG(name),
+                            arguments.len, LK_STR_ARG(arguments), LK_STR_ARG(subject));
     if (lk_json_get(params, LK_STR("inputResponses"), &raw)) {
         if (!are_objects(raw))
             return mcp_rpc_fail(err, MCP_INVALID_PARAMS, 400,

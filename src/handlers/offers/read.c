@@ -116,13 +116,15 @@ static bool read_cursor(struct lk_str cursor, int64_t *ret_from)
 {
     int64_t from = 0;
 
+    if (cursor.len >= 10)
+        return false;
     for (size_t i = 0; i < cursor.len; i++) {
         if (cursor.ptr[i] < '0' || cursor.ptr[i] > '9')
             return false;
         from = 10 * from + (cursor.ptr[i] - '0');
     }
     *ret_from = from;
-    return cursor.len < 10 && from > 0;
+    return from > 0;
 }
 
 bool lk_list_explores(struct mcp_call *call, struct lk_str cursor, struct lk_error *err)
