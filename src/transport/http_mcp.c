@@ -275,12 +275,18 @@ static void watch_client(struct exchange *exchange)
 static void wait_for(struct exchange *exchange, struct mcp_call *call, bool takes_stream)
 {
     struct lk_http_server *server = exchange->server;
+    struct connection *connection = lk_http_connection(exchange->req);
 
     exchange->call = call;
+    if (call != NULL && mcp_call_is_listening(call)) {
+        if (connection->no_more || server->stopping) { /* nobody would end it any more */
+            mcp_call_end_listening(call);
+            return;
+        }
+        lk_http_connection_spare(connection);
+    }
     if (call != NULL && mcp_call_ends_with_client(call))
         watch_client(exchange);
-    if (call != NULL && mcp_call_is_listening(call))
-        lk_http_connection_spare(lk_http_connection(exchange->req));
     if (takes_stream)
         lk_timer_start(server->options.loop, &exchange->silence, server->options.keep_alive_ms);
 }
