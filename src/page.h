@@ -16,7 +16,7 @@ struct lk_page {
     const struct lk_toolset *toolset;
 };
 
-/* LOOKER_PAGE; where it is `auto`, whether callers need no access token. */
+/* LOOKER_PAGE; where it is `auto`, whether the mode is dev. */
 bool lk_page_is_wanted(const struct lk_config *config);
 
 /* For struct lk_http_server_options.page; arg is a struct lk_page. */

@@ -16,14 +16,18 @@ static void add_policy(h2o_req_t *req)
     lk_http_add_header(req, LK_STR("referrer-policy"), LK_STR("no-referrer"));
 }
 
-/* The reader copies the address into a shell, so it may have no other characters than one has. */
+/* What the reader's browser calls this server. It is copied into a shell, so it may have no other
+ * characters than a host and a port have. */
 static struct lk_str host_of(struct lk_http_server *server, h2o_req_t *req)
 {
     static const struct lk_str allowed =
         LK_STR_INIT("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:[]");
-    struct lk_str host = lk_http_header(req, LK_STR("host"));
+    h2o_iovec_t named = req->input.authority;
+    struct lk_str host = lk_str_n(named.base, named.len);
     char *own;
 
+    if (named.base == (*req->conn->hosts)->authority.hostport.base) /* h2o's, for want of one */
+        host.len = 0;
     for (size_t i = 0; i < host.len; i++) {
         if (memchr(allowed.ptr, host.ptr[i], allowed.len) == NULL)
             host.len = 0;

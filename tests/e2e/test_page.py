@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import socket
 import subprocess
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -114,6 +115,21 @@ def test_nothing_runs_and_nothing_is_loaded_from_elsewhere(http: Any) -> None:
         assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "<script" not in text and "http://" not in text.replace("http://127.0.0.1", "")
+
+
+@pytest.mark.parametrize("host", ["looker.example", "localhost:8443", "[::1]:80"])
+def test_the_address_is_the_one_that_the_reader_uses(http: Any, host: str) -> None:
+    server = http(ALLOWED_HOSTS="looker.example,localhost,[::1],127.0.0.1")
+    _, text = get(server, "/", Host=host)
+    assert f"claude mcp add --transport http looker http://{host}/mcp<" in text
+
+
+def test_a_request_that_names_no_host(http: Any) -> None:
+    server = http(HOST="0.0.0.0")
+    with socket.create_connection(("127.0.0.1", server.port), 30) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        text = connection.makefile("rb").read().decode()
+    assert f"looker http://127.0.0.1:{server.port}/mcp<" in text
 
 
 @pytest.mark.parametrize("host", ["localhost:1/<b>", 'localhost:1"><b>', "localhost:$(id)"])
