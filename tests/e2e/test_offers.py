@@ -214,6 +214,7 @@ def test_resources_are_read_as_the_caller(request: Any, looker: Any) -> None:
         ("modeling", [FILE], []),
         ("explore,query", [EXPLORE, LOOK], ["explore_dataset"]),
         ("explore,modeling,git", [EXPLORE, FILE], ["validate_pull_request"]),
+        ("modeling,git,workflows", [FILE], ["validate_pull_request"]),
         ("workflows,health", [], ["audit_instance"]),
         ("workflows,content", [DASHBOARD], ["clean_up_content"]),
     ],
@@ -268,6 +269,17 @@ def test_prompts_say_what_was_asked(request: Any) -> None:
     got = server.request("prompts/get", {"name": "audit_instance", "arguments": {"focus": "errors"}})
     text = got["messages"][0]["content"]["text"]
     assert "scope=errors" in text and "find_stale_content" not in text
+
+
+@pytest.mark.parametrize("groups", ["all", "explore,modeling,git"])
+def test_a_branch_is_checked_with_what_is_there(request: Any, groups: str) -> None:
+    server = start(request, "stdio", GROUPS=groups)
+    params = {"name": "validate_pull_request", "arguments": {"project": "thelook", "branch": "b"}}
+    text = server.request("prompts/get", params)["messages"][0]["content"]["text"]
+    names = {tool["name"] for tool in server.tools()}
+    for name in ("check_branch", "compare_query"):
+        assert (name in text) == (name in names) == (groups == "all")
+    assert ("validate_project" in text) == (groups != "all")
 
 
 @pytest.mark.parametrize(

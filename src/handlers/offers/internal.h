@@ -25,11 +25,13 @@ bool lk_suggest_path(struct mcp_call *call, struct lk_str typed, struct lk_error
 bool lk_suggest_dashboard(struct mcp_call *call, struct lk_str typed, struct lk_error *err);
 bool lk_suggest_look(struct mcp_call *call, struct lk_str typed, struct lk_error *err);
 
-/* prompts.c */
+/* prompts.c: of rows with the same name, which stand together, the first one that can be is
+ * offered. */
+#define LK_N_PROMPT_ROWS 5
 struct lk_prompt_row {
     struct mcp_prompt prompt;
     const char *const *tools; /* that its text names; NULL-terminated */
 };
-extern const struct lk_prompt_row lk_prompt_rows[LK_N_PROMPTS];
+extern const struct lk_prompt_row lk_prompt_rows[LK_N_PROMPT_ROWS];
 
 #endif

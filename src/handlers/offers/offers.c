@@ -118,8 +118,12 @@ void lk_offers_choose(struct lk_offers *ret_offers, const struct mcp_tool *const
             offers->list_resources = lk_list_explores;
         offers->resources[offers->n_resources++] = row;
     }
-    for (size_t i = 0; i < LK_N_PROMPTS; i++) {
-        if (has_all(tools, n_tools, lk_prompt_rows[i].tools))
-            offers->prompts[offers->n_prompts++] = &lk_prompt_rows[i].prompt;
+    for (size_t i = 0; i < LK_N_PROMPT_ROWS; i++) {
+        const struct mcp_prompt *prompt = &lk_prompt_rows[i].prompt;
+        size_t n = offers->n_prompts;
+
+        if (has_all(tools, n_tools, lk_prompt_rows[i].tools) &&
+            (n == 0 || strcmp(offers->prompts[n - 1]->name, prompt->name) != 0))
+            offers->prompts[offers->n_prompts++] = prompt;
     }
 }

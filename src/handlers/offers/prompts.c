@@ -81,10 +81,30 @@ static const char *const explore_tools[] = {
 
 /* ---- validate_pull_request ---- */
 
+/* How it is checked: by the one tool that compares with production, where that is served. */
+static const char by_check_branch[] =
+    "2. check_branch, with explores=[\"all\"] if the project is small, else those that the change "
+    "touches: new errors, failing tests and broken content. Trust its `valid`; null means that "
+    "something could not be observed.\n"
+    "3. list_project_files and get_file for the files that the findings and the description name: "
+    "read what was changed and why it fails.\n"
+    "4. compare_query for a figure or two that the change is about: do the rows differ as its "
+    "author meant them to?\n\n";
+static const char by_single_steps[] =
+    "2. validate_project: errors and warnings. Validate production as well and keep apart "
+    "what is new on the branch.\n"
+    "3. list_lookml_tests and run_lookml_tests: which data tests fail, with their SQL errors.\n"
+    "4. list_project_files and get_file for the files that the errors and the description "
+    "name: read what was changed and why it fails.\n"
+    "5. For each explore that the change touches, compare its fields on the branch with those "
+    "of production (get_explore): fields that were removed or renamed break dashboards and "
+    "Looks.\n\n";
+
 static bool validate_pull_request(struct mcp_call *call, struct lk_error *err)
 {
     struct lk_str project = given(call, "project"), branch = given(call, "branch"),
                   changes = given(call, "changes");
+    const char *steps = mcp_call_prompt(call)->binding;
     struct lk_buf text;
 
     (void)err;
@@ -100,19 +120,11 @@ static bool validate_pull_request(struct mcp_call *call, struct lk_error *err)
         "Give project_id=%.*s and branch=%.*s to every tool below that takes a branch. Where one "
         "cannot, say so in the report rather than check another branch in its place.\n\n"
         "1. get_git_branch_by_name: does the branch exist, and how far is it ahead of or behind "
-        "production?\n"
-        "2. validate_project: errors and warnings. Validate production as well and keep apart "
-        "what is new on the branch.\n"
-        "3. list_lookml_tests and run_lookml_tests: which data tests fail, with their SQL errors.\n"
-        "4. list_project_files and get_file for the files that the errors and the description "
-        "name: read what was changed and why it fails.\n"
-        "5. For each explore that the change touches, compare its fields on the branch with those "
-        "of production (get_explore): fields that were removed or renamed break dashboards and "
-        "Looks.\n\n"
+        "its remote?\n%s"
         "Report: a verdict (ready, ready with remarks, not ready), then each finding with file "
         "and line, whether it is new on the branch, and what to do about it. Say which checks "
         "could not be made; a check that was not made is not a check that was passed.",
-        LK_STR_ARG(project), LK_STR_ARG(branch));
+        LK_STR_ARG(project), LK_STR_ARG(branch), steps);
     return say(call, &text);
 }
 
@@ -121,7 +133,10 @@ static const struct mcp_argument pull_request_arguments[] = {
     {"branch", "Branch", "Branch that is to be merged.", true, false, lk_suggest_branch},
     {"changes", "Changes", "What the pull request says of itself.", false, false, NULL},
 };
-static const char *const pull_request_tools[] = {
+static const char *const check_branch_tools[] = {"get_git_branch_by_name", "check_branch",
+                                                 "list_project_files",     "get_file",
+                                                 "compare_query",          NULL};
+static const char *const single_step_tools[] = {
     "get_git_branch_by_name", "validate_project", "list_lookml_tests", "run_lookml_tests",
     "list_project_files",     "get_file",         "get_explore",       NULL};
 
@@ -255,19 +270,26 @@ static const char *const clean_up_tools[] = {"find_stale_content",
 
 #define ARGUMENTS(table) .arguments = (table), .n_arguments = ARRAY_LEN(table)
 
-const struct lk_prompt_row lk_prompt_rows[LK_N_PROMPTS] = {
+#define PULL_REQUEST_ROW(steps, tools_)                                                            \
+    {                                                                                              \
+        {.name = "validate_pull_request",                                                          \
+         .title = "Validate a pull request",                                                       \
+         .description = "Checks the LookML of a branch before it is merged, and changes nothing.", \
+         ARGUMENTS(pull_request_arguments),                                                        \
+         .get = validate_pull_request,                                                             \
+         .binding = (steps)},                                                                      \
+            (tools_)                                                                               \
+    }
+
+const struct lk_prompt_row lk_prompt_rows[LK_N_PROMPT_ROWS] = {
     {{.name = "explore_dataset",
       .title = "Explore a dataset",
       .description = "Finds out what an explore holds and what it can answer.",
       ARGUMENTS(explore_arguments),
       .get = explore_dataset},
      explore_tools},
-    {{.name = "validate_pull_request",
-      .title = "Validate a pull request",
-      .description = "Checks the LookML of a branch before it is merged, and changes nothing.",
-      ARGUMENTS(pull_request_arguments),
-      .get = validate_pull_request},
-     pull_request_tools},
+    PULL_REQUEST_ROW(by_check_branch, check_branch_tools),
+    PULL_REQUEST_ROW(by_single_steps, single_step_tools),
     {{.name = "audit_instance",
       .title = "Audit the instance",
       .description = "Finds what fails, what is slow and what nobody uses.",
