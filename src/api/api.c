@@ -30,7 +30,9 @@ struct lk_api {
     struct lk_pool *pool; /* the shared one, or, without pooling, the view's own */
     uint64_t until_ms;    /* 0: no end */
     bool guarded;
-    struct lk_lease *lease; /* of a guarded one; NULL: none */
+    struct lk_lease *lease;                          /* of a guarded one; NULL: none */
+    bool (*may_go)(void *arg, struct lk_error *err); /* NULL: nobody is asked */
+    void *may_go_arg;
 };
 
 static bool is_pooled(const struct lk_api *api)
@@ -94,6 +96,12 @@ void lk_api_guard(struct lk_api *view, struct lk_lease *lease)
 {
     view->guarded = true;
     view->lease = lease;
+}
+
+void lk_api_ask(struct lk_api *view, bool (*may_go)(void *arg, struct lk_error *err), void *arg)
+{
+    view->may_go = may_go;
+    view->may_go_arg = arg;
 }
 
 struct ending {
@@ -185,6 +193,16 @@ static bool call_under(struct lk_api *api, struct lk_session *session, struct lk
     }
 }
 
+/* What the lease has to know of a request that was sent under it. */
+static void note_moved(struct lk_api *api, const struct lk_operation *op, bool ok,
+                       const struct lk_error *failure)
+{
+    if (ok && op->branch == LK_BRANCH_SETS)
+        lk_lease_settled(api->lease);
+    if (!ok && op->branch != LK_BRANCH_STAYS && lk_lease_is_unsure(failure))
+        lk_lease_doubt(api->lease);
+}
+
 static bool call(struct lk_api *api, struct lk_arena *arena, struct lk_exchange exchange,
                  struct lk_api_answer *ret_answer, struct lk_error *err)
 {
@@ -192,9 +210,12 @@ static bool call(struct lk_api *api, struct lk_arena *arena, struct lk_exchange 
     struct lk_guard guard = {api->lease, request};
     /* A token of somebody else's does not enter the workspace at all: see given_token. */
     bool guarded = api->guarded && api->principal.kind != LK_AS_TOKEN && lk_guard_applies(request);
+    struct lk_error failure = {0};
     struct lk_session *session;
     bool ok;
 
+    exchange.may_go = api->may_go;
+    exchange.may_go_arg = api->may_go_arg;
     if (guarded) {
         if (!lk_guard_check(&guard, err))
             return false;
@@ -202,10 +223,12 @@ static bool call(struct lk_api *api, struct lk_arena *arena, struct lk_exchange 
         exchange.may_go_arg = &guard;
     }
     session = lk_pool_take(api->pool, &api->principal, lk_goes_to_dev(request));
-    ok = call_under(api, session, arena, exchange, ret_answer, err);
+    ok = call_under(api, session, arena, exchange, ret_answer, &failure);
     lk_pool_give(session);
-    if (ok && guarded && request->op->branch == LK_BRANCH_SETS)
-        lk_lease_settled(api->lease);
+    if (guarded)
+        note_moved(api, request->op, ok, &failure);
+    if (!ok && err != NULL && err->kind == LK_ERROR_NONE)
+        *err = failure;
     return ok;
 }
 

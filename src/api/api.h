@@ -66,6 +66,9 @@ const struct lk_principal *lk_api_principal(const struct lk_api *view);
  * free to do anything: for the leases' own requests.
  */
 void lk_api_guard(struct lk_api *view, struct lk_lease *lease);
+/* Has may_go(arg, err) asked right before each of the view's requests is sent, again when it is
+ * sent again; false: it is not, with that error. For a view that is not guarded. */
+void lk_api_ask(struct lk_api *view, bool (*may_go)(void *arg, struct lk_error *err), void *arg);
 /* To be called once for each view, when nothing of it runs any more; NULL is legal. Does not wait:
  * what is to be logged out is logged out beside. */
 void lk_api_end(struct lk_api *view);

@@ -7,16 +7,19 @@
 #include "looker_ops.h"
 #include "json/codec.h"
 
-/* As one user, whose view lasts for one request. */
+/* As one user, whose view lasts for one request. lease: whose time it must be; NULL: nobody's. */
 static bool call(struct lk_api *api, struct lk_arena *arena, const struct lk_lease_user *user,
-                 struct lk_api_request request, const struct lk_type *type, void *ret_object,
-                 struct lk_error *err)
+                 struct lk_lease *lease, struct lk_api_request request, const struct lk_type *type,
+                 void *ret_object, struct lk_error *err)
 {
     struct lk_api *view = lk_api_as(api, arena, &user->principal);
     struct lk_api_answer answer;
-    bool ok = lk_api_call(view, arena, request, &answer, err) &&
-              lk_decode_answer(arena, type, answer.body, ret_object, err);
+    bool ok;
 
+    if (lease != NULL)
+        lk_api_ask(view, lk_lease_may_send, lease);
+    ok = lk_api_call(view, arena, request, &answer, err) &&
+         lk_decode_answer(arena, type, answer.body, ret_object, err);
     lk_api_end(view);
     return ok;
 }
@@ -27,7 +30,7 @@ static bool current(void *arg, struct lk_arena *arena, const struct lk_lease_use
     struct looker_git_branch_params params = {.project_id = lk_string(project)};
     struct looker_git_branch branch = {0};
 
-    if (!call(arg, arena, user, lk_in_dev(looker_git_branch(&params), true),
+    if (!call(arg, arena, user, NULL, lk_in_dev(looker_git_branch(&params), true),
               &looker_git_branch_type, &branch, err))
         return false;
     if (branch.name.is != LK_PRESENT || branch.name.value.len == 0)
@@ -40,13 +43,14 @@ static bool current(void *arg, struct lk_arena *arena, const struct lk_lease_use
 }
 
 static bool check_out(void *arg, struct lk_arena *arena, const struct lk_lease_user *user,
-                      struct lk_str project, struct lk_str branch, struct lk_error *err)
+                      struct lk_lease *lease, struct lk_str project, struct lk_str branch,
+                      struct lk_error *err)
 {
     struct looker_update_git_branch_params params = {.project_id = lk_string(project)};
     struct looker_git_branch body = {.name = lk_string(branch)}, now = {0};
     struct lk_error failure = {0};
 
-    if (call(arg, arena, user, lk_in_dev(looker_update_git_branch(&params, &body), true),
+    if (call(arg, arena, user, lease, lk_in_dev(looker_update_git_branch(&params, &body), true),
              &looker_git_branch_type, &now, &failure))
         return true;
     lk_error_advise(&failure, "branch %.*s of project %.*s was to be checked out",
@@ -71,7 +75,7 @@ static bool has_branch(void *arg, struct lk_arena *arena, const struct lk_lease_
     };
     struct looker_git_branch found = {0};
     struct lk_error failure = {0};
-    bool has = call(arg, arena, user, lk_in_dev(looker_find_git_branch(&params), true),
+    bool has = call(arg, arena, user, NULL, lk_in_dev(looker_find_git_branch(&params), true),
                     &looker_git_branch_type, &found, &failure);
 
     if (!has && !is_missing(&failure)) {
@@ -94,8 +98,8 @@ static bool imports(void *arg, struct lk_arena *arena, const struct lk_lease_use
     struct lk_error failure = {0};
     size_t n = 0;
 
-    if (!call(arg, arena, user, lk_in_dev(looker_manifest(&params), dev), &looker_manifest_type,
-              &manifest, &failure)) {
+    if (!call(arg, arena, user, NULL, lk_in_dev(looker_manifest(&params), dev),
+              &looker_manifest_type, &manifest, &failure)) {
         if (is_missing(&failure)) {
             *ret_projects = NULL;
             *ret_n = 0;

@@ -291,6 +291,36 @@ bool lk_lease_is_held(const struct lk_lease *lease)
            lk_leases_now_ms(lease->leases) < lease->deadline_ms;
 }
 
+bool lk_lease_may_send(void *arg, struct lk_error *err)
+{
+    const struct lk_lease *lease = arg;
+
+    if (!lease->lost && lk_leases_now_ms(lease->leases) < lease->deadline_ms)
+        return true;
+    lk_fail(err, LK_ERROR_TIMEOUT,
+            "the lease on the dev workspace of user %.*s ran out before this was sent, so it was "
+            "not",
+            LK_STR_ARG(lease->user.id));
+    if (err != NULL)
+        err->unsent = true;
+    return false;
+}
+
+bool lk_lease_is_unsure(const struct lk_error *failure)
+{
+    switch (failure->kind) {
+    case LK_ERROR_ARGUMENT:
+    case LK_ERROR_AUTH:
+    case LK_ERROR_CONFIG:
+    case LK_ERROR_UNSUPPORTED:
+        return false;
+    case LK_ERROR_UPSTREAM:
+        return failure->status >= 500;
+    default:
+        return !failure->unsent;
+    }
+}
+
 enum lk_claim_mode lk_lease_mode(const struct lk_lease *lease)
 {
     return lease->wish.mode;

@@ -17,6 +17,8 @@
 #include "api/lease_store.h"
 #include "api/principal.h"
 
+struct lk_lease;
+
 /* Looker, as the leases need it; the real one is api/branch.c. All await, on an actor's coroutine,
  * and take the user as whom they run. */
 struct lk_lease_user {
@@ -28,8 +30,10 @@ struct lk_lease_looker {
     /* The name of the branch that is checked out in the user's dev workspace. */
     bool (*current)(void *arg, struct lk_arena *arena, const struct lk_lease_user *user,
                     struct lk_str project, struct lk_str *ret_branch, struct lk_error *err);
+    /* lk_lease_may_send(lease, …) is to be asked right before it is sent. */
     bool (*check_out)(void *arg, struct lk_arena *arena, const struct lk_lease_user *user,
-                      struct lk_str project, struct lk_str branch, struct lk_error *err);
+                      struct lk_lease *lease, struct lk_str project, struct lk_str branch,
+                      struct lk_error *err);
     bool (*has_branch)(void *arg, struct lk_arena *arena, const struct lk_lease_user *user,
                        struct lk_str project, struct lk_str branch, bool *ret_has,
                        struct lk_error *err);
@@ -48,6 +52,12 @@ struct lk_lease_clock {
     void (*start)(void *arg, struct lk_timer *timer, uint64_t delay_ms);
     void (*stop)(void *arg, struct lk_timer *timer);
 };
+
+/* lease: a struct lk_lease. False with LK_ERROR_TIMEOUT, unsent, when it may have expired, so that
+ * others may be at its cells by now. */
+bool lk_lease_may_send(void *lease, struct lk_error *err);
+/* Whether Looker may have moved a branch although the request for it failed so. */
+bool lk_lease_is_unsure(const struct lk_error *failure);
 
 /* Borrowed: must outlive the leases. */
 struct lk_leases_options {
@@ -82,8 +92,6 @@ struct lk_lease_wish {
     bool now_or_never;  /* do not wait: *ret_lease is NULL when it is not free, which is no error */
     struct lk_str what; /* the tool; for errors that others get */
 };
-
-struct lk_lease;
 
 /*
  * Awaits its turn, and for LK_CLAIM_BRANCH that the branch is checked out. Errors: LK_ERROR_TIMEOUT

@@ -15,22 +15,6 @@
 #define FIRST_RETRY_MS 250
 #define MAX_ROUNDS 10 /* of checking out home and finding something else */
 
-/* Whether Looker may do it although it said so, or said nothing. */
-static bool is_unsure(const struct lk_error *err)
-{
-    switch (err->kind) {
-    case LK_ERROR_ARGUMENT:
-    case LK_ERROR_AUTH:
-    case LK_ERROR_CONFIG:
-    case LK_ERROR_UNSUPPORTED:
-        return false;
-    case LK_ERROR_UPSTREAM:
-        return err->status >= 500;
-    default:
-        return true;
-    }
-}
-
 /* The cell as the document has it, if it is still this actor's to move. */
 static struct lk_cell *own_cell(const struct lk_lease *actor, const struct lk_txn *txn,
                                 const struct lk_cell *known, struct lk_error *err)
@@ -77,7 +61,8 @@ static bool check_out(struct lk_lease *actor, const struct lk_cell *cell, struct
 {
     const struct lk_lease_looker *looker = &actor->leases->options.looker;
 
-    return looker->check_out(looker->arg, actor->arena, &actor->user, cell->project, branch, err);
+    return looker->check_out(looker->arg, actor->arena, &actor->user, actor, cell->project, branch,
+                             err);
 }
 
 /* ---- there ---- */
@@ -162,7 +147,7 @@ bool lk_actor_move(struct lk_lease *actor, struct lk_str project, struct lk_erro
     if (!lk_actor_change(actor, false, write_home, &cell, err) || !is_fresh(actor, &cell, err))
         return false;
     if (!check_out(actor, &cell, cell.branch, &failure)) {
-        if (is_unsure(&failure))
+        if (lk_lease_is_unsure(&failure))
             (void)lk_actor_change(actor, true, write_unsure, &cell, NULL);
         if (err != NULL && err->kind == LK_ERROR_NONE)
             *err = failure;
@@ -220,7 +205,7 @@ static bool is_quiet(struct giving_back *g)
 static void send_home(struct giving_back *g, struct lk_error *failure)
 {
     g->checked_out = check_out(g->actor, g->cell, g->cell->home, failure);
-    g->cell->unsure |= !g->checked_out && is_unsure(failure);
+    g->cell->unsure |= !g->checked_out && lk_lease_is_unsure(failure);
     /* Looker may have been at what came before until now. */
     g->quiet_ms = lk_leases_now_ms(g->actor->leases) + LK_LEASE_LATE_MS;
 }

@@ -126,7 +126,8 @@ static bool fake_current(void *arg, struct lk_arena *arena, const struct lk_leas
 }
 
 static bool fake_check_out(void *arg, struct lk_arena *arena, const struct lk_lease_user *user,
-                           struct lk_str project, struct lk_str branch, struct lk_error *err)
+                           struct lk_lease *lease, struct lk_str project, struct lk_str branch,
+                           struct lk_error *err)
 {
     struct process *process = arg;
     struct world *w = process->world;
@@ -136,6 +137,10 @@ static bool fake_check_out(void *arg, struct lk_arena *arena, const struct lk_le
     w->puts++;
     assert_non_null(cell);
     maybe_stop(process);
+    if (w->odds.stopped > 0)
+        nap(w, process, 1); /* a login, say */
+    if (lease != NULL && !lk_lease_may_send(lease, err))
+        return false;
     if (process->dead || lk_co_cancelled(lk_co_self(w->loop)))
         return lk_fail(err, LK_ERROR_CANCELLED, "cancelled");
     if (lk_str_eq(branch, LK_STR("missing")) || chance(w, w->odds.put_refused)) {

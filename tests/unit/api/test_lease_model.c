@@ -20,7 +20,7 @@
 
 #define RUNS 10000
 #define BLIND_RUNS 300
-#define MAX_CALLS 9
+#define MAX_CALLS 8
 #define MAX_EVENTS 5
 #define OVERTIME_MS 60000 /* requests that fail, on top of the wait */
 #define HEAL_MS 45000
@@ -179,13 +179,13 @@ static void run_blind(struct call *call)
 
     for (size_t i = 0; ok && move && i < call->n_projects; i++)
         ok = fake_current(call->process, arena, &user, call->projects[i], &homes[i], NULL) &&
-             fake_check_out(call->process, arena, &user, call->projects[i], lk_str(call->branch),
-                            NULL);
+             fake_check_out(call->process, arena, &user, NULL, call->projects[i],
+                            lk_str(call->branch), NULL);
     call->imports = false;
     if (ok)
         use(call, NULL);
     for (size_t i = 0; ok && move && i < call->n_projects; i++)
-        ok = fake_check_out(call->process, arena, &user, call->projects[i], homes[i], NULL);
+        ok = fake_check_out(call->process, arena, &user, NULL, call->projects[i], homes[i], NULL);
     lk_arena_free(arena);
 }
 
