@@ -92,8 +92,7 @@ struct lk_lease *lk_room_actor(const struct lk_lease_room *room, struct lk_str i
 void lk_room_waits(struct lk_lease_room *room, bool begins);
 /* Has those that wait look again for whom that state has news; NULL: all of them. */
 void lk_room_wake(struct lk_lease_room *room, const struct lk_lease_state *state);
-/* Its actors remember their claims and cells as they are in that state (lease_txn.c). */
-void lk_room_learn(struct lk_lease_room *room, const struct lk_lease_state *state);
+/* That is the document now, for all that is known here. */
 void lk_room_seen(struct lk_lease_room *room, struct lk_str text);
 /* Of lk_lease_store_watch; arg: the leases. */
 void lk_rooms_changed(void *arg, struct lk_str key);

@@ -154,32 +154,19 @@ void lk_room_seen(struct lk_lease_room *room, struct lk_str text)
     lk_buf_str(&room->seen, text);
 }
 
-static void look_locked(struct lk_lease_room *room, struct lk_arena *arena)
-{
-    struct lk_lease_state state;
-    struct lk_lease_doc doc;
-    struct lk_error failure = {0};
-
-    if (!lk_lease_store_load(room->leases->options.store, arena, room->key, &doc, &failure) ||
-        lk_str_eq(doc.text, lk_buf_view(&room->seen)) ||
-        !lk_state_read(arena, doc.text, &state, &failure))
-        return;
-    lk_room_seen(room, doc.text);
-    /* A store that forgot is not believed: what is known here is what it is told again. */
-    if (doc.closed_until_ms <= doc.now_ms)
-        lk_room_learn(room, &state);
-    lk_room_wake(room, &state);
-}
-
-/* Wakes those for whom the document has news, if it was changed since the last look. Locked: what
- * is read is never older than what was saved here. */
+/* Wakes those for whom the document has news, if it was changed since the last look. */
 static void look(struct lk_lease_room *room)
 {
     struct lk_arena *arena = lk_arena_new();
+    struct lk_lease_state state;
+    struct lk_error failure = {0};
+    struct lk_lease_doc doc;
 
-    if (lk_room_lock(room, NULL)) {
-        look_locked(room, arena);
-        lk_room_unlock(room);
+    if (lk_lease_store_load(room->leases->options.store, arena, room->key, &doc, &failure) &&
+        !lk_str_eq(doc.text, lk_buf_view(&room->seen)) &&
+        lk_state_read(arena, doc.text, &state, &failure)) {
+        lk_room_seen(room, doc.text);
+        lk_room_wake(room, &state);
     }
     lk_arena_free(arena);
     if (++room->looks % LOOKS_A_WAKE == 0)

@@ -138,7 +138,7 @@ static void learn(struct lk_lease *actor, const struct lk_lease_state *state)
     }
 }
 
-void lk_room_learn(struct lk_lease_room *room, const struct lk_lease_state *state)
+static void learn_all(const struct lk_lease_room *room, const struct lk_lease_state *state)
 {
     for (struct lk_lease *actor = room->first; actor != NULL; actor = actor->next)
         learn(actor, state);
@@ -304,7 +304,7 @@ bool lk_txn_begin(struct lk_lease_room *room, struct lk_txn *txn, struct lk_erro
     view.expires = is_clock_good(room->leases, txn);
     check_actors(txn);
     (void)lk_state_expire(&txn->state, &view);
-    lk_room_learn(room, &txn->state);
+    learn_all(room, &txn->state);
     return true;
 }
 
@@ -375,7 +375,7 @@ static void note_saved(struct lk_txn *txn)
         if (actor->entered)
             check_claim(txn, actor);
     }
-    lk_room_learn(room, &txn->state);
+    learn_all(room, &txn->state);
     lk_room_wake(room, &txn->state);
 }
 

@@ -20,7 +20,7 @@
 
 #define RUNS 10000
 #define BLIND_RUNS 300
-#define MAX_CALLS 8
+#define MAX_CALLS 7
 #define MAX_EVENTS 5
 #define OVERTIME_MS 60000 /* requests that fail, on top of the wait */
 #define HEAL_MS 45000
@@ -595,7 +595,7 @@ static const char *run_seed(struct run *run, struct lk_loop *loop)
 
     set_scene(run, loop);
     w->traces = run->log.fd > 0;
-    run->n_calls = 3 + below(w, MAX_CALLS - 2);
+    run->n_calls = 2 + below(w, MAX_CALLS - 1);
     run->n_events = below(w, MAX_EVENTS + 1);
     run->n_living = 1 + below(w, 3);
     for (size_t i = 0; i < run->n_living; i++)
