@@ -220,7 +220,7 @@ static void a_call_is_cancelled_while_it_waits(void **state)
 static int setup_hurried_queue(void **state)
 {
     const struct mcp_server_options options = {
-        .max_in_flight = 1, .max_queue = 2, .call_timeout_ms = 40};
+        .max_in_flight = 1, .max_queue = 2, .call_timeout_ms = 600};
 
     *state = world_new(&options);
     return 0;
@@ -230,12 +230,12 @@ static void the_wait_counts_as_time(void **state)
 {
     struct world *world = *state;
 
-    give(world, SLEEP("1", "30"));
-    give(world, SLEEP("2", "30"));
+    give(world, SLEEP("1", "300"));
+    give(world, SLEEP("2", "500"));
     wait_replies(world, 1);
     assert_contains(world->body, "\"isError\":false");
     wait_replies(world, 2);
-    assert_contains(world->body, "longer than its limit of 40 ms");
+    assert_contains(world->body, "longer than its limit of 600 ms");
 }
 
 static void calls_in_flight_have_a_limit(void **state)
