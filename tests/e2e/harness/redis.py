@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from typing import BinaryIO
 
 from .process import wait_for
 
@@ -36,15 +37,31 @@ class Redis:
         wait_for("redis-server to answer", self._answers)
 
     def command(self, *words: str) -> bytes:
-        """The reply as it came; of simple ones only, since one read has to do."""
+        """What it replies: the lines of an array, a string, or a simple reply as it came."""
+        parts = [["AUTH", self.password]] if self.password else []
         with socket.create_connection(("127.0.0.1", self.port), 5) as connection:
-            parts = [["AUTH", self.password]] if self.password else []
+            replies = connection.makefile("rb")
             for part in [*parts, ["SELECT", "1"], list(words)]:
-                encoded = [word.encode() for word in part]
-                message = b"*%d\r\n" % len(encoded)
-                connection.sendall(message + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in encoded))
-                reply = connection.recv(65536)
+                encoded = [b"$%d\r\n%s\r\n" % (len(word.encode()), word.encode()) for word in part]
+                connection.sendall(b"*%d\r\n%s" % (len(encoded), b"".join(encoded)))
+                reply = self._reply(replies)
         return reply
+
+    def _reply(self, replies: BinaryIO) -> bytes:
+        line = replies.readline()
+        if line[:1] == b"*":
+            return b"\n".join(self._reply(replies) for _ in range(int(line[1:])))
+        if line[:1] == b"$":
+            return replies.read(int(line[1:]) + 2)[:-2] if int(line[1:]) >= 0 else b""
+        return line
+
+    def leases(self, looker_url: str) -> str:
+        """The key of all leases of a Looker."""
+        return f"looker-mcp-server:{{{looker_url}}}:leases"
+
+    def is_old(self, looker_url: str) -> None:
+        """It did not come up empty a moment ago, after which nobody may borrow anything yet."""
+        self.command("HSET", self.leases(looker_url), "born", "1")
 
     def _answers(self) -> bool:
         assert self.popen and self.popen.poll() is None, "redis-server ended at once"
