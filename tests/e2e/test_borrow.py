@@ -424,6 +424,24 @@ def test_threads_that_end_give_back(http: Any, looker: Sandbox) -> None:
     assert looker.state()["live_tokens"] == 0
 
 
+def test_what_a_stopped_server_saw_counts_for_nothing(
+    stdio: Any, looker: Sandbox, tmp_path: Path
+) -> None:
+    shared = {"LEASE_TTL": "1", "STATE_DIR": str(tmp_path / "state")}
+    stopped, other = stdio(**shared), stdio(**shared)
+    looker.rules(slow(RUNS, 500, times=1))
+    call = stopped.start("tools/call", wants())
+    asked(looker, RUNS)
+    stopped.process.popen.send_signal(signal.SIGSTOP)
+    try:
+        assert other.answer(TOOL, {**HERE, "branch": HOTFIX})["valid"] is True
+    finally:
+        stopped.process.popen.send_signal(signal.SIGCONT)
+    result = stopped.finish(call)
+    assert result["isError"] and "lost its hold" in answer_text(result)
+    wait_home(looker)
+
+
 # ---- it cannot be given back ----
 
 

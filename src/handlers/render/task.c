@@ -212,9 +212,14 @@ static void write_rendering(const struct render *render)
     lk_json_member_string(&w, "status", LK_STR("rendering"));
     lk_json_member_string(&w, "looker_status", render->status);
     lk_json_member_integer(&w, "waited_seconds", (int64_t)(waited_ms / 1000));
-    lk_json_member_string(&w, "how",
-                          LK_STR("Looker goes on with it: call get_render with this "
-                                 "render_task_id in a while"));
+    lk_json_member_string(
+        &w, "how",
+        render->context->visit == NULL
+            ? LK_STR("Looker goes on with it: call get_render with this render_task_id in a while")
+            : LK_STR(
+                  "Looker goes on with it, but the dev workspace is free for others now, so that "
+                  "what get_render shows may be of another branch: render it again with a "
+                  "longer max_wait_seconds"));
     write_members(render, &w);
     lk_json_end_object(&w);
 }

@@ -38,6 +38,10 @@ def rows_of_the_branch(got: Got) -> None:
     assert [row["orders.id"] for row in got.items] == [3, 4, 5, 6]
 
 
+def may_be_of_another_branch(got: Got) -> None:
+    assert got.answer["status"] == "rendering" and "another branch" in got.answer["how"]
+
+
 def one_error(got: Got) -> None:
     assert got.answer["valid"] is False and got.answer["errors"]["items"][0]["line_number"] == 5
 
@@ -68,6 +72,12 @@ CASES = [
         "render_query",
         {**QUERY, **EVERYWHERE, "width": 40, "height": 30},
         borrowed("create_query"),
+    ),
+    # What is not done when the branch is given back may become another's.
+    Case(
+        "render_query",
+        {**QUERY, **EVERYWHERE, "width": 999, "height": 10, "max_wait_seconds": 0.6},
+        borrowed("create_query", may_be_of_another_branch),
     ),
     Case("list_project_files", EVERYWHERE, borrowed("all_project_files")),
     Case(

@@ -312,6 +312,36 @@ static void test_an_idle_connection_that_ends(void **state)
     assert_int_equal(f->peer.n_accepted, 2);
 }
 
+static bool refuse(void *arg, struct lk_error *err)
+{
+    unsigned *allowed = arg;
+
+    return (*allowed)-- > 0 || lk_fail(err, LK_ERROR_UNSUPPORTED, "not any more");
+}
+
+/* Somebody has the last word, when there is a connection already. */
+static void test_what_may_not_go(void **state)
+{
+    struct fixture *f = *state;
+    struct call call = call_for(f, "/ok");
+    unsigned allowed = 1;
+
+    call.request = (struct lk_http_request){
+        .method = "POST", .once = true, .may_go = refuse, .may_go_arg = &allowed};
+    call_now(&call, &f->client);
+    assert_true(call.ok);
+    assert_int_equal(f->peer.n_requests, 1);
+    call.err = (struct lk_error){0};
+    allowed = 0;
+    call_now(&call, &f->client);
+    assert_false(call.ok);
+    assert_int_equal(call.err.kind, LK_ERROR_UNSUPPORTED);
+    assert_string_equal(call.err.message, "not any more");
+    assert_true(call.err.unsent);
+    assert_int_equal(f->peer.n_requests, 1);
+    assert_true(get(f, "/ok").ok); /* the connection is as good as before */
+}
+
 /* A connection that closes as a request arrives: sent again, but not what must not be. */
 static void test_what_must_not_be_sent_twice(void **state)
 {
@@ -771,6 +801,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_answer_and_reuse),
         TEST(test_an_idle_connection_that_ends),
+        TEST(test_what_may_not_go),
         TEST(test_what_must_not_be_sent_twice),
         TEST(test_bodies_of_all_kinds),
         TEST(test_requests_as_they_were_meant),
