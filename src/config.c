@@ -84,7 +84,8 @@ static const char *likely_meant(struct lk_str name)
 static bool is_gate(struct lk_str name)
 {
     return lk_str_eq(name, LK_STR("LOOKER_MCP_AUTH_TOKEN")) ||
-           lk_str_eq(name, LK_STR("LOOKER_MCP_INTROSPECT_TOKEN"));
+           lk_str_eq(name, LK_STR("LOOKER_MCP_INTROSPECT_TOKEN")) ||
+           lk_str_eq(name, LK_STR("LOOKER_METRICS_TOKEN"));
 }
 
 /* One variable of the environment or of .env. Empty values count as not given, but for gates. */

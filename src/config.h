@@ -81,6 +81,7 @@ struct lk_config {
     bool lenient_version;
     struct lk_str auth_token;       /* LOOKER_MCP_AUTH_TOKEN, or empty */
     struct lk_str introspect_token; /* LOOKER_MCP_INTROSPECT_TOKEN, or empty */
+    struct lk_str metrics_token;    /* LOOKER_METRICS_TOKEN, or empty */
     struct lk_str allowed_origins;  /* comma-separated; empty: loopback origins */
     struct lk_str allowed_hosts;    /* comma-separated; empty: see transport/http.h */
 

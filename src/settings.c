@@ -133,6 +133,9 @@ const struct lk_setting lk_settings[] = {
      "static bearer token that HTTP clients must send (mode dev; deprecated; no flag)"},
     {"LOOKER_MCP_INTROSPECT_TOKEN", NULL, LK_SETTING_SECRET, AT(introspect_token), NULL, NULL, NULL,
      0, 0, "bearer token that /_introspect wants (no flag)"},
+    {"LOOKER_METRICS_TOKEN", NULL, LK_SETTING_SECRET, AT(metrics_token), NULL, NULL, NULL, 0, 0,
+     "bearer token that /metrics wants; without it they are served only where callers need none "
+     "(no flag)"},
 };
 
 const size_t lk_n_settings = sizeof(lk_settings) / sizeof(lk_settings[0]);

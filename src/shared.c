@@ -5,6 +5,7 @@
 
 #include "leasing.h"
 
+#include <time.h>
 #include <unistd.h>
 
 bool lk_shared_init(struct lk_shared *shared, const struct lk_config *config,
@@ -17,6 +18,7 @@ bool lk_shared_init(struct lk_shared *shared, const struct lk_config *config,
         .toolset = toolset,
         .log = {.fd = STDERR_FILENO, .level = config->log_level},
         .n_workers = n_workers,
+        .started_s = (int64_t)time(NULL),
         .jwks = lk_jwks_store_new(),
         .gate =
             mcp_gate_new(&(struct mcp_gate_options){.max_running = (uint32_t)config->max_in_flight,

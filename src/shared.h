@@ -17,6 +17,7 @@ struct lk_shared {
     const struct lk_toolset *toolset;
     struct lk_log log;
     unsigned n_workers;
+    int64_t started_s; /* Unix time */
     struct lk_jwks_store *jwks;
     struct mcp_gate *gate;
     struct lk_lease_shared *leases; /* where it is kept who has which branch */

@@ -44,6 +44,19 @@ static void put_caller(const struct mcp_call *call, struct lk_buf *out)
     lk_identity_put_caller(tools->identity, call, out);
 }
 
+void lk_worker_note_leases(void *arg)
+{
+    struct lk_worker *worker = arg;
+    struct lk_leases_count count = lk_leases_count(worker->leases);
+
+    atomic_store(&worker->lease_count.held, count.held);
+    atomic_store(&worker->lease_count.waiting, count.waiting);
+    atomic_store(&worker->lease_count.stuck, count.stuck);
+    atomic_store(&worker->lease_count.swaps, count.swaps);
+    atomic_store(&worker->lease_count.given_back, count.given_back);
+    atomic_store(&worker->lease_count.failed, count.failed);
+}
+
 static void on_ended(struct mcp_call *call, const struct lk_error *err)
 {
     const struct lk_tool_context *tools = mcp_call_context(call);

@@ -27,8 +27,9 @@ struct shared {
 struct lk_api {
     struct shared *shared;
     struct lk_principal principal;
-    struct lk_pool *pool; /* the shared one, or, without pooling, the view's own */
-    uint64_t until_ms;    /* 0: no end */
+    struct lk_pool *pool;         /* the shared one, or, without pooling, the view's own */
+    uint64_t until_ms;            /* 0: no end */
+    const struct lk_trace *trace; /* or NULL */
     bool guarded;
     struct lk_lease *lease;                          /* of a guarded one; NULL: none */
     bool (*may_go)(void *arg, struct lk_error *err); /* NULL: nobody is asked */
@@ -102,6 +103,11 @@ void lk_api_ask(struct lk_api *view, bool (*may_go)(void *arg, struct lk_error *
 {
     view->may_go = may_go;
     view->may_go_arg = arg;
+}
+
+void lk_api_set_trace(struct lk_api *view, const struct lk_trace *trace)
+{
+    view->trace = trace;
 }
 
 struct ending {
@@ -235,8 +241,10 @@ static bool call(struct lk_api *api, struct lk_arena *arena, struct lk_exchange 
 bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
                         uint64_t timeout_ms, struct lk_api_answer *ret_answer, struct lk_error *err)
 {
-    struct lk_exchange exchange = {
-        .request = request, .timeout_ms = timeout_ms, .until_ms = api->until_ms};
+    struct lk_exchange exchange = {.request = request,
+                                   .timeout_ms = timeout_ms,
+                                   .until_ms = api->until_ms,
+                                   .trace = api->trace};
 
     return call(api, arena, exchange, ret_answer, err);
 }
@@ -245,8 +253,11 @@ bool lk_api_stream(struct lk_api *api, struct lk_arena *arena, struct lk_api_req
                    uint64_t timeout_ms, const struct lk_api_sink *sink,
                    struct lk_api_answer *ret_answer, struct lk_error *err)
 {
-    struct lk_exchange exchange = {
-        .request = request, .timeout_ms = timeout_ms, .until_ms = api->until_ms, .sink = sink};
+    struct lk_exchange exchange = {.request = request,
+                                   .timeout_ms = timeout_ms,
+                                   .until_ms = api->until_ms,
+                                   .trace = api->trace,
+                                   .sink = sink};
 
     return call(api, arena, exchange, ret_answer, err);
 }

@@ -15,18 +15,33 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/trace.h"
+#include "looker_ops.h"
 #include "rt/http.h"
 #include "rt/loop.h"
 
 struct lk_api;
 struct lk_lease;
 
-/* What happened so far, for metrics; grows only. One worker writes, others may read. */
+/* How a request to Looker ended: not answered, or with a status of that hundred. */
+enum lk_api_class {
+    LK_API_NO_ANSWER,
+    LK_API_2XX,
+    LK_API_3XX,
+    LK_API_4XX,
+    LK_API_5XX,
+    LK_API_CLASSES
+};
+
+/* What happened so far, for metrics; all but `sessions` grow only. One worker writes, others may
+ * read. */
 struct lk_api_counters {
     _Atomic uint64_t requests; /* sent to Looker, logins and repetitions included */
     _Atomic uint64_t failures; /* of those: no answer, or one that is none of 2xx */
     /* Sent again: after a 429; after a 502 or 503; after no answer. */
     _Atomic uint64_t retries_limited, retries_unavailable, retries_network;
+    _Atomic int64_t sessions; /* at the moment: logged in, or about to be */
+    _Atomic uint32_t by_operation[LOOKER_OP_COUNT][LK_API_CLASSES]; /* `requests`, taken apart */
 };
 
 /* Borrowed: must outlive the lk_api. */
@@ -56,6 +71,8 @@ struct lk_api *lk_api_as(struct lk_api *api, struct lk_arena *arena,
 /* The call that the view is for ends at this loop time: nothing waits beyond it, neither for its
  * turn nor to be sent again. 0: it has no end. */
 void lk_api_set_end(struct lk_api *view, uint64_t until_ms);
+/* Its requests carry this, each under a span of its own; borrowed, NULL: none. */
+void lk_api_set_trace(struct lk_api *view, const struct lk_trace *trace);
 /* As whom it runs. */
 const struct lk_principal *lk_api_principal(const struct lk_api *view);
 /*

@@ -8,6 +8,7 @@
 #include "api/echo.h"
 #include "api/request.h"
 #include "api/retry.h"
+#include "base/random.h"
 #include "looker_ops.h"
 #include "json/scan.h"
 
@@ -241,12 +242,41 @@ static bool judge(const struct lk_api_request *request, const struct lk_http_ans
     return true;
 }
 
-static void count(struct lk_api_counters *counters, bool ok)
+/* status 0: no answer. */
+static void count(struct lk_api_counters *counters, const struct lk_operation *op, int status)
 {
+    enum lk_api_class class = LK_API_NO_ANSWER;
+
     if (counters == NULL)
         return;
+    if (status >= 200 && status <= 599)
+        class = (enum lk_api_class)(LK_API_2XX + status / 100 - 2);
     counters->requests++;
-    counters->failures += !ok;
+    counters->failures += class != LK_API_2XX;
+    counters->by_operation[op - looker_ops][class]++;
+}
+
+/* Appends the header lines by which the request can be followed; three at most. */
+static size_t put_trace(const struct lk_trace *trace, struct lk_arena *arena, const char **lines)
+{
+    struct lk_random random = {0}; /* a span needs no more than to differ from others */
+    struct lk_buf parent;
+    size_t n = 0;
+
+    if (trace == NULL)
+        return 0;
+    if (trace->id.len > 0) {
+        lk_buf_init(&parent, LK_TRACE_PARENT_BYTES);
+        lk_trace_put_parent(&parent, trace, lk_random_next(&random) | 1);
+        lines[n++] =
+            lk_arena_printf(arena, "traceparent: %.*s", LK_STR_ARG(lk_buf_view(&parent))).ptr;
+        lk_buf_free(&parent);
+    }
+    if (trace->state.len > 0)
+        lines[n++] = lk_arena_printf(arena, "tracestate: %.*s", LK_STR_ARG(trace->state)).ptr;
+    if (trace->baggage.len > 0)
+        lines[n++] = lk_arena_printf(arena, "baggage: %.*s", LK_STR_ARG(trace->baggage)).ptr;
+    return n;
 }
 
 /* What waits for its turn may use the time that the call has left, but for a tenth: a request that
@@ -268,7 +298,7 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
     const struct lk_operation *op = exchange->request.op;
     struct pouring pouring = {.exchange = exchange};
     const struct lk_http_sink sink = {pour, &pouring};
-    const char *headers[4];
+    const char *headers[7];
     struct lk_wire_request wire;
     struct lk_http_answer answer;
     struct lk_error unheard = {0};
@@ -286,6 +316,7 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
         headers[n++] = lk_arena_printf(arena, "Authorization: token %s", exchange->token).ptr;
     if (wire.content_type != NULL)
         headers[n++] = lk_arena_printf(arena, "Content-Type: %s", wire.content_type).ptr;
+    n += put_trace(exchange->trace, arena, headers + n);
     headers[n] = NULL;
     if (!lk_http_perform(options->http,
                          &(struct lk_http_request){
@@ -304,11 +335,11 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
                              .may_go_arg = exchange->may_go_arg,
                          },
                          arena, &answer, err)) {
-        count(options->counters, false);
+        count(options->counters, op, 0);
         name_setting(exchange, err);
         return false;
     }
-    count(options->counters, answer.status >= 200 && answer.status <= 299);
+    count(options->counters, op, answer.status);
     if (ret_retry_after_s != NULL)
         *ret_retry_after_s = answer.retry_after_s;
     if (answer.status < 200 || answer.status > 299)

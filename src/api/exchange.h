@@ -12,6 +12,7 @@ struct lk_exchange {
     const char *token;   /* NULL: unauthenticated */
     uint64_t timeout_ms; /* 0: the API's */
     uint64_t until_ms;   /* loop time at which the call ends that it is for; 0: not known */
+    const struct lk_trace *trace;   /* NULL: none */
     const struct lk_api_sink *sink; /* for the body of a 2xx answer; NULL: the answer has it */
     bool *poured;                   /* set when a piece has gone into the sink; or NULL */
     /* As lk_http_request's. */

@@ -18,6 +18,13 @@ void lk_pool_init(struct lk_pool *pool, const struct lk_api_options *options, st
     *pool = (struct lk_pool){.options = options, .root = root, .sweep = lk_timer(sweep, pool)};
 }
 
+/* One more (1), or less (-1), for metrics. */
+static void count(const struct lk_pool *pool, int64_t n)
+{
+    if (pool->options->counters != NULL)
+        pool->options->counters->sessions += n;
+}
+
 void lk_pool_free(struct lk_pool *pool)
 {
     lk_timer_stop(pool->options->loop, &pool->sweep);
@@ -27,6 +34,7 @@ void lk_pool_free(struct lk_pool *pool)
         pool->sessions = session->next;
         lk_session_free(session);
     }
+    count(pool, -(int64_t)pool->n);
     pool->n = 0;
 }
 
@@ -53,6 +61,7 @@ static void end_session(struct lk_pool *pool, struct lk_session **link)
 
     *link = session->next;
     pool->n--;
+    count(pool, -1);
     if (session->token == NULL) {
         lk_session_free(session);
         return;
@@ -134,6 +143,7 @@ struct lk_session *lk_pool_take(struct lk_pool *pool, const struct lk_principal 
         session->next = pool->sessions;
         pool->sessions = session;
         pool->n++;
+        count(pool, 1);
     }
     session->users++;
     return session;

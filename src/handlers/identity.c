@@ -114,6 +114,7 @@ static void run_as(struct lk_identity *identity, struct mcp_call *call,
     if (admitted->tools.call_timeout_ms != 0)
         lk_api_set_end(admitted->tools.api,
                        lk_loop_now_ms(admitted->tools.loop) + admitted->tools.call_timeout_ms);
+    lk_api_set_trace(admitted->tools.api, mcp_call_trace(call));
     admitted->asked = asked;
     mcp_call_set_context(call, admitted);
 }

@@ -63,27 +63,56 @@ void mcp_call_explain_cancel(const struct mcp_call *call, struct lk_error *err)
     }
 }
 
-static void log_end(const struct mcp_call *call, int64_t ms, const struct lk_error *err)
-{
-    const struct lk_log *log = call->server->options.log;
-    /* The status last, as there is none when nobody answered. */
-    const struct lk_log_field fields[] = {
-        lk_log_text("tool", call->tool->name), lk_log_int("ms", ms),
-        lk_log_text("kind", lk_error_kind_name(err->kind)), lk_log_int("status", err->status)};
+/* ---- its end ---- */
 
-    if (err->kind != LK_ERROR_NONE)
-        lk_log_write(log, LK_LOG_INFO, "mcp.call_failed", fields, err->status != 0 ? 4 : 3);
-    else if (call->failed) /* its answer says how */
-        lk_log_write(log, LK_LOG_INFO, "mcp.call_failed", fields, 2);
+static enum mcp_outcome outcome_of(const struct mcp_call *call, const struct lk_error *err)
+{
+    if (call->cancel == MCP_BY_CALLER)
+        return MCP_OUTCOME_CANCELLED;
+    return err->kind != LK_ERROR_NONE || call->failed ? MCP_OUTCOME_ERROR : MCP_OUTCOME_OK;
+}
+
+/* One line a call. */
+static void log_end(const struct mcp_call *call, enum mcp_outcome outcome, int64_t ms,
+                    struct lk_str caller, const struct lk_error *err)
+{
+    bool failed = outcome == MCP_OUTCOME_ERROR;
+    struct lk_log_field fields[10];
+    size_t n = 0;
+
+    fields[n++] = lk_log_str("request_id", call->request_id);
+    fields[n++] = lk_log_text("tool", call->tool->name);
+    fields[n++] = lk_log_text("outcome", mcp_outcome_name(outcome));
+    fields[n++] = lk_log_int("ms", ms);
+    if (!failed)
+        fields[n++] = lk_log_int("bytes", (int64_t)call->answer.len);
+    if (failed && err->kind != LK_ERROR_NONE) /* else its answer says how */
+        fields[n++] = lk_log_text("kind", lk_error_kind_name(err->kind));
+    if (failed && err->status != 0) /* there is none when nobody answered */
+        fields[n++] = lk_log_int("status", err->status);
+    if (caller.len > 0)
+        fields[n++] = lk_log_str("caller", caller);
+    if (call->trace.id.len > 0)
+        fields[n++] = lk_log_str("trace_id", call->trace.id);
+    lk_log_write(call->server->options.log, LK_LOG_INFO, failed ? "mcp.call_failed" : "mcp.call",
+                 fields, n);
+}
+
+static void reply(struct mcp_call *call, struct lk_error *err)
+{
+    if (call->cancel == MCP_BY_CALLER)
+        mcp_reply_nothing(&call->inbound);
     else
-        lk_log_debug(log, "mcp.call", fields[0], fields[1],
-                     lk_log_int("bytes", (int64_t)call->answer.len));
+        call->target->reply(call, err);
 }
 
 static void finish(struct mcp_call *call, struct lk_error *err)
 {
     struct mcp_server *server = call->server;
-    struct lk_arena *arena = call->arena;
+    const struct mcp_caller *caller = call->inbound.caller;
+    /* What the transport has lent is gone after the reply. */
+    struct lk_str who =
+        caller != NULL ? lk_arena_str(call->arena, caller->subject) : (struct lk_str){0};
     int64_t ms = (int64_t)(lk_loop_now_ms(server->options.loop) - call->started_ms);
 
     lk_timer_stop(server->options.loop, &call->timeout);
@@ -94,17 +123,15 @@ static void finish(struct mcp_call *call, struct lk_error *err)
     mcp_call_explain_cancel(call, err);
     if (call->admitted && server->options.ended != NULL)
         server->options.ended(call, err);
-    log_end(call, ms, err);
-    if (call->cancel == MCP_BY_CALLER)
-        mcp_reply_nothing(&call->inbound);
-    else
-        call->target->reply(call, err);
+    reply(call, err);
+    mcp_stats_note(server, call->tool, outcome_of(call, err), (uint64_t)ms);
+    log_end(call, outcome_of(call, err), ms, who, err);
     if (call->ended != NULL)
         *call->ended = true;
     mcp_gate_leave(&call->ticket);
     lk_buf_free(&call->answer);
     lk_buf_free(&call->asks);
-    lk_arena_free(arena);
+    lk_arena_free(call->arena);
 }
 
 static void run(void *arg)
@@ -162,6 +189,7 @@ struct mcp_call *mcp_call_new(struct mcp_request *request, const struct mcp_targ
         .timeout = lk_timer(on_timeout, call),
         .started_ms = lk_loop_now_ms(server->options.loop),
     };
+    mcp_trace_begin(call, request->message.meta);
     call->inbound.body = (struct lk_str){0};
     lk_buf_init(&call->answer, server->options.max_answer_bytes);
     lk_buf_init(&call->asks, server->options.max_answer_bytes);

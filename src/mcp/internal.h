@@ -9,13 +9,16 @@
  *                               └─> result.c         its answer; blocks of it: content.c
  *     listen.c                                       a call that only waits
  *     log.c, ask.c                                   what a running call may do beside answering
+ *     trace.c, stats.c                               what is known of a call afterwards
  */
 #ifndef MCP_INTERNAL_H
 #define MCP_INTERNAL_H
 
+#include "base/random.h"
 #include "mcp/era.h"
 #include "mcp/gate.h"
 #include "mcp/prompt.h"
+#include "mcp/stats.h"
 #include "rt/co.h"
 #include "json/write.h"
 
@@ -28,8 +31,15 @@ enum mcp_list_family {
     MCP_N_LISTS,
 };
 
+/* As struct mcp_call_stats. */
+struct mcp_stats_row {
+    atomic_uint_least64_t n[MCP_N_OUTCOMES], ms, intervals[MCP_N_BOUNDS + 1];
+};
+
 struct mcp_server {
     struct mcp_server_options options; /* defaults filled in */
+    struct lk_random random;
+    struct mcp_stats_row *stats; /* one a tool, by name, and one more */
     struct lk_arena *arena;
     const struct mcp_tool **by_name; /* sorted */
     struct lk_buf lists[MCP_N_LISTS];
@@ -140,6 +150,8 @@ struct mcp_call {
     struct lk_co *co; /* NULL: queued, or one of ->listening */
     struct lk_timer timeout;
     uint64_t started_ms;
+    struct lk_str request_id;
+    struct lk_trace trace;                   /* in the arena */
     bool *ended;                             /* the starter's, while it is still on the stack */
     struct mcp_call *next, **link;           /* of server->calls, or ->listening */
     struct mcp_call *peer_next, **peer_link; /* of the stdio peer's calls */
@@ -178,6 +190,12 @@ bool mcp_uri_match(struct lk_arena *arena, const struct mcp_resource *resource, 
                    struct lk_str *ret_values);
 bool mcp_resource_is_template(const struct mcp_resource *resource);
 const struct mcp_prompt *mcp_prompt_find(const struct mcp_server *server, struct lk_str name);
+
+/* trace.c: fills request_id and trace; `meta` is params._meta. */
+void mcp_trace_begin(struct mcp_call *call, struct lk_str meta);
+/* stats.c */
+void mcp_stats_note(struct mcp_server *server, const struct mcp_tool *tool,
+                    enum mcp_outcome outcome, uint64_t ms);
 
 /* call.c: a call under way. The request's arena becomes the call's. */
 struct mcp_call *mcp_call_new(struct mcp_request *request, const struct mcp_target *target);
@@ -253,6 +271,8 @@ bool mcp_offers(const struct mcp_server *server, enum mcp_offer offer);
 void mcp_write_capabilities(struct lk_buf *out, const struct mcp_server *server,
                             enum mcp_revision revision);
 const struct mcp_tool *mcp_tool_find(const struct mcp_server *server, struct lk_str name);
+/* Its place in by_name; n_tools when there is none of that name. */
+size_t mcp_tool_index(const struct mcp_server *server, struct lk_str name);
 /* The name of a tool that is nearest to this one, or NULL when none is near. */
 const char *mcp_tool_nearest(const struct mcp_server *server, struct lk_str name);
 

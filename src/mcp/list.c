@@ -145,7 +145,7 @@ struct lk_str mcp_list_result(struct mcp_server *server, enum mcp_revision revis
     return lk_buf_view(list);
 }
 
-const struct mcp_tool *mcp_tool_find(const struct mcp_server *server, struct lk_str name)
+size_t mcp_tool_index(const struct mcp_server *server, struct lk_str name)
 {
     size_t from = 0, to = server->options.n_tools;
 
@@ -156,13 +156,20 @@ const struct mcp_tool *mcp_tool_find(const struct mcp_server *server, struct lk_
         int order = common == 0 ? 0 : memcmp(name.ptr, other.ptr, common);
 
         if (order == 0 && name.len == other.len)
-            return server->by_name[mid];
+            return mid;
         if (order < 0 || (order == 0 && name.len < other.len))
             to = mid;
         else
             from = mid + 1;
     }
-    return NULL;
+    return server->options.n_tools;
+}
+
+const struct mcp_tool *mcp_tool_find(const struct mcp_server *server, struct lk_str name)
+{
+    size_t i = mcp_tool_index(server, name);
+
+    return i < server->options.n_tools ? server->by_name[i] : NULL;
 }
 
 static const char *tool_name(const void *arg, size_t i)

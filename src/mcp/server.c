@@ -67,6 +67,7 @@ struct mcp_server *mcp_server_new(const struct mcp_server_options *options)
         lk_arena_free(arena);
         return NULL;
     }
+    server->stats = lk_arena_array(arena, mcp_stats_count(server), sizeof(struct mcp_stats_row));
     if (options->gate == NULL)
         server->options.gate = server->own_gate = mcp_gate_new(&(struct mcp_gate_options){
             .max_running = options->max_in_flight, .max_waiting = options->max_queue});

@@ -15,11 +15,17 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "mcp/gate.h"
 #include "mcp/prompt.h"
 #include "rt/loop.h"
 
 struct mcp_server;
+
+/* Letters, digits and a few signs, 128 at most: fit for a log and a header. */
+bool mcp_is_request_id(struct lk_str text);
+/* One that nobody else has. */
+struct lk_str mcp_make_request_id(struct lk_arena *arena, struct lk_random *random);
 
 /* Borrowed: must outlive the server. */
 struct mcp_server_options {
@@ -106,6 +112,9 @@ struct mcp_inbound {
     /* The value of an HTTP request header: len 0 when it is there but empty, ptr NULL as well when
      * it is not; NULL function: there are none. */
     struct lk_str (*header)(void *arg, struct lk_str name);
+    /* By which its sender or the transport will look for it in the log (mcp_is_request_id); empty:
+     * one is made. */
+    struct lk_str request_id;
     /* Where it comes from, such as a network address: bytes that are the same for the same place.
      * NULL: not known. */
     struct lk_str (*from)(void *arg);

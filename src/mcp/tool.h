@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/trace.h"
 #include "json/type.h"
 #include "json/write.h"
 
@@ -146,6 +147,10 @@ struct lk_str mcp_call_arguments(const struct mcp_call *call);
 /* What the transport said of the caller: the value of an HTTP request header. One that is there but
  * empty has a ptr and len 0; one that is not has ptr NULL. */
 struct lk_str mcp_call_header(const struct mcp_call *call, struct lk_str name);
+
+/* By what the call is found again in logs, and what its caller sent to follow it by. */
+struct lk_str mcp_call_request_id(const struct mcp_call *call);
+const struct lk_trace *mcp_call_trace(const struct mcp_call *call);
 
 /* The caller as the transport has verified it, or NULL when it verifies none. */
 const struct mcp_caller *mcp_call_caller(const struct mcp_call *call);

@@ -272,6 +272,7 @@ static void fill_defaults(struct lk_http_server *server)
     options->posture =
         lk_arena_str(server->arena, options->posture.len != 0 ? options->posture : LK_STR("{}"));
     options->introspect_token = lk_arena_str(server->arena, options->introspect_token);
+    options->metrics_token = lk_arena_str(server->arena, options->metrics_token);
     options->forward_headers = lk_arena_str(server->arena, options->forward_headers);
 }
 

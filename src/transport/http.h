@@ -8,6 +8,7 @@
  *     GET /readyz     what the ready callback says, remembered for a moment
  *     GET /           with `page`: a page for people, and /page.css, its style
  *     GET /.well-known/oauth-protected-resource[PATH]   with `auth`: where tokens come from
+ *     GET /metrics    with `metrics`: numbers for Prometheus
  *     GET /_introspect                                  how the server is set up
  *
  * HTTP/2 stays off: the packaged h2o lacks the mend for CVE-2023-44487. SIGPIPE must be ignored by
@@ -65,7 +66,11 @@ struct lk_http_server_options {
     struct lk_str auth_token; /* without auth: callers send it as a bearer token; empty: none */
     struct lk_str posture;    /* what /_introspect answers, JSON; empty: {} */
     struct lk_str introspect_token; /* and the bearer token that it wants; empty: none */
-    struct lk_str forward_headers;  /* request headers that tools may ask for (mcp_call_header) */
+    /* Appends what /metrics answers, on the thread that is asked; NULL: there is no such path. */
+    void (*metrics)(void *arg, struct lk_buf *out);
+    void *metrics_arg;
+    struct lk_str metrics_token;   /* and the bearer token that it wants; empty: none */
+    struct lk_str forward_headers; /* request headers that tools may ask for (mcp_call_header) */
 
     /* Can the server do its work? Runs on a coroutine, may await. NULL: it always can. */
     bool (*ready)(void *arg, struct lk_error *err);
@@ -86,6 +91,12 @@ bool lk_http_server_new(const struct lk_http_server_options *options,
 /* New connections get this certificate from now on, on the thread of the server's loop; those that
  * are open keep theirs. The caller keeps its hold. Not for a server that was plain. */
 void lk_http_server_set_tls(struct lk_http_server *server, struct lk_http_tls *tls);
+
+/* What a server has answered: the statuses that there are (0 after the last), and how many of each;
+ * and TLS handshakes that came to nothing. From any thread. */
+int lk_http_status(size_t i);
+uint64_t lk_http_server_responses(const struct lk_http_server *server, size_t i);
+uint64_t lk_http_server_failed_handshakes(const struct lk_http_server *server);
 
 /* The port that its listener has bound. */
 uint16_t lk_http_server_port(const struct lk_http_server *server);

@@ -16,6 +16,7 @@
 
 #define MAX_JUDGING 256 /* callers that are being verified at once */
 #define MAX_CHALLENGE_BYTES 4096
+#define MAX_METRICS_BYTES ((size_t)16 * 1024 * 1024)
 #define REALM "Bearer realm=\"looker-mcp-server\""
 
 /* A request whose caller is being verified; lives in the arena that its exchange will have. */
@@ -374,4 +375,25 @@ void lk_http_introspect_get(struct lk_http_server *server, h2o_req_t *req)
     if (server->options.introspect_token.len == 0 ||
         check_shared(server, req, server->options.introspect_token))
         lk_http_respond_borrow(req, 200, server->options.posture);
+}
+
+static void free_metrics(void *arg)
+{
+    lk_buf_free(arg);
+}
+
+void lk_http_metrics_get(struct lk_http_server *server, h2o_req_t *req)
+{
+    struct lk_buf *out;
+
+    if (!lk_http_guard_place(server, req) || !lk_http_guard_query(server, req) ||
+        (server->options.metrics_token.len != 0 &&
+         !check_shared(server, req, server->options.metrics_token)))
+        return;
+    out = h2o_mem_alloc_pool(&req->pool, sizeof(*out));
+    lk_buf_init(out, MAX_METRICS_BYTES);
+    lk_http_on_dispose(req, free_metrics, out);
+    server->options.metrics(server->options.metrics_arg, out);
+    lk_http_respond_as(req, 200, LK_STR("text/plain; version=0.0.4; charset=utf-8"),
+                       lk_buf_view(out));
 }

@@ -160,7 +160,8 @@ bool lk_http_guard_place(struct lk_http_server *server, h2o_req_t *req)
         return false;
     }
     lk_http_add_header(req, LK_STR("access-control-allow-origin"), origin);
-    lk_http_add_header(req, LK_STR("access-control-expose-headers"), LK_STR("WWW-Authenticate"));
+    lk_http_add_header(req, LK_STR("access-control-expose-headers"),
+                       LK_STR("WWW-Authenticate, X-Request-Id"));
     lk_http_add_header(req, LK_STR("vary"), LK_STR("Origin"));
     return true;
 }

@@ -24,6 +24,8 @@
 #include <h2o.h>
 #include <stdatomic.h>
 
+#define LK_HTTP_MAX_STATUSES 24
+
 struct admission;
 struct exchange;
 struct probe;
@@ -87,7 +89,9 @@ struct lk_http_server {
      * request or listen; and how many of these it has asked to end. */
     atomic_uint load, n_idle, n_leaving;
     h2o_linklist_t idle;     /* the longest idle first */
+    struct lk_random random; /* for request ids */
     struct lk_http_tls *tls; /* for new connections; NULL: plain */
+    atomic_uint_least64_t responses[LK_HTTP_MAX_STATUSES], n_failed_handshakes;
     struct lk_timer stop_timer;
     size_t n_open; /* messages whose caller is being verified, or that have no reply yet */
     struct admission *admissions; /* those whose caller is being verified */
@@ -164,6 +168,9 @@ void lk_http_respond_as(h2o_req_t *req, int status, struct lk_str type, struct l
 /* A JSON-RPC error without id, which is what MCP clients look for in a refusal. */
 void lk_http_refuse(h2o_req_t *req, int status, const char *message);
 
+/* For the metrics; every way to answer does. */
+void lk_http_count(struct lk_http_server *server, int status);
+
 /* Calls fn(arg) when h2o is done with the request, answered or not. */
 void lk_http_on_dispose(h2o_req_t *req, void (*fn)(void *arg), void *arg);
 
@@ -205,6 +212,7 @@ void lk_http_demand_scope(struct lk_http_server *server, h2o_req_t *req,
 bool lk_http_is_metadata(const struct lk_http_server *server, struct lk_str path);
 void lk_http_metadata_get(struct lk_http_server *server, h2o_req_t *req);
 void lk_http_introspect_get(struct lk_http_server *server, h2o_req_t *req);
+void lk_http_metrics_get(struct lk_http_server *server, h2o_req_t *req);
 
 /* ---- http_stream.c ---- */
 

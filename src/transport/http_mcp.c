@@ -50,7 +50,8 @@ static void release(struct exchange *exchange)
 
 /* ---- headers ---- */
 
-static const char mcp_headers[] = "mcp-protocol-version,mcp-method,mcp-name";
+static const char mcp_headers[] = "mcp-protocol-version,mcp-method,mcp-name,traceparent,tracestate,"
+                                  "baggage";
 
 struct copying {
     struct exchange *exchange;
@@ -141,6 +142,18 @@ static struct lk_str on_from(void *arg)
     else if (address.ss_family == AF_INET6)
         from = lk_str_n((const char *)&in6->sin6_addr, 8);
     return lk_arena_str(exchange->arena, from);
+}
+
+/* By which the client, or a gateway, knows the request; else one of our own. The answer has it. */
+static struct lk_str request_id(struct exchange *exchange)
+{
+    h2o_req_t *req = exchange->req;
+    struct lk_str id = lk_http_header(req, LK_STR("x-request-id"));
+
+    id = mcp_is_request_id(id) ? lk_arena_str(exchange->arena, id)
+                               : mcp_make_request_id(exchange->arena, &exchange->server->random);
+    lk_http_add_header(req, LK_STR("x-request-id"), id);
+    return id;
 }
 
 /* ---- the two ends ---- */
@@ -320,6 +333,7 @@ void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req, struct lk_a
     lk_http_connection(req)->exchange = exchange;
     lk_http_on_dispose(req, on_disposed, exchange);
     copy_headers(exchange, req);
+    inbound.request_id = request_id(exchange);
     mcp_server_receive(server->options.server, &inbound, &call);
     if (!exchange->replied)
         wait_for(exchange, call, inbound.notify != NULL);

@@ -30,13 +30,39 @@ static const struct {
     {503, "Service Unavailable"},
 };
 
+#define N_REASONS (sizeof(reasons) / sizeof(reasons[0]))
+static_assert(N_REASONS < LK_HTTP_MAX_STATUSES, "there is no counter for the last");
+
+static size_t index_of(int status)
+{
+    size_t i = 0;
+
+    while (i < N_REASONS && reasons[i].status != status)
+        i++;
+    return i;
+}
+
 static const char *reason_of(int status)
 {
-    for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    }
-    return "Unknown";
+    size_t i = index_of(status);
+
+    return i < N_REASONS ? reasons[i].reason : "Unknown";
+}
+
+int lk_http_status(size_t i)
+{
+    return i < N_REASONS ? reasons[i].status : 0;
+}
+
+void lk_http_count(struct lk_http_server *server, int status)
+{
+    atomic_fetch_add_explicit(&server->responses[index_of(status)], 1, memory_order_relaxed);
+}
+
+uint64_t lk_http_server_responses(const struct lk_http_server *server, size_t i)
+{
+    return atomic_load_explicit(&((struct lk_http_server *)server)->responses[i],
+                                memory_order_relaxed);
 }
 
 struct lk_str lk_http_header(h2o_req_t *req, struct lk_str name)
@@ -85,6 +111,7 @@ void lk_http_respond_as(h2o_req_t *req, int status, struct lk_str type, struct l
     }
     if (lk_http_connection(req)->server->stopping)
         req->http1_is_persistent = 0;
+    lk_http_count(lk_http_connection(req)->server, status);
     h2o_start_response(req, &generator);
     h2o_send(req, &bytes, body.len == 0 || head ? 0 : 1, H2O_SEND_STATE_FINAL);
 }
@@ -270,6 +297,16 @@ static void route_style(struct lk_http_server *server, h2o_req_t *req)
     route_for_people(server, req, lk_http_style_get);
 }
 
+static void route_metrics(struct lk_http_server *server, h2o_req_t *req)
+{
+    if (server->options.metrics == NULL)
+        lk_http_refuse(req, 404, "no metrics here: set LOOKER_METRICS_TOKEN");
+    else if (is_read(req))
+        lk_http_metrics_get(server, req);
+    else
+        refuse_method(req, LK_STR("GET, HEAD"));
+}
+
 static const struct {
     struct lk_str path;
     void (*run)(struct lk_http_server *server, h2o_req_t *req);
@@ -279,6 +316,7 @@ static const struct {
     {LK_STR_INIT("/healthz"), route_health},
     {LK_STR_INIT("/readyz"), route_ready},
     {LK_STR_INIT("/_introspect"), route_introspect},
+    {LK_STR_INIT("/metrics"), route_metrics},
     {LK_STR_INIT("/"), route_page},
     {LK_STR_INIT("/page.css"), route_style},
 };
@@ -387,6 +425,7 @@ static void on_error_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t *
         snprintf(text, sizeof(text), "not a request that this server understands: %s",
                  req->res.reason);
     }
+    lk_http_count(server, req->res.status);
     stream->super.do_send = send_error_body;
     stream->body = refusal(req, text);
     memset(&req->res.headers, 0, sizeof(req->res.headers));

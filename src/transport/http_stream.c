@@ -127,6 +127,7 @@ void lk_http_stream_begin(struct lk_http_stream *stream, struct lk_http_server *
     /* Before HTTP/1.1 the end of the connection is the end of the stream. */
     if (server->stopping || req->version < 0x101)
         req->http1_is_persistent = 0;
+    lk_http_count(server, 200);
     h2o_start_response(req, &stream->generator);
     lk_timer_start(server->options.loop, &stream->idle, server->options.keep_alive_ms);
 }

@@ -140,6 +140,12 @@ bool lk_http_tls_read(const struct lk_http_tls_files *files, const struct lk_log
 
 /* ---- the handshake ---- */
 
+uint64_t lk_http_server_failed_handshakes(const struct lk_http_server *server)
+{
+    return atomic_load_explicit(&((struct lk_http_server *)server)->n_failed_handshakes,
+                                memory_order_relaxed);
+}
+
 static void on_handshake(h2o_socket_t *sock, const char *why)
 {
     struct connection *connection = sock->on_close.data;
@@ -151,6 +157,7 @@ static void on_handshake(h2o_socket_t *sock, const char *why)
         lk_http_connection_open(connection);
         return;
     }
+    atomic_fetch_add_explicit(&server->n_failed_handshakes, 1, memory_order_relaxed);
     lk_log_debug(server->options.log, "tls.handshake_failed", lk_log_text("why", why));
     h2o_socket_close(sock);
 }
@@ -159,6 +166,7 @@ static void on_too_slow(void *arg)
 {
     struct connection *connection = arg;
 
+    atomic_fetch_add_explicit(&connection->server->n_failed_handshakes, 1, memory_order_relaxed);
     h2o_socket_close(connection->sock);
 }
 

@@ -159,7 +159,7 @@ def test_a_client_that_leaves(http: Callable[..., HttpServer], looker: Sandbox, 
 
     entry = wait_for("the end of the call", ended)
     if revision == MODERN:
-        assert entry["kind"] == "cancelled" and entry["ms"] < 2500
+        assert entry["outcome"] == "cancelled" and entry["ms"] < 2500
         before = looks(looker)
         time.sleep(1)
         assert looks(looker) == before, "nobody looks on"

@@ -52,6 +52,12 @@ void lk_api_set_end(struct lk_api *view, uint64_t until_ms)
     (void)until_ms;
 }
 
+void lk_api_set_trace(struct lk_api *view, const struct lk_trace *trace)
+{
+    (void)view;
+    (void)trace;
+}
+
 void lk_api_end(struct lk_api *view)
 {
     (void)view;
@@ -88,6 +94,12 @@ struct lk_arena *mcp_call_arena(struct mcp_call *call)
 const void *mcp_call_args(const struct mcp_call *call)
 {
     return &call->args;
+}
+
+const struct lk_trace *mcp_call_trace(const struct mcp_call *call)
+{
+    (void)call;
+    return NULL;
 }
 
 void *mcp_call_context(struct mcp_call *call)
