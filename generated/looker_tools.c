@@ -15,7 +15,7 @@
  *   spec/tools/health.yaml sha256 73e463d226ebce1a6d8807e08da4dda83da6cc1c0b598009e0b04a5dcd51d21d
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 48bbdfafe3bef403e6d86c438523192c77832a574e6a8543c07facacfd2db743
- *   spec/tools/query.yaml sha256 576314a62fbb96c638cdeb913dd06d23aed52a9b375aaad386fcbaa64b1715e8
+ *   spec/tools/query.yaml sha256 e653f4c9c260aec127c740710bfa60a940ae3959db962d4ea9cadb9007d81a9b
  *   spec/tools/render.yaml sha256 d4515ff85ab6f8dc32ae40aba6decf71b15a08882f6e07f2954d0f57fa79df4b
  *   spec/tools/schema.yaml sha256 b68af6b6b3ea10791e57028d5ea6c347c808accd1ef75b74a1eedf50f71ac248
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
@@ -539,6 +539,8 @@ static const struct lk_rule rule_run_query_args_branch = {.max_length = 500};
 static const struct lk_rule rule_run_query_args_cache = {.default_json = "true"};
 static const struct lk_rule rule_run_query_args_cursor = {.max_length = 16000};
 static const struct lk_rule rule_run_query_args_dev_mode = {.default_json = "false"};
+static const char *const rule_run_query_args_export_values[] = {"csv", "jsonl", NULL};
+static const struct lk_rule rule_run_query_args_export = {.values = rule_run_query_args_export_values};
 static const char *const rule_run_query_args_fields_aliases[] = {"columns", NULL};
 static const struct lk_rule rule_run_query_args_fields = {.aliases = rule_run_query_args_fields_aliases, .max_items = 500};
 static const struct lk_rule rule_run_query_args_imports = {.default_json = "false"};
@@ -559,6 +561,7 @@ static const struct lk_field run_query_args_fields[] = {
     F(run_query_args, cache, "cache", BOOLEAN, 0, &rule_run_query_args_cache),
     F(run_query_args, cursor, "cursor", STRING, 0, &rule_run_query_args_cursor),
     F(run_query_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_run_query_args_dev_mode),
+    F(run_query_args, export, "export", STRING, 0, &rule_run_query_args_export),
     F(run_query_args, fields, "fields", STRING, L, &rule_run_query_args_fields),
     F(run_query_args, imports, "imports", BOOLEAN, 0, &rule_run_query_args_imports),
     F(run_query_args, limit, "limit", INTEGER, 0, &rule_run_query_args_limit),
@@ -575,6 +578,7 @@ static const char schema_run_query[] =
     "\"result_format\":{\"type\":\"string\",\"enum\":[\"json\",\"json_detail\",\"json_bi\",\"csv\",\"txt\",\"md\",\"html\",\"sql\"],\"default\":\"json\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Left out: the saved one.\"},"
     "\"fields\":{\"type\":\"array\",\"description\":\"Only these columns of JSON rows.\",\"items\":{\"type\":\"string\"}},"
+    "\"export\":{\"type\":\"string\",\"description\":\"Instead of rows a link to download all of them (over HTTP; limit up to 1,000,000).\",\"enum\":[\"csv\",\"jsonl\"]},"
     "\"cursor\":{\"type\":\"string\",\"description\":\"Of a truncated answer of query, run_query or run_look: its next rows. Instead of query_id, limit and fields.\"},"
     "\"max_bytes\":{\"type\":\"integer\",\"minimum\":1000,\"maximum\":4194304},"
     "\"apply_formatting\":{\"type\":\"boolean\",\"default\":false},"
@@ -588,8 +592,8 @@ static const char schema_run_query[] =
     "\"act_as_user\":{\"type\":\"string\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_run_query = {
-    .how = LK_WORKSPACE_BORROW, .dev_arg = 6, .branch_arg = 3, .project_arg = 11,
-    .imports_arg = 8,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 6, .branch_arg = 3, .project_arg = 12,
+    .imports_arg = 9,
 };
 static const struct lk_binding binding_run_query = {
     .workspace = &workspace_run_query,
@@ -603,6 +607,8 @@ static const struct lk_rule rule_run_look_args_branch = {.max_length = 500};
 static const struct lk_rule rule_run_look_args_cache = {.default_json = "true"};
 static const struct lk_rule rule_run_look_args_cursor = {.unavailable = "pass it to run_query, alone: it says what to run"};
 static const struct lk_rule rule_run_look_args_dev_mode = {.default_json = "false"};
+static const char *const rule_run_look_args_export_values[] = {"csv", "jsonl", NULL};
+static const struct lk_rule rule_run_look_args_export = {.values = rule_run_look_args_export_values};
 static const char *const rule_run_look_args_fields_aliases[] = {"columns", NULL};
 static const struct lk_rule rule_run_look_args_fields = {.aliases = rule_run_look_args_fields_aliases, .max_items = 500};
 static const struct lk_rule rule_run_look_args_imports = {.default_json = "false"};
@@ -622,6 +628,7 @@ static const struct lk_field run_look_args_fields[] = {
     F(run_look_args, cache, "cache", BOOLEAN, 0, &rule_run_look_args_cache),
     F(run_look_args, cursor, "cursor", STRING, 0, &rule_run_look_args_cursor),
     F(run_look_args, dev_mode, "dev_mode", BOOLEAN, 0, &rule_run_look_args_dev_mode),
+    F(run_look_args, export, "export", STRING, 0, &rule_run_look_args_export),
     F(run_look_args, fields, "fields", STRING, L, &rule_run_look_args_fields),
     F(run_look_args, imports, "imports", BOOLEAN, 0, &rule_run_look_args_imports),
     F(run_look_args, limit, "limit", INTEGER, 0, &rule_run_look_args_limit),
@@ -637,6 +644,7 @@ static const char schema_run_look[] =
     "\"result_format\":{\"type\":\"string\",\"enum\":[\"json\",\"json_detail\",\"json_bi\",\"csv\",\"txt\",\"md\",\"html\",\"sql\"],\"default\":\"json\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Left out: the saved one.\"},"
     "\"fields\":{\"type\":\"array\",\"description\":\"Only these columns of JSON rows.\",\"items\":{\"type\":\"string\"}},"
+    "\"export\":{\"type\":\"string\",\"enum\":[\"csv\",\"jsonl\"]},"
     "\"max_bytes\":{\"type\":\"integer\",\"minimum\":1000,\"maximum\":4194304},"
     "\"apply_formatting\":{\"type\":\"boolean\",\"default\":false},"
     "\"apply_vis\":{\"type\":\"boolean\",\"default\":false},"
@@ -648,8 +656,8 @@ static const char schema_run_look[] =
     "\"act_as_user\":{\"type\":\"string\"}"
     "},\"required\":[\"look_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_run_look = {
-    .how = LK_WORKSPACE_BORROW, .dev_arg = 6, .branch_arg = 3, .project_arg = 12,
-    .imports_arg = 8,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 6, .branch_arg = 3, .project_arg = 13,
+    .imports_arg = 9,
 };
 static const struct lk_binding binding_run_look = {
     .workspace = &workspace_run_look,

@@ -15,7 +15,7 @@
  *   spec/tools/health.yaml sha256 73e463d226ebce1a6d8807e08da4dda83da6cc1c0b598009e0b04a5dcd51d21d
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 48bbdfafe3bef403e6d86c438523192c77832a574e6a8543c07facacfd2db743
- *   spec/tools/query.yaml sha256 576314a62fbb96c638cdeb913dd06d23aed52a9b375aaad386fcbaa64b1715e8
+ *   spec/tools/query.yaml sha256 e653f4c9c260aec127c740710bfa60a940ae3959db962d4ea9cadb9007d81a9b
  *   spec/tools/render.yaml sha256 d4515ff85ab6f8dc32ae40aba6decf71b15a08882f6e07f2954d0f57fa79df4b
  *   spec/tools/schema.yaml sha256 b68af6b6b3ea10791e57028d5ea6c347c808accd1ef75b74a1eedf50f71ac248
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
@@ -263,6 +263,7 @@ struct looker_run_query_args {
     struct lk_string result_format;
     struct lk_integer limit;
     struct lk_string_list fields;
+    struct lk_string export;
     struct lk_string cursor;
     struct lk_integer max_bytes;
     struct lk_boolean apply_formatting;
@@ -283,6 +284,7 @@ struct looker_run_look_args {
     struct lk_string result_format;
     struct lk_integer limit;
     struct lk_string_list fields;
+    struct lk_string export;
     struct lk_string cursor;
     struct lk_integer max_bytes;
     struct lk_boolean apply_formatting;

@@ -40,8 +40,11 @@ struct lk_config {
     uint64_t call_timeout_ms; /* of one tool call */
     int64_t max_rows;
     int64_t max_result_bytes; /* of one tool's answer */
-    bool api_allow_writes;    /* call_operation may change something */
-    int64_t max_render_bytes; /* of one image or PDF */
+    int64_t max_export_rows, max_exports;
+    struct lk_str public_url;  /* without a trailing slash; empty: none */
+    struct lk_str signing_key; /* a secret; empty: none */
+    bool api_allow_writes;     /* call_operation may change something */
+    int64_t max_render_bytes;  /* of one image or PDF */
     bool verify_tls;
     struct lk_str ca_file; /* NUL-terminated; empty: the system's */
 

@@ -24,6 +24,8 @@ bool lk_shared_init(struct lk_shared *shared, const struct lk_config *config,
             mcp_gate_new(&(struct mcp_gate_options){.max_running = (uint32_t)config->max_in_flight,
                                                     .max_waiting = (uint32_t)config->max_queue}),
     };
+    lk_seal_init(&shared->seal,
+                 config->signing_key.len > 0 ? config->signing_key : config->client_secret);
     leases = lk_leasing_options(config, &shared->log);
     if (!config->state_dir_given && config->lease_url.len == 0 &&
         !lk_leasing_can_keep(config->state_dir)) {

@@ -11,6 +11,7 @@
 #include "mcp/gate.h"
 #include "toolset.h"
 #include "transport/auth_jwks.h"
+#include "transport/seal.h"
 
 struct lk_shared {
     const struct lk_config *config;
@@ -21,6 +22,7 @@ struct lk_shared {
     struct lk_jwks_store *jwks;
     struct mcp_gate *gate;
     struct lk_lease_shared *leases; /* where it is kept who has which branch */
+    struct lk_seal seal;
     struct lk_plugin *plugin; /* loaded by the first worker, on whose thread its functions run */
 };
 

@@ -4,6 +4,7 @@
 #include "worker.h"
 
 #include "api/branch.h"
+#include "handlers/query/export.h"
 #include "handlers/query/known.h"
 #include "posture.h"
 #include "rt/co.h"
@@ -33,8 +34,8 @@ static bool admit(struct mcp_call *call, struct lk_error *err)
 {
     const struct lk_tool_context *tools = mcp_call_context(call);
 
-    return lk_workspace_check(call, err) && lk_identity_admit(tools->identity, call, err) &&
-           lk_workspace_enter(call, err);
+    return lk_export_open(call, err) && lk_workspace_check(call, err) &&
+           lk_identity_admit(tools->identity, call, err) && lk_workspace_enter(call, err);
 }
 
 static void put_caller(const struct mcp_call *call, struct lk_buf *out)
@@ -196,6 +197,19 @@ static bool open_leases(struct lk_worker *worker, struct lk_error *err)
     return true;
 }
 
+/* Where links lead to; empty: to wherever the client found this server. */
+static struct lk_str public_origin(const struct lk_config *config)
+{
+    struct lk_str uri = config->mcp_resource_uri;
+    const char *host, *path;
+
+    if (config->public_url.len > 0 || uri.len == 0)
+        return config->public_url;
+    host = memmem(uri.ptr, uri.len, "://", 3);
+    path = host != NULL ? memchr(host + 3, '/', (size_t)(lk_str_end(uri) - host - 3)) : NULL;
+    return path != NULL ? lk_str_n(uri.ptr, (size_t)(path - uri.ptr)) : uri;
+}
+
 /* What tools work with, and as whom. */
 static void equip_tools(struct lk_worker *worker)
 {
@@ -209,6 +223,10 @@ static void equip_tools(struct lk_worker *worker)
         .max_rows = config->max_rows,
         .max_result_bytes = (size_t)config->max_result_bytes,
         .max_render_bytes = (size_t)config->max_render_bytes,
+        .max_export_rows = config->max_export_rows,
+        .public_url = public_origin(config),
+        .seal = lk_seal_make,
+        .seal_arg = &worker->shared->seal,
         .call_timeout_ms = config->call_timeout_ms,
         .client_id = config->client_id,
         .api_allow_writes = config->api_allow_writes,
@@ -255,6 +273,9 @@ static struct mcp_server *new_mcp(struct lk_worker *worker)
         .n_prompts = worker->offers.n_prompts,
         .logs = true,
         .tool_context = &worker->tools,
+        .download = &lk_export_tool,
+        .max_downloads = lk_shared_part(worker->shared, config->max_exports, 1),
+        .max_downloads_name = "LOOKER_MAX_EXPORTS",
         .admit = admit,
         .leave = lk_workspace_leave,
         .ended = on_ended,

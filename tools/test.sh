@@ -185,7 +185,7 @@ part_release() {
     install_clients
     install_inspector
     run_pytest "end to end, release" build tests/e2e/test_protocol.py tests/e2e/test_bad_input.py \
-        tests/e2e/test_load.py tests/e2e/test_fit.py tests/e2e/test_cli.py \
+        tests/e2e/test_load.py tests/e2e/test_fit.py tests/e2e/test_export.py tests/e2e/test_cli.py \
         tests/e2e/test_clients.py
 }
 

@@ -13,6 +13,7 @@
 #define LK_DEFAULT_MAX_ROWS 5000
 #define LK_DEFAULT_MAX_RESULT_BYTES                                                                \
     ((size_t)100 * 1000) /* about 25,000 tokens: clients cut there */
+#define LK_DEFAULT_MAX_EXPORT_ROWS 1000000
 #define LK_DEFAULT_MAX_RENDER_BYTES ((size_t)8 * 1024 * 1024)
 #define LK_DEFAULT_PARALLEL 8
 
@@ -24,17 +25,23 @@ struct lk_tool_context {
     struct lk_loop *loop;
     struct lk_api *api; /* Looker as the caller of this tool sees it */
     const struct lk_log *log;
-    struct lk_known *known;       /* fields that explores have; NULL: none is remembered */
-    int64_t max_rows;             /* LOOKER_MAX_ROWS: of one query; 0: LK_DEFAULT_MAX_ROWS */
-    size_t max_result_bytes;      /* LOOKER_MAX_RESULT_BYTES: rows and list items stop there;
-                                     0: LK_DEFAULT_MAX_RESULT_BYTES */
-    size_t max_render_bytes;      /* LOOKER_MAX_RENDER_BYTES: of one image or PDF; 0:
-                                     LK_DEFAULT_MAX_RENDER_BYTES */
-    uint64_t call_timeout_ms;     /* LOOKER_CALL_TIMEOUT: after it a call is cancelled; 0: never */
-    uint32_t max_parallel;        /* Looker calls that one tool call makes at once; 0:
-                                     LK_DEFAULT_PARALLEL */
-    struct lk_str client_id;      /* LOOKER_CLIENT_ID: the API key that the server itself
-                                     logs in with; empty: none */
+    struct lk_known *known;   /* fields that explores have; NULL: none is remembered */
+    int64_t max_rows;         /* LOOKER_MAX_ROWS: of one query; 0: LK_DEFAULT_MAX_ROWS */
+    size_t max_result_bytes;  /* LOOKER_MAX_RESULT_BYTES: rows and list items stop there;
+                                 0: LK_DEFAULT_MAX_RESULT_BYTES */
+    size_t max_render_bytes;  /* LOOKER_MAX_RENDER_BYTES: of one image or PDF; 0:
+                                 LK_DEFAULT_MAX_RENDER_BYTES */
+    uint64_t call_timeout_ms; /* LOOKER_CALL_TIMEOUT: after it a call is cancelled; 0: never */
+    uint32_t max_parallel;    /* Looker calls that one tool call makes at once; 0:
+                                 LK_DEFAULT_PARALLEL */
+    struct lk_str client_id;  /* LOOKER_CLIENT_ID: the API key that the server itself
+                                 logs in with; empty: none */
+    int64_t max_export_rows;  /* LOOKER_MAX_EXPORT_ROWS: of one download; 0:
+                                 LK_DEFAULT_MAX_EXPORT_ROWS */
+    struct lk_str public_url; /* LOOKER_PUBLIC_URL: for links; empty: where the client is */
+    /* Seals links: writes the 32 bytes of a MAC. NULL: there are none. */
+    void (*seal)(void *arg, struct lk_str text, unsigned char *ret_mac);
+    void *seal_arg;
     bool api_allow_writes;        /* LOOKER_API_ALLOW_WRITES: of call_operation */
     struct lk_identity *identity; /* decides as whom calls run (handlers/identity.h) */
     struct lk_workspace *workspace; /* leases on dev workspaces; NULL: nobody keeps any */
@@ -51,6 +58,11 @@ static inline const struct lk_tool_context *lk_tool_context(struct mcp_call *cal
 static inline int64_t lk_tool_max_rows(const struct lk_tool_context *context)
 {
     return context->max_rows > 0 ? context->max_rows : LK_DEFAULT_MAX_ROWS;
+}
+
+static inline int64_t lk_tool_max_export_rows(const struct lk_tool_context *context)
+{
+    return context->max_export_rows > 0 ? context->max_export_rows : LK_DEFAULT_MAX_EXPORT_ROWS;
 }
 
 static inline size_t lk_tool_max_result_bytes(const struct lk_tool_context *context)

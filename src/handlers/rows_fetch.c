@@ -197,19 +197,21 @@ static int by_name(const void *a, const void *b)
     return strcmp(left->name, right->name);
 }
 
-static void project_to(struct fetch *fetch, const struct lk_string_list *fields)
+struct lk_projection *lk_rows_columns(struct lk_arena *arena, const struct lk_string_list *fields)
 {
-    struct lk_projection *nodes = lk_arena_array(fetch->arena, fields->len, sizeof(*nodes));
+    struct lk_projection *root = lk_arena_new_object(arena, struct lk_projection);
+    struct lk_projection *nodes = lk_arena_array(arena, fields->len, sizeof(*nodes));
     uint16_t n = 0;
 
     for (size_t i = 0; i < fields->len; i++)
-        nodes[i].name = lk_arena_cstr(fetch->arena, fields->items[i]);
+        nodes[i].name = lk_arena_cstr(arena, fields->items[i]);
     qsort(nodes, fields->len, sizeof(*nodes), by_name);
     for (size_t i = 0; i < fields->len; i++) {
         if (n == 0 || strcmp(nodes[n - 1].name, nodes[i].name) != 0)
             nodes[n++] = nodes[i];
     }
-    fetch->projection = (struct lk_projection){.fields = nodes, .n_fields = n};
+    *root = (struct lk_projection){.fields = nodes, .n_fields = n};
+    return root;
 }
 
 /* ---- text ---- */
@@ -447,7 +449,7 @@ bool lk_rows_fetch(struct lk_api *api, struct lk_arena *arena, const struct lk_r
                 err, LK_ERROR_ARGUMENT,
                 "fields picks columns of JSON rows; with result_format %.*s leave it out",
                 LK_STR_ARG(ask->format));
-        project_to(fetch, ask->fields);
+        fetch->projection = *lk_rows_columns(arena, ask->fields);
     }
     if (!lk_api_stream(api, arena, ask->request, ask->timeout_ms, &sink, &answer, err))
         return false;

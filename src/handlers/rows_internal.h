@@ -9,6 +9,7 @@
 #define LK_HANDLERS_ROWS_INTERNAL_H
 
 #include "handlers/rows.h"
+#include "json/project.h"
 
 bool lk_rows_is_json(struct lk_str format);
 /* Whether a text is a web page. */
@@ -22,6 +23,9 @@ bool lk_rows_check_errors(struct lk_arena *arena, struct lk_str errors, struct l
 bool lk_rows_check_row(struct lk_arena *arena, struct lk_str row, struct lk_error *err);
 /* Something else came instead of rows. Returns false. */
 bool lk_rows_fail_kind(struct lk_error *err, struct lk_str format, const char *what);
+
+/* Each row with these columns only; a list that is not empty. */
+struct lk_projection *lk_rows_columns(struct lk_arena *arena, const struct lk_string_list *fields);
 
 /* The members limit_reached to limit_note; rows: how many came. */
 void lk_rows_write_limit(struct lk_json_writer *w, int64_t rows, const struct lk_rows_limit *limit);

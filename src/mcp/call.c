@@ -119,6 +119,7 @@ static void finish(struct mcp_call *call, struct lk_error *err)
     if (call->link != NULL) {
         mcp_call_unlink(call);
         server->n_calls--;
+        server->n_downloads -= call->downloads;
     }
     mcp_call_explain_cancel(call, err);
     if (call->admitted && server->options.ended != NULL)
@@ -278,7 +279,8 @@ static void start(struct mcp_request *request, struct mcp_call *call)
     call->ended = &ended;
     mcp_call_link(call, &server->calls);
     server->n_calls++;
-    if (server->options.call_timeout_ms != 0)
+    server->n_downloads += call->downloads;
+    if (server->options.call_timeout_ms != 0 && !call->downloads)
         lk_timer_start(server->options.loop, &call->timeout, server->options.call_timeout_ms);
     switch (enter(call)) {
     case MCP_TICKET_RUNNING:
@@ -407,6 +409,11 @@ void mcp_call_set_context(struct mcp_call *call, void *context)
 const struct mcp_caller *mcp_call_caller(const struct mcp_call *call)
 {
     return call->inbound.caller;
+}
+
+struct lk_str mcp_call_origin(const struct mcp_call *call)
+{
+    return call->inbound.origin;
 }
 
 void mcp_call_refuse_caller(struct mcp_call *call)

@@ -5,6 +5,7 @@
  *         └─ batch.c (2025-03-26)                                          ├─ list.c
  *                                                                          └─ a target:
  *     tools.c  resources.c  prompts.c  complete.c    what a call is a call of
+ *     download.c                                     one that answers with a file
  *                        └─> call.c                  its turn (gate.c), its coroutine, its end
  *                               └─> result.c         its answer; blocks of it: content.c
  *     listen.c                                       a call that only waits
@@ -47,6 +48,7 @@ struct mcp_server {
     struct mcp_door *door;
     struct mcp_call *calls; /* in flight or waiting for their turn, newest first */
     size_t n_calls;
+    size_t n_downloads;         /* among them */
     struct mcp_call *listening; /* subscriptions/listen: these only wait */
 };
 
@@ -119,6 +121,7 @@ struct mcp_call {
     bool refused_caller;
     struct lk_str demanded_scope; /* empty: none is */
     bool admitted;                /* `admit` was asked */
+    bool downloads;               /* has no time limit, and sends bytes */
     bool failed;                  /* says the tool of its own answer */
     bool has_progress;
     double progress;              /* the last one sent */

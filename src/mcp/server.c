@@ -54,6 +54,10 @@ struct mcp_server *mcp_server_new(const struct mcp_server_options *options)
 
     server->arena = arena;
     server->options = *options;
+    if (server->options.max_downloads == 0)
+        server->options.max_downloads = 16;
+    if (server->options.max_downloads_name == NULL)
+        server->options.max_downloads_name = "max_downloads";
     if (server->options.max_answer_bytes == 0)
         server->options.max_answer_bytes = (size_t)8 * 1024 * 1024;
     if (server->options.call_timeout_name == NULL)

@@ -49,7 +49,13 @@ struct mcp_server_options {
      * MAC, of a key that all replicas share and nobody else. NULL: calls keep nothing. */
     void (*seal)(void *arg, struct lk_str text, unsigned char *ret_mac);
     void *seal_arg;
-    void *tool_context; /* what mcp_call_context answers */
+    /* What mcp_server_download runs: its arguments are what that is given, and instead of an answer
+     * it has mcp_call_send. Never listed, nor called in another way. NULL: there are no downloads.
+     */
+    const struct mcp_tool *download;
+    uint32_t max_downloads;         /* at once; more are refused; 0: 16 */
+    const char *max_downloads_name; /* what users call that limit; NULL: "max_downloads" */
+    void *tool_context;             /* what mcp_call_context answers */
     /* Asked before each call runs, on its coroutine; false makes the error the call's answer. Calls
      * are those of tools and prompts, reading and listing resources, and completion. NULL: every
      * call may run. */
@@ -120,6 +126,9 @@ struct mcp_inbound {
     struct lk_str (*from)(void *arg);
     /* Who was verified to send it, until `reply` was called; NULL: nobody was verified. */
     const struct mcp_caller *caller;
+    /* Under which address the client reached this server: "https://host:port". Empty: under none.
+     */
+    struct lk_str origin;
     /*
      * Called exactly once, possibly before mcp_server_receive returns. http_status: 200 with a
      * JSON body, 202 and an empty body for accepted notifications, 400/404 with a JSON-RPC error.
@@ -130,6 +139,14 @@ struct mcp_inbound {
     void (*reply)(void *arg, int http_status, struct lk_buf *body);
     /* Sends a notification that belongs to this request before its reply; NULL: cannot. */
     void (*notify)(void *arg, struct lk_str message);
+    /*
+     * Of a download: sends the header, with a media type and a name for the file, and then what is
+     * in it; both fail when the client is gone. `send` awaits that the client has taken the bytes,
+     * which is what holds a call back that is faster than its client.
+     */
+    bool (*send_head)(void *arg, struct lk_str content_type, struct lk_str name,
+                      struct lk_error *err);
+    bool (*send)(void *arg, struct lk_str bytes, struct lk_error *err);
     /* Called before a reply with status 403. NULL: the status is 200 then. */
     void (*demand_scope)(void *arg, struct lk_str scope);
     /* Called before a reply with status 401. NULL: the status is 200 then. */
@@ -143,6 +160,16 @@ struct mcp_inbound {
  */
 void mcp_server_receive(struct mcp_server *server, const struct mcp_inbound *inbound,
                         struct mcp_call **ret_call);
+
+/*
+ * Runs options.download with these arguments (the text of a JSON object). Its call has no time
+ * limit, and whoever starts it cancels it when the client goes. `reply` gets status 200 and nothing
+ * when all was sent, and otherwise a status that says what went wrong and the error as JSON
+ * (nothing when it was cancelled); when that comes after send_head, the file is not whole, and the
+ * client has to be told. *ret_call as of mcp_server_receive.
+ */
+void mcp_server_download(struct mcp_server *server, const struct mcp_inbound *inbound,
+                         struct lk_str arguments, struct mcp_call **ret_call);
 
 /* The caller is gone or has cancelled. reply is still called, with an empty body, once the call has
  * unwound. */

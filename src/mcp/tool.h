@@ -152,6 +152,16 @@ struct lk_str mcp_call_header(const struct mcp_call *call, struct lk_str name);
 struct lk_str mcp_call_request_id(const struct mcp_call *call);
 const struct lk_trace *mcp_call_trace(const struct mcp_call *call);
 
+/* Under which address the client reached this server, as "https://host:port"; empty: not over HTTP.
+ */
+struct lk_str mcp_call_origin(const struct mcp_call *call);
+
+/* Of a download (mcp_server_options.download): the header once, then bytes as often as wanted. The
+ * second awaits that the client has taken them. False when it is gone. */
+bool mcp_call_send_head(struct mcp_call *call, struct lk_str content_type, struct lk_str name,
+                        struct lk_error *err);
+bool mcp_call_send(struct mcp_call *call, struct lk_str bytes, struct lk_error *err);
+
 /* The caller as the transport has verified it, or NULL when it verifies none. */
 const struct mcp_caller *mcp_call_caller(const struct mcp_call *call);
 

@@ -44,6 +44,13 @@ void lk_http_abort(h2o_req_t *req)
     h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
 }
 
+void lk_http_break(h2o_req_t *req)
+{
+    shutdown(h2o_socket_get_fd(lk_http_connection(req)->sock), SHUT_RDWR);
+    req->http1_is_persistent = 0;
+    h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
+}
+
 void lk_http_read_no_more(struct connection *connection)
 {
     if (connection->sock == NULL)

@@ -3,6 +3,7 @@
  *
  *     POST /mcp       one message, or a 2025-03-26 batch; answered with one JSON body, or, when
  *                     there is progress to tell a client that takes text/event-stream, with that
+ *     GET /export/LINK   a file, with mcp_server_options.download: see http_export.c
  *     OPTIONS /mcp    CORS preflight, for allowed origins only
  *     GET /healthz    the process answers
  *     GET /readyz     what the ready callback says, remembered for a moment

@@ -9,6 +9,8 @@
  *     http_guard.c    may this request come in? framing, Host, Origin
  *     http_auth.c     who calls? tokens, challenges, metadata
  *     http_mcp.c      POST /mcp: the exchange between h2o's request and the core
+ *     http_headers.c  the headers that a call may ask for
+ *     http_export.c   GET /export/LINK: a file that a call sends
  *     http_stream.c   an answer of several messages (text/event-stream)
  *     http_ready.c    GET /readyz
  *     http_page.c     GET / and /page.css
@@ -105,6 +107,9 @@ struct lk_http_server {
 struct connection *lk_http_connection(h2o_req_t *req);
 /* Ends the connection of a request that has not been answered, without another byte. */
 void lk_http_abort(h2o_req_t *req);
+/* Ends the connection in the middle of an answer that was begun. Nothing of it may be on its way.
+ */
+void lk_http_break(h2o_req_t *req);
 /* A request that has come already is answered, then the connection ends. */
 void lk_http_read_no_more(struct connection *connection);
 /* Reports the end of a stop when nothing is left to wait for. */
@@ -244,6 +249,30 @@ void lk_http_stream_end(struct lk_http_stream *stream, struct lk_str last);
 void lk_http_stream_abort(struct lk_http_stream *stream);
 /* To be called when the request is disposed of; a stream that was not begun is legal. */
 void lk_http_stream_clean_up(struct lk_http_stream *stream);
+
+/* ---- http_headers.c ---- */
+
+struct lk_http_field {
+    struct lk_str name, value;
+};
+struct lk_http_headers {
+    struct lk_http_field *items;
+    size_t n;
+};
+/* Copies what calls may ask for: the protocol's headers, and options.forward_headers. */
+void lk_http_headers_copy(struct lk_http_headers *headers, struct lk_arena *arena,
+                          struct lk_http_server *server, h2o_req_t *req);
+/* ptr NULL: there is none. */
+struct lk_str lk_http_headers_get(const struct lk_http_headers *headers, struct lk_str name);
+/* "https://host:port", as the request names this server. */
+struct lk_str lk_http_origin(struct lk_arena *arena, h2o_req_t *req);
+
+/* ---- http_export.c ---- */
+
+bool lk_http_is_export(struct lk_str path);
+/* The arena goes over to the export; the caller, in it, may be NULL. */
+void lk_http_export_get(struct lk_http_server *server, h2o_req_t *req, struct lk_arena *arena,
+                        const struct mcp_caller *caller);
 
 /* ---- http_mcp.c, http_ready.c, http_page.c ---- */
 

@@ -18,10 +18,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-struct header {
-    struct lk_str name, value;
-};
-
 struct exchange {
     struct lk_http_server *server;
     struct lk_arena *arena; /* this struct lives in it as well */
@@ -31,8 +27,7 @@ struct exchange {
     bool replied, dropped;
     struct mcp_peer peer;
     const struct mcp_caller *caller; /* or NULL */
-    struct header *headers;
-    size_t n_headers;
+    struct lk_http_headers headers;
     struct lk_buf body;           /* the answer, until h2o has sent it */
     struct lk_http_stream stream; /* begun by the first notification, or by `silence` */
     struct lk_timer silence;      /* of clients that take a stream */
@@ -48,79 +43,11 @@ static void release(struct exchange *exchange)
     lk_arena_free(exchange->arena);
 }
 
-/* ---- headers ---- */
-
-static const char mcp_headers[] = "mcp-protocol-version,mcp-method,mcp-name,traceparent,tracestate,"
-                                  "baggage";
-
-struct copying {
-    struct exchange *exchange;
-    h2o_req_t *req;
-};
-
-static bool count_header(void *arg, struct lk_str name)
-{
-    size_t *n = arg;
-
-    (void)name;
-    ++*n;
-    return false;
-}
-
-static bool copy_header(void *arg, struct lk_str name)
-{
-    struct copying *copying = arg;
-    struct exchange *exchange = copying->exchange;
-    struct lk_str value = lk_http_header(copying->req, name);
-
-    if (value.ptr != NULL) /* one that says nothing is there all the same */
-        exchange->headers[exchange->n_headers++] =
-            (struct header){name, lk_arena_str(exchange->arena, value)};
-    return false;
-}
-
-/* Mcp-Param-*, whose names only the tools know. One that comes twice is copied twice, both times as
- * the list that it then is. */
-static void copy_mirrored(struct exchange *exchange, h2o_req_t *req)
-{
-    static const struct lk_str prefix = LK_STR_INIT("mcp-param-");
-
-    for (size_t i = 0; i < req->headers.size; i++) {
-        const h2o_iovec_t *raw = req->headers.entries[i].name;
-        struct lk_str name = lk_str_n(raw->base, raw->len);
-
-        if (name.len < prefix.len || !lk_str_ieq(lk_str_n(name.ptr, prefix.len), prefix))
-            continue;
-        exchange->headers[exchange->n_headers++] =
-            (struct header){lk_arena_str(exchange->arena, name),
-                            lk_arena_str(exchange->arena, lk_http_header(req, name))};
-    }
-}
-
-static void copy_headers(struct exchange *exchange, h2o_req_t *req)
-{
-    const struct lk_str lists[] = {lk_str(mcp_headers), exchange->server->options.forward_headers};
-    struct copying copying = {exchange, req};
-    size_t n = 0;
-
-    for (size_t i = 0; i < 2; i++)
-        lk_http_list_any(lists[i], count_header, &n);
-    n += req->headers.size; /* that many mirrored arguments at most */
-    exchange->headers = lk_arena_array(exchange->arena, n, sizeof(struct header));
-    for (size_t i = 0; i < 2; i++)
-        lk_http_list_any(lists[i], copy_header, &copying);
-    copy_mirrored(exchange, req);
-}
-
 static struct lk_str on_header(void *arg, struct lk_str name)
 {
-    struct exchange *exchange = arg;
+    const struct exchange *exchange = arg;
 
-    for (size_t i = 0; i < exchange->n_headers; i++) {
-        if (lk_str_ieq(exchange->headers[i].name, name))
-            return exchange->headers[i].value;
-    }
-    return (struct lk_str){0};
+    return lk_http_headers_get(&exchange->headers, name);
 }
 
 /* The address; of IPv6 the network, since a host there has as many addresses as it likes. */
@@ -314,6 +241,7 @@ void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req, struct lk_a
         .header = on_header,
         .from = on_from,
         .caller = caller,
+        .origin = lk_http_origin(arena, req),
         .demand_scope = on_demand_scope,
         .refuse_caller = on_refuse_caller,
         .reply = on_reply,
@@ -332,7 +260,7 @@ void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req, struct lk_a
     exchange->silence = lk_timer(on_silence, exchange);
     lk_http_connection(req)->exchange = exchange;
     lk_http_on_dispose(req, on_disposed, exchange);
-    copy_headers(exchange, req);
+    lk_http_headers_copy(&exchange->headers, arena, server, req);
     inbound.request_id = request_id(exchange);
     mcp_server_receive(server->options.server, &inbound, &call);
     if (!exchange->replied)

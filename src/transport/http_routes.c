@@ -233,6 +233,18 @@ static void route_mcp(struct lk_http_server *server, h2o_req_t *req)
         lk_http_admit(server, req, on_admitted);
 }
 
+static void route_export(struct lk_http_server *server, h2o_req_t *req)
+{
+    if (!lk_http_guard_place(server, req))
+        return;
+    if (is_method(req, LK_STR("GET")))
+        lk_http_admit(server, req, lk_http_export_get);
+    else if (is_method(req, LK_STR("OPTIONS")) && lk_http_header(req, LK_STR("origin")).len != 0)
+        answer_preflight(req, LK_STR("GET, OPTIONS"));
+    else
+        refuse_method(req, LK_STR("GET"));
+}
+
 static bool is_read(h2o_req_t *req)
 {
     return h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET")) ||
@@ -373,6 +385,10 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
         return 0;
     if (lk_http_is_metadata(server, path)) {
         route_metadata(server, req);
+        return 0;
+    }
+    if (lk_http_is_export(path)) {
+        route_export(server, req);
         return 0;
     }
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {

@@ -6,6 +6,7 @@
 #include "handlers/ask.h"
 #include "handlers/context.h"
 #include "handlers/query/cursor.h"
+#include "handlers/query/export.h"
 #include "handlers/query/validate.h"
 #include "handlers/rows.h"
 #include "looker_tools.h"
@@ -129,7 +130,10 @@ static struct lk_str make_cursor(struct mcp_call *call, const struct looker_quer
         .imports = lk_is_true(args->imports),
     };
 
-    return cursor.query_id.len > 0 ? lk_cursor_write(arena, &cursor) : (struct lk_str){0};
+    if (cursor.query_id.len == 0)
+        return (struct lk_str){0};
+    (void)lk_export_offer(call, &cursor, args->act_as_user.value);
+    return lk_cursor_write(arena, &cursor);
 }
 
 bool lk_handler_query(struct mcp_call *call, const void *args_, struct lk_error *err)

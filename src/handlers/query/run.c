@@ -6,6 +6,7 @@
 #include "handlers/bind.h"
 #include "handlers/context.h"
 #include "handlers/query/cursor.h"
+#include "handlers/query/export.h"
 #include "handlers/rows.h"
 #include "handlers/workspace.h"
 #include "looker_tools.h"
@@ -64,7 +65,8 @@ static bool find_query(struct mcp_call *call, struct lk_str id, bool dev, struct
  * handed out is added. */
 static bool write_result(struct mcp_call *call, const char *name, struct lk_str object,
                          const struct lk_projection *projection, const struct lk_rows *rows,
-                         struct lk_cursor *cursor, struct lk_error *err)
+                         struct lk_cursor *cursor, struct lk_string act_as_user,
+                         struct lk_error *err)
 {
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
     struct lk_str next = {0};
@@ -75,6 +77,7 @@ static bool write_result(struct mcp_call *call, const char *name, struct lk_str 
         cursor->row = rows->skipped + rows->count;
         cursor->mark = rows->mark;
         next = lk_cursor_write(mcp_call_arena(call), cursor);
+        (void)lk_export_offer(call, cursor, act_as_user.value);
     }
     lk_json_begin_object(&w);
     lk_json_key(&w, name);
@@ -183,7 +186,7 @@ static bool go_on(struct mcp_call *call, const struct looker_run_query_args *arg
     lk_json_member_string(&w, "id", is_look ? cursor.look_id : cursor.query_id);
     lk_json_end_object(&w);
     bool ok = write_result(call, is_look ? "look" : "query", lk_buf_view(&what), NULL, rows,
-                           &cursor, err);
+                           &cursor, args->act_as_user, err);
     lk_buf_free(&what);
     return ok;
 }
@@ -218,15 +221,6 @@ bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_er
                        &params);
     params.query_id = lk_string(lk_json_get_string(arena, query, LK_STR("id")));
     params.limit = lk_integer(limit.applied);
-    const struct lk_rows_ask ask = {
-        .request = lk_in_dev(looker_run_query(&params), dev),
-        .format = args->result_format.value,
-        .limit = limit,
-        .max_bytes = lk_rows_max_bytes(context, args->max_bytes),
-        .fields = &args->fields,
-    };
-    if (!lk_rows_fetch(context->api, arena, &ask, &rows, err))
-        return false;
     struct lk_cursor cursor = {
         .query_id = params.query_id.value,
         .max_bytes = args->max_bytes.value,
@@ -240,7 +234,21 @@ bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_er
         .imports = lk_is_true(args->imports),
         .fields = args->fields,
     };
-    return write_result(call, "query", query, NULL, rows, &cursor, err);
+    if (args->export.is == LK_PRESENT)
+        return lk_export_answer(
+            call, "query", query, NULL, &cursor,
+            &(struct lk_export_ask){args->export.value, args->limit.value, args->act_as_user.value},
+            err);
+    const struct lk_rows_ask ask = {
+        .request = lk_in_dev(looker_run_query(&params), dev),
+        .format = args->result_format.value,
+        .limit = limit,
+        .max_bytes = lk_rows_max_bytes(context, args->max_bytes),
+        .fields = &args->fields,
+    };
+    if (!lk_rows_fetch(context->api, arena, &ask, &rows, err))
+        return false;
+    return write_result(call, "query", query, NULL, rows, &cursor, args->act_as_user, err);
 }
 
 static const struct lk_projection look_folder[] = {{.name = "id"}, {.name = "name"}};
@@ -283,15 +291,6 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
     lk_bind_same_names(arena, &looker_run_look_args_type, args, &looker_run_look_params_type,
                        &params);
     params.limit = lk_integer(limit.applied);
-    const struct lk_rows_ask ask = {
-        .request = lk_in_dev(looker_run_look(&params), dev),
-        .format = args->result_format.value,
-        .limit = limit,
-        .max_bytes = lk_rows_max_bytes(context, args->max_bytes),
-        .fields = &args->fields,
-    };
-    if (!lk_rows_fetch(context->api, arena, &ask, &rows, err))
-        return false;
     struct lk_cursor cursor = {
         .look_id = args->look_id.value,
         .max_bytes = args->max_bytes.value,
@@ -304,5 +303,20 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
         .imports = lk_is_true(args->imports),
         .fields = args->fields,
     };
-    return write_result(call, "look", look, &look_projection, rows, &cursor, err);
+    if (args->export.is == LK_PRESENT)
+        return lk_export_answer(
+            call, "look", look, &look_projection, &cursor,
+            &(struct lk_export_ask){args->export.value, args->limit.value, args->act_as_user.value},
+            err);
+    const struct lk_rows_ask ask = {
+        .request = lk_in_dev(looker_run_look(&params), dev),
+        .format = args->result_format.value,
+        .limit = limit,
+        .max_bytes = lk_rows_max_bytes(context, args->max_bytes),
+        .fields = &args->fields,
+    };
+    if (!lk_rows_fetch(context->api, arena, &ask, &rows, err))
+        return false;
+    return write_result(call, "look", look, &look_projection, rows, &cursor, args->act_as_user,
+                        err);
 }

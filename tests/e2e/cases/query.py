@@ -63,6 +63,10 @@ def the_next_rows(got: Got) -> None:
     assert got.answer["truncated"]["total"] == 500
 
 
+def no_links(got: Got) -> None:
+    assert "streamable-http" in got.answer["error"] and "cursor" in got.answer["error"]
+
+
 def look(got: Got) -> None:
     look = got.answer["look"]
     assert (look["id"], look["title"], look["folder"]["name"]) == ("1", "Orders by Status", "Sales")
@@ -215,6 +219,9 @@ CASES = [
         },
         in_dev("run_query", limit="3", cache="false", apply_vis="true", apply_formatting="true"),
     ),
+    # Over stdio there is nothing to download.
+    Case("run_query", {"query_id": "1", "export": "csv"}, no_links, fails=True),
+    Case("run_look", {"look_id": "1", "export": "jsonl", "limit": 5}, no_links, fails=True),
     Case("run_look", {"look_id": "1"}, look),
     Case(
         "run_look",

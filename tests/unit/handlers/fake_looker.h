@@ -58,8 +58,12 @@ static unsigned fake_in_flight, fake_most_in_flight, fake_delay_ms;
 static const char *fake_cancel_at; /* the route whose request is under way when the caller cancels;
                                       goes with a delay; NULL: none */
 static struct lk_co *fake_caller;
-static size_t fake_piece_bytes; /* in which lk_api_stream hands answers over */
-static size_t fake_n_poured;    /* bytes that the last one handed over */
+static const struct mcp_caller *fake_caller_is; /* as the transport has verified it */
+static struct lk_str fake_origin;               /* where the client reached the server */
+static struct lk_buf fake_sent;                 /* of a download: its header line, and its bytes */
+static size_t fake_leaves_after;                /* bytes after which its client is gone */
+static size_t fake_piece_bytes;                 /* in which lk_api_stream hands answers over */
+static size_t fake_n_poured;                    /* bytes that the last one handed over */
 static struct lk_tool_context fake_context;
 static struct lk_error fake_error;
 static unsigned fake_n_logged; /* messages for the client */
@@ -276,6 +280,36 @@ void mcp_call_explain_cancel(const struct mcp_call *call, struct lk_error *err)
     (void)err;
 }
 
+const struct mcp_caller *mcp_call_caller(const struct mcp_call *call)
+{
+    (void)call;
+    return fake_caller_is;
+}
+
+struct lk_str mcp_call_origin(const struct mcp_call *call)
+{
+    (void)call;
+    return fake_origin;
+}
+
+bool mcp_call_send_head(struct mcp_call *call, struct lk_str content_type, struct lk_str name,
+                        struct lk_error *err)
+{
+    (void)call;
+    (void)err;
+    assert_int_equal(fake_sent.len, 0);
+    lk_buf_printf(&fake_sent, "%.*s %.*s\n", LK_STR_ARG(content_type), LK_STR_ARG(name));
+    return true;
+}
+
+bool mcp_call_send(struct mcp_call *call, struct lk_str bytes, struct lk_error *err)
+{
+    (void)call;
+    if (fake_sent.len > fake_leaves_after)
+        return lk_fail(err, LK_ERROR_CANCELLED, "the client is gone");
+    return lk_buf_str(&fake_sent, bytes);
+}
+
 void *mcp_call_context(struct mcp_call *call)
 {
     return call->context;
@@ -320,6 +354,10 @@ static int fake_set_up(void **state)
     fake_in_flight = fake_most_in_flight = fake_delay_ms = 0;
     fake_cancel_at = NULL;
     fake_piece_bytes = 7;
+    fake_caller_is = NULL;
+    fake_origin = (struct lk_str){0};
+    fake_leaves_after = SIZE_MAX;
+    lk_buf_init(&fake_sent, (size_t)1024 * 1024);
     fake_n_poured = 0;
     fake_progress = 0;
     fake_error = (struct lk_error){0};
@@ -333,6 +371,7 @@ static int fake_tear_down(void **state)
 {
     (void)state;
     lk_loop_free(fake_loop);
+    lk_buf_free(&fake_sent);
     lk_arena_free(fake_arena);
     return 0;
 }
@@ -384,7 +423,7 @@ static bool fake_call(const struct mcp_tool *tool, const char *arguments, uint64
         if (!lk_decode_arguments(fake_arena, tool->args, tree, args, &fake_error))
             return false;
     }
-    run.args = args;
+    run.args = call->args = args;
     assert_true(lk_co_start(fake_loop, fake_run, &run, &co, NULL));
     if (co != NULL) {
         struct lk_timer timer = lk_timer((void (*)(void *))(uintptr_t)lk_co_cancel, co);

@@ -1,0 +1,86 @@
+/*
+ * The headers of a request that a call may ask for, copied: the request can go before the call.
+ * Called by http_mcp.c and http_export.c.
+ */
+#include "transport/http_internal.h"
+
+static const char mcp_headers[] = "mcp-protocol-version,mcp-method,mcp-name,traceparent,tracestate,"
+                                  "baggage";
+
+struct copying {
+    struct lk_http_headers *headers;
+    struct lk_arena *arena;
+    h2o_req_t *req;
+};
+
+static bool count_header(void *arg, struct lk_str name)
+{
+    size_t *n = arg;
+
+    (void)name;
+    ++*n;
+    return false;
+}
+
+static bool copy_header(void *arg, struct lk_str name)
+{
+    struct copying *copying = arg;
+    struct lk_http_headers *headers = copying->headers;
+    struct lk_str value = lk_http_header(copying->req, name);
+
+    if (value.ptr != NULL) /* one that says nothing is there all the same */
+        headers->items[headers->n++] =
+            (struct lk_http_field){name, lk_arena_str(copying->arena, value)};
+    return false;
+}
+
+/* Mcp-Param-*, whose names only the tools know. One that comes twice is copied twice, both times as
+ * the list that it then is. */
+static void copy_mirrored(const struct copying *copying)
+{
+    static const struct lk_str prefix = LK_STR_INIT("mcp-param-");
+    struct lk_http_headers *headers = copying->headers;
+    h2o_req_t *req = copying->req;
+
+    for (size_t i = 0; i < req->headers.size; i++) {
+        const h2o_iovec_t *raw = req->headers.entries[i].name;
+        struct lk_str name = lk_str_n(raw->base, raw->len);
+
+        if (name.len < prefix.len || !lk_str_ieq(lk_str_n(name.ptr, prefix.len), prefix))
+            continue;
+        headers->items[headers->n++] =
+            (struct lk_http_field){lk_arena_str(copying->arena, name),
+                                   lk_arena_str(copying->arena, lk_http_header(req, name))};
+    }
+}
+
+void lk_http_headers_copy(struct lk_http_headers *headers, struct lk_arena *arena,
+                          struct lk_http_server *server, h2o_req_t *req)
+{
+    const struct lk_str lists[] = {lk_str(mcp_headers), server->options.forward_headers};
+    struct copying copying = {headers, arena, req};
+    size_t n = req->headers.size; /* that many mirrored arguments at most */
+
+    for (size_t i = 0; i < 2; i++)
+        lk_http_list_any(lists[i], count_header, &n);
+    headers->items = lk_arena_array(arena, n, sizeof(*headers->items));
+    headers->n = 0;
+    for (size_t i = 0; i < 2; i++)
+        lk_http_list_any(lists[i], copy_header, &copying);
+    copy_mirrored(&copying);
+}
+
+struct lk_str lk_http_headers_get(const struct lk_http_headers *headers, struct lk_str name)
+{
+    for (size_t i = 0; i < headers->n; i++) {
+        if (lk_str_ieq(headers->items[i].name, name))
+            return headers->items[i].value;
+    }
+    return (struct lk_str){0};
+}
+
+struct lk_str lk_http_origin(struct lk_arena *arena, h2o_req_t *req)
+{
+    return lk_arena_printf(arena, "%.*s://%.*s", (int)req->scheme->name.len, req->scheme->name.base,
+                           (int)req->authority.len, req->authority.base);
+}
