@@ -42,8 +42,8 @@ struct lk_tool_context {
     /* Seals links: writes the 32 bytes of a MAC. NULL: there are none. */
     void (*seal)(void *arg, struct lk_str text, unsigned char *ret_mac);
     void *seal_arg;
-    bool api_allow_writes;        /* LOOKER_API_ALLOW_WRITES: of call_operation */
-    struct lk_identity *identity; /* decides as whom calls run (handlers/identity.h) */
+    bool api_allow_writes;          /* LOOKER_API_ALLOW_WRITES: of call_operation */
+    struct lk_identity *identity;   /* decides as whom calls run (handlers/identity.h) */
     struct lk_workspace *workspace; /* leases on dev workspaces; NULL: nobody keeps any */
     struct lk_visit *visit;         /* of this call to its dev workspace; NULL: none */
     struct lk_str workspace_name;   /* which LookML it sees in dev mode, to tell it from that of
