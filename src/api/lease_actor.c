@@ -313,15 +313,18 @@ static bool write_left(struct lk_lease *actor, struct lk_txn *txn, void *arg, st
     return true;
 }
 
+/* Where nothing was borrowed there is nothing to tell beyond that. */
 static void note_lost(struct lk_lease *actor)
 {
     actor->end.lost = actor->held;
-    if (actor->held && actor->end.trouble.len == 0)
-        actor->end.trouble = lk_arena_printf(
-            actor->arena,
-            "the lease on the dev workspace of user %.*s was not renewed in time and was lost "
-            "before the call ended: what ran may have seen another branch",
-            LK_STR_ARG(actor->user.id));
+    if (!actor->held || actor->end.trouble.len > 0 || actor->wish.mode != LK_CLAIM_BRANCH)
+        return;
+    actor->end.project = actor->projects[0];
+    actor->end.trouble =
+        lk_arena_printf(actor->arena,
+                        "the lease on the dev workspace of user %.*s was not renewed in time and "
+                        "was lost before the call ended: what ran may have seen another branch",
+                        LK_STR_ARG(actor->user.id));
 }
 
 void lk_actor_leave_over(struct lk_lease *actor, const char *why)
@@ -356,9 +359,9 @@ static bool leave(struct lk_lease *actor)
         return true;
     while (leaving.later) {
         if (!lk_actor_change(actor, true, write_left, &leaving, &failure)) {
+            lk_actor_leave_over(actor, failure.message);
             if (!lk_co_cancelled(actor->co))
                 note_lost(actor);
-            lk_actor_leave_over(actor, failure.message);
             return false;
         }
         if (leaving.later && !lk_actor_wait(actor, leaving.later_ms))

@@ -55,7 +55,7 @@ static void check_claim(struct lk_txn *txn, struct lk_lease *actor)
         put_claim(txn, actor); /* the store forgot it, and nobody can have begun anything since */
     } else {
         if (txn->empty)
-            lk_actor_leave_over(actor, "it has come up empty");
+            lk_actor_leave_over(actor, "it does not know of this call any more");
         lose(actor);
     }
 }

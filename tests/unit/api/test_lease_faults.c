@@ -97,6 +97,7 @@ static void test_a_process_that_was_stopped_notices_by_itself(void **state)
     assert_false(frozen.held_to_the_end);
     assert_true(frozen.end.lost);
     assert_contains(frozen.end.trouble.ptr, "was lost");
+    assert_str(frozen.end.project, "a");
     assert_string_equal(branch_of("a"), "dev-7");
     assert_int_equal(count_documents(&w), 0);
 }
@@ -229,6 +230,9 @@ static void test_a_long_absence_loses_the_lease_and_the_branch_comes_back_after_
     w.away = true;
     finish(&call, 1);
     assert_true(call.end.lost);
+    assert_contains(call.end.trouble.ptr, "project a of user 7 may still be on branch x");
+    assert_str(call.end.project, "a");
+    assert_str(call.end.home, "dev-7");
     assert_string_equal(branch_of("a"), "x");
     assert_int_equal(lk_leases_count(process->leases).stuck, 1);
     w.away = false;
@@ -236,6 +240,20 @@ static void test_a_long_absence_loses_the_lease_and_the_branch_comes_back_after_
     assert_string_equal(branch_of("a"), "dev-7");
     assert_int_equal(count_documents(&w), 0);
     assert_int_equal(lk_leases_count(process->leases).stuck, 0);
+}
+
+static void test_who_held_it_as_it_was_and_lost_that_has_nothing_to_give_back(void **state)
+{
+    struct call call = {.process = new_process(&w), .mode = LK_CLAIM_HOLD, .project = "a"};
+
+    (void)state;
+    call.hold_ms = 1000;
+    begin(&call);
+    pass(500);
+    w.away = true;
+    finish(&call, 1);
+    assert_true(call.end.lost);
+    assert_int_equal(call.end.trouble.len, 0);
 }
 
 static void test_a_store_that_forgot_all_is_told_again(void **state)
@@ -422,6 +440,7 @@ int main(void)
         TEST(test_nothing_is_borrowed_while_the_store_is_away),
         TEST(test_a_short_absence_of_the_store_harms_nobody),
         TEST(test_a_long_absence_loses_the_lease_and_the_branch_comes_back_after_it),
+        TEST(test_who_held_it_as_it_was_and_lost_that_has_nothing_to_give_back),
         TEST(test_a_store_that_forgot_all_is_told_again),
         TEST(test_newer_knowledge_wins_when_the_store_forgot),
         TEST(test_a_store_that_forgot_what_could_not_be_given_back_is_told_too),
