@@ -79,21 +79,12 @@ void lk_ci_users_free(struct lk_ci_users *users)
 
 /* ---- who they are ---- */
 
-static bool is_number(struct lk_str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-    }
-    return text.len > 0;
-}
-
 static bool find(const struct lk_ci_users *users, struct lk_arena *arena, struct lk_str name,
                  struct lk_str *ret_user, struct lk_error *err)
 {
     struct lk_api *api = users->options.tools->api;
 
-    if (is_number(name) || lk_is_email(name))
+    if (lk_is_user_id(name) || lk_is_email(name))
         return lk_user_find(api, arena, name, NULL, ret_user, err);
     if (!lk_user_by_local_part(api, arena, name, NULL, ret_user, err))
         return false;

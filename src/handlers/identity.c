@@ -131,18 +131,6 @@ static void run_as_user(struct lk_identity *identity, struct mcp_call *call, str
 
 /* ---- act_as_user ---- */
 
-/* The argument of that name, whatever the tool; empty when it is not given. */
-static struct lk_str act_as_user(struct mcp_call *call)
-{
-    const struct lk_type *type = mcp_call_tool(call)->args;
-    const struct lk_field *field = type != NULL ? lk_type_field(type, LK_STR("act_as_user")) : NULL;
-    struct lk_string value = {0};
-
-    if (field != NULL && field->kind == LK_KIND_STRING)
-        memcpy(&value, (const char *)mcp_call_args(call) + field->offset, sizeof(value));
-    return value.is == LK_PRESENT ? value.value : (struct lk_str){0};
-}
-
 /* Whether the space-separated list has it. */
 static bool has_scope(struct lk_str list, struct lk_str wanted)
 {
@@ -175,16 +163,6 @@ static bool may_act_as(const struct lk_identity *identity, struct mcp_call *call
                    "act_as_user: your access token lacks the scope \"%.*s\"; ask the authorization "
                    "server for it, or leave act_as_user out",
                    LK_STR_ARG(options->act_as_scope));
-}
-
-/* Anything else is never sent to Looker, whose idea of a number may be wider. */
-static bool is_number(struct lk_str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-    }
-    return text.len > 0;
 }
 
 /* Who asked is said when somebody has verified it. */
@@ -238,7 +216,7 @@ static bool run_as_argument(struct lk_identity *identity, struct mcp_call *call,
         return false;
     if (lk_is_ci_pool(asked))
         return run_as_ci_user(identity, call, err);
-    if (!is_number(asked) && !lk_is_email(asked))
+    if (!lk_is_user_id(asked) && !lk_is_email(asked))
         return lk_fail(err, LK_ERROR_ARGUMENT,
                        "act_as_user: %s; give a user id or an e-mail address, or leave it out",
                        asked.len == 0 ? "it is blank" : "that is neither a number nor an address");
@@ -445,7 +423,7 @@ bool lk_identity_admit(struct lk_identity *identity, struct mcp_call *call, stru
 {
     const struct lk_identity_options *options = &identity->options;
     const struct mcp_caller *caller = mcp_call_caller(call);
-    struct lk_str argument = act_as_user(call);
+    struct lk_str argument = lk_act_as_user(call);
     bool headers = headers_count(options, call);
     struct lk_plugin_identity said;
 

@@ -14,6 +14,17 @@ static inline bool lk_is_email(struct lk_str text)
     return text.len > 0 && memchr(text.ptr, '@', text.len) != NULL;
 }
 
+/* Whether it is an id. Anything else is never sent to Looker as one, whose idea of a number may be
+ * wider. */
+static inline bool lk_is_user_id(struct lk_str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return false;
+    }
+    return text.len > 0;
+}
+
 /*
  * Awaits. The user with exactly that address (ASCII case is ignored), disabled ones too, as JSON
  * with the members id, email and `fields` (comma-separated; may be NULL or ""). Stores an empty

@@ -104,18 +104,6 @@ bool lk_is_ci_pool(struct lk_str act_as_user)
     return lk_str_eq(lk_str_trim(act_as_user), LK_STR("pool"));
 }
 
-static struct lk_str act_as_user(struct mcp_call *call)
-{
-    const struct lk_type *type = mcp_call_tool(call)->args;
-
-    for (uint16_t i = 0; type != NULL && i < type->n_fields; i++) {
-        if (strcmp(type->fields[i].name, "act_as_user") == 0 &&
-            type->fields[i].kind == LK_KIND_STRING)
-            return text_arg(call, (int16_t)i);
-    }
-    return (struct lk_str){0};
-}
-
 /* A cell is told by these names, so two ways to write one would be two cells. */
 static bool check_name(const char *name, struct lk_str text, const char *wanted,
                        struct lk_error *err)
@@ -134,7 +122,7 @@ static bool check_name(const char *name, struct lk_str text, const char *wanted,
 static bool check_without_branch(struct mcp_call *call, const struct plan *plan,
                                  struct lk_error *err)
 {
-    if (lk_is_ci_pool(act_as_user(call)))
+    if (lk_is_ci_pool(lk_act_as_user(call)))
         return lk_fail(err, LK_ERROR_ARGUMENT,
                        "act_as_user: \"pool\" borrows a free CI user for a branch: %s",
                        plan->use != NULL && plan->use->how == LK_WORKSPACE_BORROW

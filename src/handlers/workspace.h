@@ -3,8 +3,11 @@
  * (handlers/binding.h) and its arguments; the lease that fits is taken before the tool runs, and
  * given back before it answers.
  *
- *     lk_workspace_check ── as whom? (identity.h) ── lk_workspace_enter ── tool ──
- * lk_workspace_leave arguments alone         may borrow a CI user      waits, checks out gives back
+ *     lk_workspace_check   by its arguments alone
+ *     as whom?             handlers/identity.h; may borrow a CI user
+ *     lk_workspace_enter   waits for its turn, has the branch checked out
+ *     the tool
+ *     lk_workspace_leave   gives back
  *
  * A call that has not entered sends nothing there (lk_api_guard).
  */
@@ -63,6 +66,19 @@ void lk_workspace_leave(struct mcp_call *call, struct lk_error *err);
 
 /* Whether the argument act_as_user asks for any CI user. */
 bool lk_is_ci_pool(struct lk_str act_as_user);
+/* That argument, whatever the tool; ptr NULL: not given. */
+static inline struct lk_str lk_act_as_user(struct mcp_call *call)
+{
+    const struct lk_type *type = mcp_call_tool(call)->args;
+    const struct lk_field *field = type != NULL ? lk_type_field(type, LK_STR("act_as_user")) : NULL;
+    struct lk_string value = {0};
+
+    if (field != NULL && field->kind == LK_KIND_STRING)
+        memcpy(&value, (const char *)mcp_call_args(call) + field->offset, sizeof(value));
+    if (value.is != LK_PRESENT)
+        return (struct lk_str){0};
+    return value.value.ptr != NULL ? value.value : LK_STR("");
+}
 
 /* Awaits. A CI user who has the branch that the call asks for, now or soon (handlers/ci_users.h);
  * the call has entered with it. Errors: LK_ERROR_ARGUMENT when there are none (LOOKER_CI_USERS);

@@ -282,7 +282,11 @@ def test_a_cursor_goes_on_on_its_branch(stdio: Any, looker: Sandbox) -> None:
     assert is_home(looker) and switches(looker) == 4
     again = {"cursor": first["cursor"], "project_id": "thelook"}
     assert ids(server.answer("run_query", {**again, "branch": MARGIN}))[0] == ids(rest)[0]
-    for wrong in ({**again, "branch": HOTFIX}, {"cursor": first["cursor"], "dev_mode": True}):
+    for wrong in (
+        {**again, "branch": HOTFIX},
+        {**again, "branch": MARGIN, "imports": True},
+        {"cursor": first["cursor"], "dev_mode": True},
+    ):
         assert "cursor says on which branch" in server.failure("run_query", wrong)["error"]
     dev = server.answer("query", {**ORDERS, "dev_mode": True, "limit": 900, "max_bytes": 1000})
     server.answer("run_query", {"cursor": dev["cursor"]})

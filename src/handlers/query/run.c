@@ -124,11 +124,12 @@ static bool go_back(struct mcp_call *call, const struct looker_run_query_args *a
     bool named = args->branch.is == LK_PRESENT;
 
     if (named ? !lk_str_eq(args->branch.value, cursor->branch) ||
-                    !lk_str_eq(args->project_id.value, cursor->project)
+                    !lk_str_eq(args->project_id.value, cursor->project) ||
+                    lk_is_true(args->imports) != cursor->imports
               : cursor->branch.len > 0 && lk_tool_context(call)->visit != NULL)
         return lk_fail(err, LK_ERROR_ARGUMENT,
-                       "cursor says on which branch its rows are; leave dev_mode, branch and "
-                       "project_id out");
+                       "cursor says on which branch its rows are; leave dev_mode, branch, "
+                       "project_id and imports out, or give those that it was read with");
     if (!cursor->dev || lk_tool_context(call)->visit != NULL)
         return true;
     return lk_workspace_take(
