@@ -199,13 +199,14 @@ static bool call_under(struct lk_api *api, struct lk_session *session, struct lk
     }
 }
 
-/* What the lease has to know of a request that was sent under it. */
+/* What the lease has to know of a request that was sent under it. What Looker takes only in the dev
+ * workspace changes it: a branch, or a file on the branch. */
 static void note_moved(struct lk_api *api, const struct lk_operation *op, bool ok,
                        const struct lk_error *failure)
 {
     if (ok && op->branch == LK_BRANCH_SETS)
         lk_lease_settled(api->lease);
-    if (!ok && op->branch != LK_BRANCH_STAYS && lk_lease_is_unsure(failure))
+    if (!ok && op->needs_dev && lk_lease_is_unsure(failure))
         lk_lease_doubt(api->lease);
 }
 

@@ -342,7 +342,7 @@ void lk_lease_settled(struct lk_lease *lease)
 
 void lk_lease_doubt(struct lk_lease *lease)
 {
-    lease->doubted = lease->wish.mode == LK_CLAIM_ALONE;
+    lease->doubted = true;
 }
 
 /* ---- giving ---- */
@@ -351,7 +351,8 @@ void lk_lease_give(struct lk_lease *lease, struct lk_arena *arena, struct lk_lea
 {
     struct lk_loop *loop = lease->leases->options.loop;
 
-    if (ret_end == NULL || lease->doubted) {
+    /* Whoever has borrowed nothing need not wait for what is late. */
+    if (ret_end == NULL || (lease->doubted && lease->wish.mode != LK_CLAIM_BRANCH)) {
         if (ret_end != NULL)
             *ret_end = (struct lk_lease_end){.lost = lease->lost};
         let_go(lease);

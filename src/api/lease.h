@@ -112,8 +112,9 @@ bool lk_lease_covers(const struct lk_lease *lease, struct lk_str project);
 /* For LK_CLAIM_ALONE: the branch was set on purpose, so nothing older is given back any more. */
 void lk_lease_settled(struct lk_lease *lease);
 
-/* For LK_CLAIM_ALONE: a request that moves the branch was sent, and nobody saw how it ended. The
- * lease is kept for others a little longer (LK_LEASE_LATE_MS) than its holder has it. */
+/* A request that moves the branch, or writes on it, was sent, and nobody saw how it ended. The
+ * branch stays, and others wait, a little longer (LK_LEASE_LATE_MS) than the holder has the lease,
+ * so that what arrives late does what it was meant to. */
 void lk_lease_doubt(struct lk_lease *lease);
 
 /* How giving back went: nothing to say, unless `trouble` has a sentence (in the arena). */

@@ -312,6 +312,17 @@ def test_an_error_gives_back(stdio: Any, looker: Sandbox) -> None:
     assert error["status"] == 500 and "restore" not in error and is_home(looker)
 
 
+def test_a_file_that_is_written_late_is_on_the_branch_that_was_meant(stdio: Any, looker: Sandbox) -> None:
+    server = stdio()
+    file, late = {"file_id": "views/orders.view.lkml"}, "view: late {}"
+    looker.rules({"operation": "update_project_file", "late_ms": 1000})
+    assert server.failure("update_file", {**HERE, **file, "content": late})["status"] == 504
+    looker.obey()
+    assert is_home(looker)
+    assert server.answer("get_file", {**HERE, **file})["content"] == late
+    assert server.answer("get_file", {**PROJECT, **file, "dev_mode": True})["content"] != late
+
+
 def test_a_branch_that_is_none_takes_nothing(stdio: Any, looker: Sandbox) -> None:
     error = stdio().failure("query", {**ORDERS, **HERE, "branch": "none"})
     assert '"none"' in error["error"] and "list_git_branches" in error["error"]

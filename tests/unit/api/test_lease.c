@@ -260,6 +260,45 @@ static void test_a_check_out_that_arrives_late_is_undone_before_the_next_call(vo
     assert_int_equal(w.violations, 0);
 }
 
+static void test_what_is_written_on_a_branch_may_arrive_late(void **state)
+{
+    struct process *process = new_process(&w);
+    struct call first = {.process = process, .branch = "x", .project = "a", .hold_ms = 300};
+    struct call next = {.process = process, .branch = "y", .project = "a", .begin_ms = 100};
+
+    (void)state;
+    begin(&first);
+    begin(&next);
+    pass(250);
+    lk_lease_doubt(first.lease);
+    pass(LK_LEASE_LATE_MS);
+    assert_string_equal(branch_of("a"), "x");
+    finish(&first, 1);
+    assert_true(first.held_to_the_end);
+    assert_false(first.end.lost);
+    finish(&next, 1);
+    assert_true(next.taken);
+    assert_true(next.taken_ms >= first.ended_ms);
+    assert_string_equal(branch_of("a"), "dev-7");
+}
+
+static void test_who_holds_the_workspace_as_it_is_does_not_wait_for_what_is_late(void **state)
+{
+    struct process *process = new_process(&w);
+    struct call first = {.process = process, .project = "a", .hold_ms = 300};
+    struct call next = {.process = process, .branch = "y", .project = "a", .begin_ms = 100};
+
+    (void)state;
+    begin(&first);
+    begin(&next);
+    pass(250);
+    lk_lease_doubt(first.lease);
+    finish(&first, 1);
+    finish(&next, 1);
+    assert_true(next.taken);
+    assert_true(next.taken_ms >= first.ended_ms + LK_LEASE_LATE_MS);
+}
+
 static void test_what_cannot_be_given_back_is_said_kept_and_tried_again(void **state)
 {
     struct process *process = new_process(&w);
@@ -499,6 +538,8 @@ int main(void)
         TEST(test_a_cancelled_waiter_leaves_the_queue),
         TEST(test_giving_back_on_a_cancelled_coroutine_waits_for_it),
         TEST(test_a_check_out_that_arrives_late_is_undone_before_the_next_call),
+        TEST(test_what_is_written_on_a_branch_may_arrive_late),
+        TEST(test_who_holds_the_workspace_as_it_is_does_not_wait_for_what_is_late),
         TEST(test_what_cannot_be_given_back_is_said_kept_and_tried_again),
         TEST(test_what_is_stuck_is_tried_again_without_a_call),
         TEST(test_who_sets_the_branch_goes_on_where_it_is_stuck),
