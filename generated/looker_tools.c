@@ -9,15 +9,15 @@
  *   spec/tools/connection.yaml sha256 09bbee6f5919fa2a5042066c0b351d0b46fb3670e5c0a4a35785038db277dcd7
  *   spec/tools/content.yaml sha256 a47fc7914b15dffcefb73e5de833378b94388f307575977d3584b1235d20bf14
  *   spec/tools/credentials.yaml sha256 d127c851e04b78155fa2d08274577f65d4b485b0d8a4a0be950fa4f4513ab889
- *   spec/tools/explore.yaml sha256 2e62dbc04c703c740e4b7624f2ed17894d2bef1cf79c2838aed431e9248b5686
+ *   spec/tools/explore.yaml sha256 b91c929e1847bd5a1623e61b3902d0fba157db2de1706a86d1945d3117919bb5
  *   spec/tools/folder.yaml sha256 d92bbc34d705ccaa5107355b3890ddb67e94dc859ecce1dd8d4e402cc10724fd
  *   spec/tools/git.yaml sha256 016a70db7cc0b652e62e74870c382152880eb757639d630fff13849b6102babd
  *   spec/tools/health.yaml sha256 73e463d226ebce1a6d8807e08da4dda83da6cc1c0b598009e0b04a5dcd51d21d
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 48bbdfafe3bef403e6d86c438523192c77832a574e6a8543c07facacfd2db743
- *   spec/tools/query.yaml sha256 ce002148045e609f8ba325526931891afd9c1ce7ee758e19a4180b9420453f78
+ *   spec/tools/query.yaml sha256 44c48616a7abe83c792045de2a4c8374c6c24489cfcf5545c6d3c775dc83f205
  *   spec/tools/render.yaml sha256 d4515ff85ab6f8dc32ae40aba6decf71b15a08882f6e07f2954d0f57fa79df4b
- *   spec/tools/schema.yaml sha256 10baea8b341c0e08d51ad64a8de3bfd47d173fcd93777f2df0d7cb1d50f6dcc8
+ *   spec/tools/schema.yaml sha256 044848f99d05975a8b32531a546dae0bec20b380f1734598e574c7ec7208f75b
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
  *   spec/tools/workflows.yaml sha256 1ef2d24ef0a50a78a2a2546174fb0de4cd9e8a8b00491d4f545da9df627cf76d
  */
@@ -578,7 +578,7 @@ static const char schema_run_query[] =
     "\"result_format\":{\"type\":\"string\",\"enum\":[\"json\",\"json_detail\",\"json_bi\",\"csv\",\"txt\",\"md\",\"html\",\"sql\"],\"default\":\"json\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Left out: the saved one.\"},"
     "\"fields\":{\"type\":\"array\",\"description\":\"Only these columns of JSON rows.\",\"items\":{\"type\":\"string\"}},"
-    "\"export\":{\"type\":\"string\",\"description\":\"Instead of rows a link to download all of them (over HTTP; limit up to 1,000,000).\",\"enum\":[\"csv\",\"jsonl\"]},"
+    "\"export\":{\"type\":\"string\",\"description\":\"Instead of rows a link to all of them (HTTP only; limit to 1,000,000).\",\"enum\":[\"csv\",\"jsonl\"]},"
     "\"cursor\":{\"type\":\"string\",\"description\":\"Of a truncated answer: its next rows. Instead of query_id, limit and fields.\"},"
     "\"max_bytes\":{\"type\":\"integer\",\"minimum\":1000,\"maximum\":4194304},"
     "\"apply_formatting\":{\"type\":\"boolean\",\"default\":false},"
@@ -8190,7 +8190,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "get_explore",
         .title = "Get an explore",
-        .description = "Shows one explore: description, joins, the filters it insists on (always_filter applies to every query; conditionally_filter unless one of its `unless` fields is filtered), access filters, errors, and its fields in short. Use it once before querying an unfamiliar explore; for synonyms, tags, values, or among thousands of fields use list_dimensions and list_measures.\n\nReturns the explore with fields: {filters, parameters, measures, dimensions}, each {count, total, items: [{name, label_short, type, description}]}; `truncated` says what had no room.",
+        .description = "Shows one explore: description, joins, the filters it insists on (always_filter in every query; conditionally_filter unless one of its `unless` fields is filtered), access filters, errors, and its fields in short. Use it before querying an unfamiliar explore; for synonyms, tags, values, or among thousands of fields use list_dimensions and list_measures.\n\nReturns the explore with fields: {filters, parameters, measures, dimensions}, each {count, total, items: [{name, label_short, type, description}]}; `truncated` says what had no room.",
         .group = &looker_groups[0],
         .input_schema = schema_get_explore,
         .args = &looker_get_explore_args_type,
@@ -8200,7 +8200,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "list_dimensions",
         .title = "List dimensions",
-        .description = "Lists the dimensions of an explore: what to group by and filter on (or by `kind` its filter-only fields or parameters).\n\nReturns {count, total, items: [{name, label, type, description, …}], next_offset?}. `name` (`view.field`) is what `query` takes. Where they exist: synonyms, tags, suggestions and enumerations (values), dimension_group (one column by day, week …), default_filter_value.",
+        .description = "Lists the dimensions of an explore: what to group by and filter on (or by `kind` its filter-only fields or parameters).\n\nReturns {count, total, items: [{name, label, type, description, …}], next_offset?}. `name` (`view.field`) is what `query` takes. Where they exist: synonyms, tags, suggestions, enumerations, dimension_group, default_filter_value.",
         .group = &looker_groups[0],
         .input_schema = schema_list_dimensions,
         .args = &looker_list_dimensions_args_type,
@@ -8285,7 +8285,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "run_dashboard",
         .title = "Run a dashboard",
-        .description = "Runs every tile of a dashboard (also a LookML dashboard), several at a time, with the dashboard's filters applied: their defaults, or the values in `filters`.\n\nReturns {dashboard, filters: [{name, title, value, source}], count, failed, items: [{id, title, kind, …}]}. kind query, look, sql: count and items (rows); merged: `members`, the rows of each source query with merge_fields; text: text. A tile that fails has `error`, the others still come; `truncated`: rows were cut.",
+        .description = "Runs every tile of a dashboard (also a LookML one) with its filters applied: their defaults, or the values in `filters`.\n\nReturns {dashboard, filters: [{name, title, value, source}], count, failed, items: [{id, title, kind, …}]}. kind query, look, sql: count and items (rows); merged: `members`, the rows of each source query with merge_fields; text: text. A tile that fails has `error`, the others still come; `truncated`: rows were cut.",
         .group = &looker_groups[1],
         .input_schema = schema_run_dashboard,
         .args = &looker_run_dashboard_args_type,
@@ -8316,7 +8316,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "list_databases",
         .title = "List databases",
-        .description = "Lists the databases (catalogs, projects) of a connection; many dialects have one or none.\n\nReturns {count, total, items: [\"name\", …], next_offset?}.",
+        .description = "Lists the databases (catalogs, projects) of a connection.\n\nReturns {count, total, items: [\"name\", …], next_offset?}.",
         .group = &looker_groups[2],
         .input_schema = schema_list_databases,
         .args = &looker_list_databases_args_type,

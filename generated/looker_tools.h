@@ -9,15 +9,15 @@
  *   spec/tools/connection.yaml sha256 09bbee6f5919fa2a5042066c0b351d0b46fb3670e5c0a4a35785038db277dcd7
  *   spec/tools/content.yaml sha256 a47fc7914b15dffcefb73e5de833378b94388f307575977d3584b1235d20bf14
  *   spec/tools/credentials.yaml sha256 d127c851e04b78155fa2d08274577f65d4b485b0d8a4a0be950fa4f4513ab889
- *   spec/tools/explore.yaml sha256 2e62dbc04c703c740e4b7624f2ed17894d2bef1cf79c2838aed431e9248b5686
+ *   spec/tools/explore.yaml sha256 b91c929e1847bd5a1623e61b3902d0fba157db2de1706a86d1945d3117919bb5
  *   spec/tools/folder.yaml sha256 d92bbc34d705ccaa5107355b3890ddb67e94dc859ecce1dd8d4e402cc10724fd
  *   spec/tools/git.yaml sha256 016a70db7cc0b652e62e74870c382152880eb757639d630fff13849b6102babd
  *   spec/tools/health.yaml sha256 73e463d226ebce1a6d8807e08da4dda83da6cc1c0b598009e0b04a5dcd51d21d
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 48bbdfafe3bef403e6d86c438523192c77832a574e6a8543c07facacfd2db743
- *   spec/tools/query.yaml sha256 ce002148045e609f8ba325526931891afd9c1ce7ee758e19a4180b9420453f78
+ *   spec/tools/query.yaml sha256 44c48616a7abe83c792045de2a4c8374c6c24489cfcf5545c6d3c775dc83f205
  *   spec/tools/render.yaml sha256 d4515ff85ab6f8dc32ae40aba6decf71b15a08882f6e07f2954d0f57fa79df4b
- *   spec/tools/schema.yaml sha256 10baea8b341c0e08d51ad64a8de3bfd47d173fcd93777f2df0d7cb1d50f6dcc8
+ *   spec/tools/schema.yaml sha256 044848f99d05975a8b32531a546dae0bec20b380f1734598e574c7ec7208f75b
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
  *   spec/tools/workflows.yaml sha256 1ef2d24ef0a50a78a2a2546174fb0de4cd9e8a8b00491d4f545da9df627cf76d
  */
