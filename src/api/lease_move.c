@@ -331,7 +331,8 @@ static struct lk_str tell_stuck(const struct giving_back *g)
     const struct lk_cell *cell = g->cell;
     struct lk_str trouble = lk_arena_printf(
         g->actor->arena,
-        "project %.*s of user %.*s is not back on branch %.*s after %.*s was borrowed: %s%s%s",
+        "project %.*s of user %.*s is not back on branch %.*s after %.*s was borrowed (it is tried "
+        "again by itself; switch_git_branch settles it at once): %s%s%s",
         LK_STR_ARG(cell->project), LK_STR_ARG(g->actor->user.id), LK_STR_ARG(cell->home),
         LK_STR_ARG(cell->branch), g->error.message, g->error.detail[0] != '\0' ? ": " : "",
         g->error.detail);
