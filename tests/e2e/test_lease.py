@@ -87,7 +87,7 @@ def test_redis_is_killed_and_started_again(
     http: Any, stdio: Any, looker: Sandbox, cell: Cell, redis: Callable[..., Redis], keeps: bool
 ) -> None:
     store = redis(keeps=keeps)
-    settings = {"LEASE_URL": store.url, "LEASE_TTL": "3"}
+    settings = {"LEASE_URL": store.url, "LEASE_TTL": "4"}
     replicas = [http(**settings) for _ in range(2)]
     store.is_old(looker.url)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
@@ -126,9 +126,9 @@ def test_redis_that_stands_still_for_too_long(
     http: Any, looker: Sandbox, cell: Cell, redis: Callable[..., Redis]
 ) -> None:
     store = redis()
-    server = http(LEASE_URL=store.url, LEASE_TTL="1")
+    server = http(LEASE_URL=store.url, LEASE_TTL="2")
     store.is_old(looker.url)
-    looker.rules({"operation": "run_inline_query", "delay_ms": 2000, "times": 1})
+    looker.rules({"operation": "run_inline_query", "delay_ms": 2500, "times": 1})
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         call = pool.submit(server.call, "query", cell.query(0))
         wait_for("its query", lambda: bool(looker.requests("run_inline_query")))
@@ -147,7 +147,7 @@ def test_a_replica_that_stands_still_loses_its_lease(
     http: Any, looker: Sandbox, cell: Cell, redis: Callable[..., Redis]
 ) -> None:
     store = redis()
-    still, other = (http(LEASE_URL=store.url, LEASE_TTL="1") for _ in range(2))
+    still, other = (http(LEASE_URL=store.url, LEASE_TTL="2") for _ in range(2))
     store.is_old(looker.url)
     looker.rules({"operation": "run_inline_query", "delay_ms": 300, "times": 1})
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
