@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -88,7 +89,7 @@ static void stop_seat(void *arg)
     struct seat *seat = arg;
 
     if (seat->http != NULL)
-        lk_http_server_stop(seat->http, seat->grace_ms, on_stopped, seat);
+        lk_http_server_stop(seat->http, atomic_load(&seat->grace_ms), on_stopped, seat);
     else
         on_stopped(seat);
 }
@@ -96,7 +97,7 @@ static void stop_seat(void *arg)
 /* The transports let calls finish, cancel those that do not, and then stop their loops. */
 static void stop(struct service *service)
 {
-    uint64_t grace_ms = service->ending ? 1 : LK_SERVICE_FINISH_MS; /* asked twice: do not wait */
+    unsigned grace_ms = service->ending ? 1 : LK_SERVICE_FINISH_MS; /* asked twice: do not wait */
 
     if (service->stdio != NULL) {
         lk_stdio_close(service->stdio);
@@ -107,7 +108,7 @@ static void stop(struct service *service)
     for (unsigned i = 0; i < service->n_seats; i++) {
         struct seat *seat = &service->seats[i];
 
-        seat->grace_ms = grace_ms;
+        atomic_store(&seat->grace_ms, grace_ms);
         if (i == 0)
             stop_seat(seat);
         else if (seat->started)
@@ -301,6 +302,17 @@ static void take_down(struct service *service)
     free(service->seats);
 }
 
+/* As many as the system lets this process have: clients and requests to Looker take one each. */
+static void raise_file_limit(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 bool lk_serve(struct lk_shared *shared, struct lk_error *err)
 {
     struct service service = {
@@ -311,8 +323,11 @@ bool lk_serve(struct lk_shared *shared, struct lk_error *err)
     };
     bool https = shared->config->tls_cert_file.len > 0 &&
                  !lk_str_eq(shared->config->transport, LK_STR("stdio"));
-    bool ok = (!https || read_tls(&service, &service.tls, err)) && build(&service, err) &&
-              watch_signals(&service, err) && open_all(&service, err);
+    bool ok;
+
+    raise_file_limit();
+    ok = (!https || read_tls(&service, &service.tls, err)) && build(&service, err) &&
+         watch_signals(&service, err) && open_all(&service, err);
 
     if (ok) {
         ok = start_threads(&service, err);

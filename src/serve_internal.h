@@ -26,7 +26,7 @@ struct seat {
     struct lk_worker worker;
     struct lk_http_server *http;
     bool built, started;
-    uint64_t grace_ms;
+    atomic_uint grace_ms; /* for its stop */
     struct lk_error error;
     pthread_t thread;
     atomic_bool parked; /* its thread touches nothing any more */

@@ -9,10 +9,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Descriptors that are no client's: of the process, and of each worker, its connections to Looker
- * among them. */
+/* Descriptors that are no client's: of the process, of each worker, and one for each request to
+ * Looker. */
 #define FILES_RESERVED 32
-#define FILES_A_WORKER 96
+#define FILES_A_WORKER 16
 
 /* /readyz: does Looker answer, and take the credentials if there are any? Asked anew each time,
  * since a token from before says nothing of now. */
@@ -102,17 +102,16 @@ bool lk_service_open_http(struct seat *seat, struct lk_error *err)
     return ok;
 }
 
-/* As many files as the system lets this process have, and no more clients than that allows. */
+/* No more clients than open files allow. */
 static uint32_t max_connections(const struct service *service)
 {
     int64_t wanted = service->shared->config->max_connections;
-    int64_t reserved = FILES_RESERVED + (int64_t)FILES_A_WORKER * service->n_seats;
+    int64_t reserved = FILES_RESERVED + (int64_t)FILES_A_WORKER * service->n_seats +
+                       service->shared->config->max_concurrency;
     struct rlimit files;
 
     if (getrlimit(RLIMIT_NOFILE, &files) != 0)
         return (uint32_t)wanted;
-    files.rlim_cur = files.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &files);
     if (files.rlim_cur == RLIM_INFINITY || (int64_t)files.rlim_cur >= wanted + reserved)
         return (uint32_t)wanted;
     lk_log_warning(&service->shared->log, "http.fewer_connections", lk_log_int("wanted", wanted),

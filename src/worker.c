@@ -9,6 +9,7 @@
 #include "posture.h"
 #include "rt/co.h"
 
+#define MAX_COROUTINES ((size_t)24576) /* of the process: see lk_co_set_max */
 #define MAX_HEADER_NAMES_BYTES ((size_t)16 * 1024)
 
 static const char instructions[] =
@@ -296,6 +297,7 @@ bool lk_worker_init(struct lk_worker *worker, struct lk_shared *shared, struct l
     lk_buf_init(&worker->identity_headers, MAX_HEADER_NAMES_BYTES);
     if (!lk_loop_new(&worker->loop, err))
         return false;
+    lk_co_set_max(worker->loop, MAX_COROUTINES / shared->n_workers);
     if (!load_plugin(worker, err) || !list_headers(worker, err)) {
         lk_worker_clean_up(worker);
         return false;

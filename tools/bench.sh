@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Measures the release build against the sandbox, with nginx as the yardstick, and prints a table:
 # start-up, memory, calls a second and CPU a call at 1, 32 and 256 clients, what the session pool is
-# worth, latency added. Takes about a minute and a half; for figures worth quoting, let nothing else
-# run meanwhile.
+# worth, what a second thread is, 10,000 calls at once, latency added. Takes about two minutes; for
+# figures worth quoting, let nothing else run meanwhile.
 #
 #   tools/bench.sh [SECONDS]    of load for each line (default 6)
 # shellcheck source=tools/lib.sh

@@ -129,9 +129,11 @@ static bool repeats_credentials(const struct lk_api_options *options, const char
     return lk_echoes_secret(arena, wire->body, form, text);
 }
 
-static bool fail_with_status(const struct lk_api_options *options, const char *token,
-                             const struct lk_wire_request *wire, struct lk_arena *arena,
-                             const struct lk_http_answer *answer, struct lk_error *err)
+/* Not inlined, as what follows with an error of its own: see lk_exchange_perform. */
+static __attribute__((noinline)) bool
+fail_with_status(const struct lk_api_options *options, const char *token,
+                 const struct lk_wire_request *wire, struct lk_arena *arena,
+                 const struct lk_http_answer *answer, struct lk_error *err)
 {
     bool json = media_of(answer->content_type) == LK_MEDIA_JSON && answer->body.len > 0 &&
                 lk_json_check(answer->body, LK_JSON_MAX_DEPTH, 0, NULL);
@@ -205,8 +207,9 @@ static bool pour(void *arg, const struct lk_http_answer *head, struct lk_str byt
 }
 
 /* A 2xx answer must be what the operation's row says. poured: the body is elsewhere. */
-static bool judge(const struct lk_api_request *request, const struct lk_http_answer *http,
-                  bool poured, struct lk_api_answer *ret_answer, struct lk_error *err)
+static __attribute__((noinline)) bool judge(const struct lk_api_request *request,
+                                            const struct lk_http_answer *http, bool poured,
+                                            struct lk_api_answer *ret_answer, struct lk_error *err)
 {
     const struct lk_operation *op = request->op;
     struct lk_api_answer answer = {
@@ -290,6 +293,20 @@ static uint64_t queue_ms(const struct lk_api_options *options, const struct lk_e
     return exchange->until_ms > now_ms ? (exchange->until_ms - now_ms) / 10 * 9 + 1 : 1;
 }
 
+static __attribute__((noinline)) bool perform_unheard(const struct lk_api_options *options,
+                                                      struct lk_str root, struct lk_arena *arena,
+                                                      const struct lk_exchange *exchange,
+                                                      struct lk_api_answer *ret_answer,
+                                                      int64_t *ret_retry_after_s)
+{
+    struct lk_error unheard = {0};
+
+    return lk_exchange_perform(options, root, arena, exchange, ret_answer, ret_retry_after_s,
+                               &unheard);
+}
+
+/* Ten thousand of these may be on as many stacks: what is large and seldom needed stands in
+ * functions of its own. */
 bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str root,
                          struct lk_arena *arena, const struct lk_exchange *exchange,
                          struct lk_api_answer *ret_answer, int64_t *ret_retry_after_s,
@@ -301,11 +318,10 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
     const char *headers[7];
     struct lk_wire_request wire;
     struct lk_http_answer answer;
-    struct lk_error unheard = {0};
     size_t n = 0;
 
     if (err == NULL)
-        err = &unheard;
+        return perform_unheard(options, root, arena, exchange, ret_answer, ret_retry_after_s);
     if (ret_retry_after_s != NULL)
         *ret_retry_after_s = -1;
     if (!lk_request_build(arena, root, exchange->request, &wire, err))

@@ -109,10 +109,12 @@ static void log_retry(const struct lk_log *log, const struct lk_operation *op, u
                  lk_log_int("status", failure->status));
 }
 
-/* False when the pause would be too long, or (then *failure says so) the caller went away. */
-static bool pause_before(unsigned tries, const struct lk_api_options *options,
-                         const struct lk_exchange *exchange, int64_t retry_after_s,
-                         struct lk_error *failure)
+/* Not inlined: the stacks of calls in flight are what there is most of, and this is rare. False
+ * when the pause would be too long, or (then *failure says so) the caller went away. */
+static __attribute__((noinline)) bool pause_before(unsigned tries,
+                                                   const struct lk_api_options *options,
+                                                   const struct lk_exchange *exchange,
+                                                   int64_t retry_after_s, struct lk_error *failure)
 {
     uint64_t pause_ms = lk_retry_pause_ms(tries, failure->status, retry_after_s, random_bits());
     uint64_t now_ms = lk_loop_now_ms(options->loop);
@@ -139,27 +141,36 @@ static void say_tries(struct lk_error *failure, unsigned tries, uint64_t ms)
                         (unsigned long long)(ms / 1000), (unsigned long long)(ms % 1000 / 100));
 }
 
+static __attribute__((noinline)) bool perform_apart(const struct lk_api_options *options,
+                                                    struct lk_str root, struct lk_arena *arena,
+                                                    const struct lk_exchange *exchange,
+                                                    struct lk_api_answer *ret_answer)
+{
+    struct lk_error unheard = {0};
+
+    return lk_retry_perform(options, root, arena, exchange, ret_answer, &unheard);
+}
+
 bool lk_retry_perform(const struct lk_api_options *options, struct lk_str root,
                       struct lk_arena *arena, const struct lk_exchange *exchange,
                       struct lk_api_answer *ret_answer, struct lk_error *err)
 {
     uint64_t began_ms = lk_loop_now_ms(options->loop);
     struct lk_exchange each = *exchange;
+    int64_t retry_after_s;
     bool poured = false;
 
+    if (err == NULL || err->kind != LK_ERROR_NONE)
+        return perform_apart(options, root, arena, exchange, ret_answer);
     each.poured = &poured; /* what was taken in part would be taken twice */
     for (unsigned tries = 1;; tries++) {
-        struct lk_error failure = {0};
-        int64_t retry_after_s;
-
-        if (lk_exchange_perform(options, root, arena, &each, ret_answer, &retry_after_s, &failure))
+        if (lk_exchange_perform(options, root, arena, &each, ret_answer, &retry_after_s, err))
             return true;
-        if (!poured && tries <= LK_RETRY_MAX && lk_retry_applies(exchange->request.op, &failure) &&
-            pause_before(tries, options, exchange, retry_after_s, &failure))
-            continue;
-        say_tries(&failure, tries, lk_loop_now_ms(options->loop) - began_ms);
-        if (err != NULL && err->kind == LK_ERROR_NONE)
-            *err = failure;
-        return false;
+        if (poured || tries > LK_RETRY_MAX || !lk_retry_applies(exchange->request.op, err) ||
+            !pause_before(tries, options, exchange, retry_after_s, err)) {
+            say_tries(err, tries, lk_loop_now_ms(options->loop) - began_ms);
+            return false;
+        }
+        *err = (struct lk_error){0};
     }
 }

@@ -28,6 +28,7 @@
 
 #define ALIGNMENT ((size_t)16)
 #define FIRST_CHUNK ((size_t)4 << 10)
+#define SMALL_CHUNK ((size_t)1 << 10)
 #define LAST_CHUNK ((size_t)256 << 10)
 
 struct chunk {
@@ -72,6 +73,14 @@ struct lk_arena *lk_arena_new(void)
 {
     struct lk_arena *arena = lk_memory_new(sizeof(*arena));
     arena->next_size = FIRST_CHUNK;
+    return arena;
+}
+
+struct lk_arena *lk_arena_new_small(void)
+{
+    struct lk_arena *arena = lk_arena_new();
+
+    arena->next_size = SMALL_CHUNK;
     return arena;
 }
 

@@ -43,6 +43,17 @@
 #define NO_ASAN
 #endif
 
+#if defined(__SANITIZE_THREAD__)
+#define WITH_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WITH_TSAN 1
+#endif
+#endif
+#ifdef WITH_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+
 #if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
 #else
@@ -58,6 +69,7 @@ struct context {
     const void *stack_low; /* of the stack it is on; NULL for the loop's until it is known */
     size_t stack_bytes;
     void *asan_fake_stack;
+    void *tsan_fiber;
 };
 
 enum state { RUNNING, PARKED, READY, ENDED };
@@ -83,7 +95,7 @@ struct lk_co_state {
     struct lk_co *current;
     struct lk_co *ready, **ready_tail;
     struct lk_co *idle;
-    size_t n_idle, n_live;
+    size_t n_idle, n_live, max;
 };
 
 /* ---- switching ---- */
@@ -110,12 +122,27 @@ static inline void after_switch(struct context *here, struct context *left)
 #endif
 }
 
+/* Right before the jump: the jump itself has to be seen by the side that is jumped to. */
+static inline void last_before_jump(struct context *from, const struct context *to)
+{
+#ifdef WITH_TSAN
+    if (from->tsan_fiber == NULL) /* the loop's own stack */
+        from->tsan_fiber = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(to->tsan_fiber, 0);
+#else
+    (void)from;
+    (void)to;
+#endif
+}
+
 /* Leaves `from`; returns when something jumps back to it. */
 static __attribute__((noinline)) void switch_to(struct context *from, struct context *to)
 {
     before_switch(from, to);
-    if (sigsetjmp(from->env, 0) == 0)
+    if (sigsetjmp(from->env, 0) == 0) {
+        last_before_jump(from, to);
         siglongjmp(to->env, 1);
+    }
     after_switch(from, NULL);
 }
 
@@ -147,8 +174,10 @@ static __attribute__((noinline)) void enter_first(struct lk_co *co)
     there.uc_stack.ss_size = co->context.stack_bytes;
     makecontext(&there, (void (*)(void))trampoline, 2, (unsigned)(bits >> 32), (unsigned)bits);
     before_switch(from, &co->context);
-    if (sigsetjmp(from->env, 0) == 0)
+    if (sigsetjmp(from->env, 0) == 0) {
+        last_before_jump(from, &co->context);
         swapcontext(&unused, &there); /* never comes back this way */
+    }
     after_switch(from, NULL);
 }
 
@@ -174,12 +203,18 @@ static struct lk_co *stack_new(void)
     co->context.stack_low = mapping + guard_bytes;
     co->context.stack_bytes = LK_CO_STACK_BYTES;
     co->valgrind_id = VALGRIND_STACK_REGISTER(mapping + guard_bytes, mapping + bytes);
+#ifdef WITH_TSAN
+    co->context.tsan_fiber = __tsan_create_fiber(0);
+#endif
     return co;
 }
 
 static void stack_free(struct lk_co *co)
 {
     VALGRIND_STACK_DEREGISTER(co->valgrind_id);
+#ifdef WITH_TSAN
+    __tsan_destroy_fiber(co->context.tsan_fiber);
+#endif
 #ifdef WITH_ASAN
     __asan_unpoison_memory_region(co->context.stack_low, co->context.stack_bytes);
 #endif
@@ -192,6 +227,7 @@ struct lk_co_state *lk_co_state_new(void)
     struct lk_co_state *state = lk_memory_new(sizeof(*state));
 
     state->ready_tail = &state->ready;
+    state->max = LK_CO_MAX;
     return state;
 }
 
@@ -257,11 +293,11 @@ bool lk_co_start(struct lk_loop *loop, void (*fn)(void *arg), void *arg, struct 
     struct lk_co *co;
     bool lives;
 
-    if (state->n_live >= LK_CO_MAX)
+    if (state->n_live >= state->max)
         return lk_fail(err, LK_ERROR_LIMIT,
-                       "%d calls are in progress, the limit of one worker; try again when some of "
+                       "%zu calls are in progress, the limit of one worker; try again when some of "
                        "them have ended",
-                       LK_CO_MAX);
+                       state->max);
     co = take_stack(state);
     if (co == NULL)
         return lk_fail(err, LK_ERROR_LIMIT,
@@ -277,6 +313,11 @@ bool lk_co_start(struct lk_loop *loop, void (*fn)(void *arg), void *arg, struct 
     if (ret_co != NULL)
         *ret_co = lives ? co : NULL;
     return true;
+}
+
+void lk_co_set_max(struct lk_loop *loop, size_t max)
+{
+    loop->co->max = max;
 }
 
 struct lk_co *lk_co_self(const struct lk_loop *loop)

@@ -16,14 +16,18 @@
 #include "rt/loop.h"
 
 #define LK_CO_STACK_BYTES ((size_t)256 * 1024) /* address space; only touched pages cost memory */
-#define LK_CO_MAX 4096                         /* coroutines of one loop at once */
+#define LK_CO_MAX 4096                         /* coroutines of one loop at once, by default */
 
 struct lk_co;
 
+/* Another maximum than LK_CO_MAX for this loop. Each has a mapping and its guard page, and the
+ * kernel allows a process 65,530 mappings (vm.max_map_count). */
+void lk_co_set_max(struct lk_loop *loop, size_t max);
+
 /* Runs fn(arg) on a coroutine, at once, until it parks or ends. Callable from a callback or from
  * another coroutine. *ret_co may be NULL. It is dead as soon as fn returned; when that was before
- * lk_co_start returns, NULL is stored. Fails with LK_ERROR_LIMIT at LK_CO_MAX, or when no stack can
- * be had. */
+ * lk_co_start returns, NULL is stored. Fails with LK_ERROR_LIMIT at the maximum, or when no stack
+ * can be had. */
 bool lk_co_start(struct lk_loop *loop, void (*fn)(void *arg), void *arg, struct lk_co **ret_co,
                  struct lk_error *err);
 

@@ -259,6 +259,13 @@ static void end_turn(struct lk_http *http)
 
 /* ---- the exchange ---- */
 
+/* With HTTP/1 each request has a connection to itself. When all are taken, curl would look at every
+ * one of them to find that out. */
+static bool needs_connection(const struct lk_http *http)
+{
+    return http->peer_speaks_http1 && http->n_in_flight > http->n_connections;
+}
+
 static bool begin(struct lk_http_transfer *transfer, struct lk_arena *arena, struct lk_error *err)
 {
     CURL *easy = transfer->easy;
@@ -268,6 +275,7 @@ static bool begin(struct lk_http_transfer *transfer, struct lk_arena *arena, str
     set_headers(transfer, arena);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN,
                      transfer->request->once ? LK_HTTP_MAX_IDLE_ONCE_S : LK_HTTP_MAX_IDLE_S);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, needs_connection(transfer->http) ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
     if (transfer->request->sink != NULL) /* pausing one stream of HTTP/2 would hold up the others */
         curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -290,9 +298,12 @@ static void take_answer(const struct lk_http_transfer *transfer, struct lk_arena
                         struct lk_http_answer *ret_answer)
 {
     const char *content_type = NULL;
-    long status = 0;
+    long status = 0, version = 0;
 
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_VERSION, &version);
+    transfer->http->peer_speaks_http1 =
+        version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1;
     curl_easy_getinfo(transfer->easy, CURLINFO_CONTENT_TYPE, &content_type);
     *ret_answer = (struct lk_http_answer){
         .status = (int)status,
@@ -383,7 +394,7 @@ static bool exchange(struct lk_http_transfer *transfer, struct lk_arena *arena,
     /* The window has to fit in as well. */
     if (transfer->request->sink != NULL && max_bytes > 0 && max_bytes < 4 * LK_HTTP_WINDOW_BYTES)
         max_bytes = 4 * LK_HTTP_WINDOW_BYTES;
-    transfer->easy = lk_http_handle_take(transfer->http);
+    transfer->easy = lk_http_handle_take(transfer->http, &transfer->small);
     if (transfer->easy == NULL)
         return lk_fail(err, LK_ERROR_INTERNAL, "libcurl has no memory for a request");
     transfer->body = lk_http_body_new(arena, transfer->http->budget,
@@ -392,7 +403,7 @@ static bool exchange(struct lk_http_transfer *transfer, struct lk_arena *arena,
     if (transfer->request->sink != NULL)
         curl_easy_cleanup(transfer->easy); /* it may be paused, and is set up otherwise */
     else
-        lk_http_handle_give(transfer->http, transfer->easy);
+        lk_http_handle_give(transfer->http, transfer->easy, transfer->small);
     if (!ok)
         lk_http_body_drop(transfer->body);
     return ok;
@@ -402,8 +413,11 @@ bool lk_http_perform(struct lk_http *http, const struct lk_http_request *request
                      struct lk_arena *arena, struct lk_http_answer *ret_answer,
                      struct lk_error *err)
 {
-    struct lk_http_transfer transfer = {
-        .http = http, .request = request, .co = lk_co_self(http->loop), .retry_after_s = -1};
+    struct lk_http_transfer transfer = {.http = http,
+                                        .request = request,
+                                        .co = lk_co_self(http->loop),
+                                        .err = err,
+                                        .retry_after_s = -1};
     bool ok;
 
     assert(transfer.co != NULL && "awaiting on the loop's own stack");

@@ -208,11 +208,9 @@ bool lk_http_fail(const struct lk_http_transfer *transfer, struct lk_error *err)
     struct place place = place_of(transfer->request->url);
     bool first = err != NULL && err->kind == LK_ERROR_NONE;
 
-    if (first && transfer->refusal.kind != LK_ERROR_NONE)
-        *err = transfer->refusal;
-    else
+    if (!transfer->refused)
         (void)fail(transfer, place.text, err);
-    if (first)
+    if (first || (err != NULL && transfer->refused))
         err->unsent = !transfer->begun;
     return false;
 }

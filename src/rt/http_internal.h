@@ -22,6 +22,10 @@
 #define LK_HTTP_MAX_HEADER_LINES 1000
 #define LK_HTTP_MAX_TOTAL_BYTES ((size_t)512 * 1024 * 1024)
 #define LK_HTTP_IDLE_HANDLES 64
+/* With more requests than that in flight, those beyond read less at a time: what counts then is the
+ * memory of so many, most of which wait. */
+#define LK_HTTP_MANY 256
+#define LK_HTTP_SMALL_BUFFER_BYTES 2048L
 #define LK_HTTP_MAX_IDLE_S 118L    /* of a connection that is used again; curl's own default */
 #define LK_HTTP_MAX_IDLE_ONCE_S 2L /* the same for what must not reach the peer twice */
 #define LK_HTTP_ENCODINGS "gzip, deflate"
@@ -47,7 +51,9 @@ struct lk_http {
     struct lk_loop_hook hook;
     struct lk_timer timer;
     bool timeout_is_due; /* curl's; handled by the hook, before the loop waits */
-    struct lk_http_socket *sockets;
+    struct lk_http_socket *sockets, **by_fd;
+    size_t n_by_fd, n_connections;    /* open ones, idle or not */
+    bool peer_speaks_http1;           /* did in its last answer */
     CURL *idle[LK_HTTP_IDLE_HANDLES]; /* with all set that is the same for each request */
     size_t n_idle;
     size_t n_in_flight, n_waiting;
@@ -65,11 +71,13 @@ struct lk_http_transfer {
     struct lk_http_transfer *next; /* waiting */
     bool admitted;                 /* one of max_in_flight */
     CURL *easy;                    /* NULL until then */
+    bool small;                    /* lk_http_handle_take */
     struct lk_timer deadline;
     struct lk_http_body *body;
     bool over_budget;
-    bool begun;              /* it was, or is about to be, written to a connection */
-    struct lk_error refusal; /* of may_go */
+    bool begun;           /* it was, or is about to be, written to a connection */
+    struct lk_error *err; /* the caller's, or NULL */
+    bool refused;         /* by may_go, which has set it */
     size_t header_bytes, header_lines;
     bool in_header;       /* of the answer that counts, or of a 1xx before it */
     bool header_complete; /* its empty line has come */
@@ -85,8 +93,9 @@ struct lk_http_transfer {
 /* http_multi.c */
 bool lk_http_multi_open(struct lk_http *http, struct lk_error *err);
 void lk_http_multi_close(struct lk_http *http);
-CURL *lk_http_handle_take(struct lk_http *http);
-void lk_http_handle_give(struct lk_http *http, CURL *easy);
+/* Of those that are kept, or a new one: for that *ret_small says that it is not to be kept. */
+CURL *lk_http_handle_take(struct lk_http *http, bool *ret_small);
+void lk_http_handle_give(struct lk_http *http, CURL *easy, bool small);
 /* Whether the body goes to the request's sink; known once a byte of it has come. */
 bool lk_http_flows(const struct lk_http_transfer *transfer);
 

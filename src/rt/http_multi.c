@@ -67,25 +67,32 @@ static struct lk_http_socket *socket_new(struct lk_http *http, int fd)
     if (socket->next != NULL)
         socket->next->link = &socket->next;
     http->sockets = socket;
+    if ((size_t)fd >= http->n_by_fd) {
+        size_t n = (size_t)fd * 2 + 64;
+
+        http->by_fd = lk_memory_resize(http->by_fd, n * sizeof(struct lk_http_socket *));
+        memset(http->by_fd + http->n_by_fd, 0,
+               (n - http->n_by_fd) * sizeof(struct lk_http_socket *));
+        http->n_by_fd = n;
+    }
+    http->by_fd[fd] = socket;
     return socket;
 }
 
 static void socket_free(struct lk_http_socket *socket)
 {
     stop_watching(socket);
+    socket->http->by_fd[socket->watch.fd] = NULL;
+    socket->http->n_connections -= socket->connection;
     *socket->link = socket->next;
     if (socket->next != NULL)
         socket->next->link = socket->link;
     free(socket);
 }
 
-static struct lk_http_socket *find_socket(struct lk_http *http, int fd)
+static struct lk_http_socket *find_socket(const struct lk_http *http, int fd)
 {
-    struct lk_http_socket *socket = http->sockets;
-
-    while (socket != NULL && socket->watch.fd != fd)
-        socket = socket->next;
-    return socket;
+    return (size_t)fd < http->n_by_fd ? http->by_fd[fd] : NULL;
 }
 
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
@@ -96,6 +103,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     if (fd < 0)
         return CURL_SOCKET_BAD;
     socket_new(arg, fd)->connection = true;
+    ((struct lk_http *)arg)->n_connections++;
     return fd;
 }
 
@@ -231,6 +239,9 @@ void lk_http_multi_close(struct lk_http *http)
         socket_free(http->sockets);
     lk_timer_stop(http->loop, &http->timer);
     lk_loop_remove_hook(http->loop, &http->hook);
+    free(http->by_fd);
+    http->by_fd = NULL;
+    http->n_by_fd = 0;
     http->multi = NULL;
 }
 
@@ -338,7 +349,9 @@ static int on_begin(void *arg, char *peer, char *local, int peer_port, int local
     (void)local;
     (void)peer_port;
     (void)local_port;
-    if (request->may_go != NULL && !request->may_go(request->may_go_arg, &transfer->refusal))
+    transfer->refused =
+        request->may_go != NULL && !request->may_go(request->may_go_arg, transfer->err);
+    if (transfer->refused)
         return CURL_PREREQFUNC_ABORT;
     transfer->begun = true;
     return again && transfer->request->once ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
@@ -382,14 +395,23 @@ static CURL *handle_new(struct lk_http *http)
     return easy;
 }
 
-CURL *lk_http_handle_take(struct lk_http *http)
+CURL *lk_http_handle_take(struct lk_http *http, bool *ret_small)
 {
-    return http->n_idle > 0 ? http->idle[--http->n_idle] : handle_new(http);
+    CURL *easy;
+
+    *ret_small = false;
+    if (http->n_idle > 0)
+        return http->idle[--http->n_idle];
+    easy = handle_new(http);
+    *ret_small = http->n_in_flight > LK_HTTP_MANY;
+    if (easy != NULL && *ret_small)
+        curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, LK_HTTP_SMALL_BUFFER_BYTES);
+    return easy;
 }
 
-void lk_http_handle_give(struct lk_http *http, CURL *easy)
+void lk_http_handle_give(struct lk_http *http, CURL *easy, bool small)
 {
-    if (http->n_idle == LK_HTTP_IDLE_HANDLES) {
+    if (small || http->n_idle == LK_HTTP_IDLE_HANDLES) {
         curl_easy_cleanup(easy);
         return;
     }

@@ -326,7 +326,7 @@ static void admit_token(struct lk_http_server *server, h2o_req_t *req, lk_http_a
         lk_http_refuse_token(server, req, token.len == 0 ? NULL : "the token is too long");
         return;
     }
-    arena = lk_arena_new();
+    arena = lk_arena_new_small();
     caller = lk_arena_new_object(arena, struct mcp_caller);
     if (lk_auth_known(server->options.auth, token, arena, caller)) {
         then(server, req, arena, caller);
@@ -348,7 +348,7 @@ void lk_http_admit(struct lk_http_server *server, h2o_req_t *req, lk_http_admitt
         admit_token(server, req, then);
     else if (server->options.auth_token.len == 0 ||
              check_shared(server, req, server->options.auth_token))
-        then(server, req, lk_arena_new(), NULL);
+        then(server, req, lk_arena_new_small(), NULL);
 }
 
 /* ---- what anybody may read ---- */

@@ -1,6 +1,6 @@
 """Measures a release build against the sandbox and prints one table. Started by tools/bench.sh.
 
-The upstream request is the same everywhere: GET /user of the sandbox, as the tool `whoami` makes
+The upstream request is the same nearly everywhere: GET /user of the sandbox, as the tool `whoami` makes
 it. It is sent directly, through nginx (proxy_pass, one worker, kept-alive upstream connections, no
 log), and as a tools/call through the server. CPU is the process's own, user and system, as the
 kernel counts it; calls a second a core are calls divided by that, so that the load generator and
@@ -26,6 +26,7 @@ import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
+import many
 from tokens import ALGORITHMS, Issuer
 
 HERE = Path(__file__).parent
@@ -40,6 +41,18 @@ CALL = json.dumps(
         "id": 1,
         "method": "tools/call",
         "params": {"name": "whoami", "arguments": {}},
+    }
+)
+# Work for the server alone: a millisecond or two, and no request to Looker.
+SEARCH = json.dumps(
+    {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {
+            "name": "search_operations",
+            "arguments": {"text": "create a filter of a dashboard element", "limit": 3},
+        },
     }
 )
 HANDSHAKE = b"".join(
@@ -164,8 +177,10 @@ class Bench:
             time.sleep(0.05)
         sys.exit("bench: nginx did not start: " + (self.folder / "nginx.log").read_text()[-2000:])
 
-    def load(self, url: str, pid: int, clients: int, call: bool, token: str = "") -> Load:
-        env = {**self.env, **({"BENCH_BODY": CALL} if call else {"BENCH_TOKEN": self.token})}
+    def load(
+        self, url: str, pid: int, clients: int, call: bool, token: str = "", body: str = CALL
+    ) -> Load:
+        env = {**self.env, **({"BENCH_BODY": body} if call else {"BENCH_TOKEN": self.token})}
         if token:
             env["BENCH_TOKEN"] = token
         command = ["wrk", "-t1", f"-c{clients}", "-s", str(HERE / "load.lua"), "--timeout", "10s"]
@@ -353,11 +368,20 @@ def measure_verified(bench: Bench) -> Verified:
     return Verified(repeated, first, bench.cpu_us_a_call(server.pid, url, [known] * TOKENS))
 
 
+def measure_threads(bench: Bench) -> dict[int, Load]:
+    print("==> one thread and two", file=sys.stderr)
+    loads = {}
+    for n in (1, 2):
+        server, url = bench.start_server(f"threads{n}", "--threads", str(n), "--groups", "api")
+        loads[n] = bench.load(f"{url}/mcp", server.pid, POOL_CLIENTS, True, body=SEARCH)
+    return loads
+
+
 def measure(bench: Bench) -> None:
     bench.start_sandbox()
     print(f"==> {STARTS} starts on stdio", file=sys.stderr)
     starts = bench.measure_start()
-    server, url = bench.start_server()
+    server, url = bench.start_server("server", "--threads", "1")  # as nginx
     time.sleep(0.5)
     idle = resident_mb(server.pid)
     worker, proxy = bench.start_nginx()
@@ -370,6 +394,8 @@ def measure(bench: Bench) -> None:
         calls[clients] = bench.load(f"{url}/mcp", server.pid, clients, True)
     loaded = resident_mb(server.pid)
     unpooled = measure_without_pool(bench)
+    threads = measure_threads(bench)
+    crowd = many.measure(bench)
     verified = measure_verified(bench)
 
     print(describe(bench.server))
@@ -379,6 +405,8 @@ def measure(bench: Bench) -> None:
     for clients in CLIENTS:
         print(row(f"tools/call, {counted(clients)}", calls[clients]))
     print(row(f"no session pool, {counted(POOL_CLIENTS)}", unpooled))
+    for n, load in threads.items():
+        print(row(f"search_operations, {n} thread" + "s" * (n > 1), load))
     print(row(f"mode public, {counted(POOL_CLIENTS)}", verified.repeated))
     for clients in CLIENTS:
         print(row(f"nginx proxy, {counted(clients)}", through[clients]))
@@ -392,6 +420,18 @@ def measure(bench: Bench) -> None:
     verdict(f"exec to tools/list, median of {STARTS} (p95 {p95:.1f})", f"{median:.1f} ms", "< 15 ms", median < 15)
     verdict(f"idle memory, RSS (after the load {loaded:.1f})", f"{idle:.1f} MB", "< 12 MB", idle < 12)
     verdict("calls/s a core as a share of nginx's, 32 clients", f"{ratio:.2f}", ">= 0.33", ratio >= 1 / 3)
+    verdict(
+        f"calls in flight at once, each {many.UPSTREAM_MS / 1000:g} s: answered within {crowd.seconds:.1f} s",
+        f"{crowd.answered:,}", f"{many.CALLS:,}", crowd.answered == many.CALLS,
+    )  # fmt: skip
+    verdict(
+        f"their memory, peak RSS ({crowd.connections:,} clients, {crowd.in_flight:,} seen)",
+        f"{crowd.peak_mb:.0f} MB", "< 400 MB", crowd.peak_mb < 400,
+    )  # fmt: skip
+    # The load generator has the same two cores; what is the server's own is the CPU of a call.
+    gain = threads[2].rate / threads[1].rate
+    what = f"calls/s of two threads, times one (CPU a call, times {threads[2].cpu_us / threads[1].cpu_us:.2f})"
+    verdict(what, f"{gain:.2f}", ">= 1.8", gain >= 1.8)
     pool = calls[POOL_CLIENTS].rate / unpooled.rate
     print(f"{'calls/s with the session pool, times those without':<52} {pool:>10.1f}")
     for alg, us in verified.first_us.items():

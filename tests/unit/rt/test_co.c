@@ -302,6 +302,14 @@ static void test_refuses_too_many(void **state)
         lk_co_wake(all[i]);
     turns(f, 1);
     assert_int_equal(lk_co_count(f->loop), 0);
+
+    err = (struct lk_error){0};
+    lk_co_set_max(f->loop, 1);
+    assert_true(lk_co_start(f->loop, parks_once, f->loop, &all[0], NULL));
+    assert_false(lk_co_start(f->loop, parks_once, f->loop, NULL, &err));
+    assert_non_null(strstr(err.message, "1 calls are in progress"));
+    lk_co_wake(all[0]);
+    turns(f, 1);
     free(all);
 }
 
