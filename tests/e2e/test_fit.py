@@ -127,3 +127,22 @@ def test_a_row_that_is_too_large(http: Any, looker: Sandbox) -> None:
     assert "one row of the result takes 3" in failed["error"] and "max_bytes" in failed["error"]
     answer = server.answer("query", {**WIDE, "max_bytes": 7000})
     assert answer["truncated"]["returned"] == 2 and answer["truncated"]["total"] == 3
+
+
+def test_a_list_without_end(http: Any, looker: Sandbox) -> None:
+    """Lists are not held as they come either, whether Looker pages them or this server does."""
+    server = http("--groups", "admin")
+    count = 2_000 if SANITIZED else 200_000
+    users = [{"id": str(n), "email": f"user{n}@example.com", "role_ids": ["1"] * 20} for n in range(count)]
+    roles = [{"id": str(n), "name": "x" * 90} for n in range(count)]
+    looker.rules(
+        {"operation": "search_users", "body": json.dumps(users)},
+        {"operation": "all_roles", "body": json.dumps(roles)},
+    )
+    users_page = server.answer("list_users")
+    assert users_page["truncated"]["returned"] == users_page["next_offset"] == len(users_page["items"])
+    roles_page = server.answer("list_roles", {"limit": 50, "offset": 70})
+    assert [role["id"] for role in roles_page["items"]] == [str(n) for n in range(70, 120)]
+    assert roles_page["total"] == count and roles_page["next_offset"] == 120
+    if not SANITIZED:
+        assert peak_mb(server) < 32

@@ -66,6 +66,40 @@ static void test_answer_of_another_form(void **state)
     assert_int_equal(refuse_tool("whoami", "{}")->kind, LK_ERROR_PARSE);
 }
 
+/* A page of Looker's is not read on when nothing more of it fits. */
+static void test_what_does_not_fit_is_not_fetched(void **state)
+{
+    struct lk_buf body;
+
+    (void)state;
+    lk_buf_init(&body, 1000000);
+    lk_buf_lit(&body, "[{\"id\":\"0\"}");
+    for (int i = 1; i < 5000; i++)
+        lk_buf_printf(&body, ",{\"id\":\"%d\"}", i);
+    lk_buf_char(&body, ']');
+    fake_context.max_result_bytes = 50;
+    fake_answers("GET /users/search", body.ptr);
+    struct lk_str answer = run_tool("list_users", "{\"limit\":1000,\"offset\":20}");
+    assert_str(at(answer, "count"), "4");
+    assert_str(at(answer, "next_offset"), "24");
+    assert_in_range(fake_n_poured, 40, 200);
+    lk_buf_free(&body);
+}
+
+static void test_broken_lists(void **state)
+{
+    static const char *const bodies[] = {"null", "\"x\"", "{}", "7"};
+
+    (void)state;
+    fake_answers("GET /connections", "");
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        fake_scripts[0].body = bodies[i];
+        const struct lk_error *err = refuse_tool("list_connections", "{}");
+        assert_int_equal(err->kind, LK_ERROR_PARSE);
+        assert_contains(err->message, "all_connections");
+    }
+}
+
 static void test_upstream_error_passes(void **state)
 {
     (void)state;
@@ -285,6 +319,8 @@ int main(void)
         TEST(test_list_stops_at_the_byte_limit),
         TEST(test_no_secrets_of_connections),
         TEST(test_answer_of_another_form),
+        TEST(test_what_does_not_fit_is_not_fetched),
+        TEST(test_broken_lists),
         TEST(test_upstream_error_passes),
         TEST(test_pages_by_looker_count_hidden_items),
         TEST(test_conversions_and_whole_bodies),
