@@ -313,7 +313,8 @@ static void test_what_cannot_be_given_back_is_said_kept_and_tried_again(void **s
     finish(&first, 1);
     assert_true(first.taken);
     assert_contains(first.end.trouble.ptr, "project a of user 7 is not back on branch dev-7 after "
-                                           "x was borrowed: no such branch");
+                                           "x was borrowed (it is tried again by itself; "
+                                           "switch_git_branch settles it at once): no such branch");
     assert_str(first.end.project, "a");
     assert_str(first.end.home, "dev-7");
     assert_int_equal(count_documents(&w), 1);
