@@ -17,8 +17,6 @@ MILLION = 1_000_000
 WIDE = {"model": "thelook", "view": "orders", "fields": ["orders.id", "orders.status", "orders.count"]}
 ALL_ROWS = {"MAX_ROWS": str(MILLION)}
 LARGEST = 4 * 1024 * 1024
-# What sanitizers keep of freed memory is not the server's.
-needs_release = pytest.mark.skipif(SANITIZED, reason="memory is measured on the release build")
 
 
 def peak_mb(server: Any) -> float:
@@ -88,13 +86,14 @@ def test_following_cursors_gives_every_row_once(
     assert answers[-1]["limit_reached"] and answers[-1]["limit"] == rows
 
 
-@needs_release
 def test_following_cursors_through_a_million_rows(http: Any) -> None:
+    rows = 20_000 if SANITIZED else MILLION
     server = http(**ALL_ROWS)
-    asked = {**WIDE, "limit": MILLION, "result_format": "csv", "max_bytes": LARGEST}
+    asked = {**WIDE, "limit": rows, "result_format": "csv", "max_bytes": rows * LARGEST // MILLION}
     answers = walk(server, asked)
-    assert ids_of(answers, "csv") == list(range(1, MILLION + 1))
-    assert answers[-1]["offset"] + answers[-1]["text"].count("\n") - 1 == MILLION
+    assert len(answers) > 3
+    assert ids_of(answers, "csv") == list(range(1, rows + 1))
+    assert answers[-1]["offset"] + answers[-1]["text"].count("\n") - 1 == rows
 
 
 def test_a_cursor_is_no_way_to_other_data(http: Any, looker: Sandbox) -> None:
