@@ -19,7 +19,7 @@
  *   spec/tools/render.yaml sha256 d4515ff85ab6f8dc32ae40aba6decf71b15a08882f6e07f2954d0f57fa79df4b
  *   spec/tools/schema.yaml sha256 044848f99d05975a8b32531a546dae0bec20b380f1734598e574c7ec7208f75b
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
- *   spec/tools/workflows.yaml sha256 1ef2d24ef0a50a78a2a2546174fb0de4cd9e8a8b00491d4f545da9df627cf76d
+ *   spec/tools/workflows.yaml sha256 4ee0135bc2cb714040daa50cb40ff817f6da6d32a76c342bef767e4e6bb0d0ca
  */
 /* clang-format off */
 /*

@@ -311,7 +311,8 @@ static void tell_moved(const struct giving_back *g)
     note_trouble(g, lk_arena_printf(g->actor->arena,
                                     "somebody has checked out branch %.*s of project %.*s while "
                                     "%.*s was borrowed: it was left alone, and %.*s, which was "
-                                    "there before, was not checked out again",
+                                    "there before, was not checked out again; what this call "
+                                    "read may be of either branch",
                                     LK_STR_ARG(g->found), LK_STR_ARG(cell->project),
                                     LK_STR_ARG(cell->branch), LK_STR_ARG(cell->home)));
 }

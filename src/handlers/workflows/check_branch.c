@@ -214,7 +214,20 @@ static void write_valid(struct lk_json_writer *w, enum verdict verdict)
         lk_json_put_boolean(w, verdict == VALID);
 }
 
-static void write_verdict(struct lk_json_writer *w, const struct run *run, bool same_branch)
+/* Commits that nobody has looked at may be wrong, but do not make right what is found wrong. */
+static void write_unfetched(struct lk_json_writer *w, const struct run *run, int64_t behind)
+{
+    write_valid(w, UNKNOWN);
+    lk_json_member_string(w, "valid_note",
+                          lk_arena_printf(run->check->arena,
+                                          "not known: nothing is wrong with what was checked, but "
+                                          "%lld commits of the branch's remote were not; "
+                                          "left_to_do says how to fetch them",
+                                          (long long)behind));
+}
+
+static void write_verdict(struct lk_json_writer *w, const struct run *run, bool same_branch,
+                          int64_t behind)
 {
     enum verdict verdict = same_branch ? VALID : UNKNOWN;
     struct lk_str unknown = {0};
@@ -229,6 +242,10 @@ static void write_verdict(struct lk_json_writer *w, const struct run *run, bool 
         if (judged == UNKNOWN)
             unknown = lk_arena_printf(run->check->arena, "%.*s%s%s", LK_STR_ARG(unknown),
                                       unknown.len > 0 ? ", " : "", part->name);
+    }
+    if (verdict == VALID && behind > 0) {
+        write_unfetched(w, run, behind);
+        return;
     }
     write_valid(w, verdict);
     if (verdict != UNKNOWN)
@@ -327,8 +344,10 @@ static void write_head(struct lk_check *check, const struct lk_dev_branch *branc
     lk_json_member_integer(w, "behind", branch->behind);
     lk_steps_left(&check->steps,
                   "the branch's remote has commits that the dev workspace lacks (%lld), and they "
-                  "were not checked: fetch them with reset_git_branch_to_remote, then call again",
-                  (long long)branch->behind);
+                  "were not checked: check out %.*s with switch_git_branch, then fetch them with "
+                  "reset_git_branch_to_remote%s, both as the same user, and call again",
+                  (long long)branch->behind, LK_STR_ARG(branch->name),
+                  branch->ahead > 0 ? " (what was not pushed is lost)" : "");
 }
 
 bool lk_handler_check_branch(struct mcp_call *call, const void *args_, struct lk_error *err)
@@ -368,7 +387,7 @@ bool lk_handler_check_branch(struct mcp_call *call, const void *args_, struct lk
         lk_steps_failed(&check->steps, "check", true, &failure);
 
     /* 3. The verdict. */
-    write_verdict(&check->steps.w, run, same);
+    write_verdict(&check->steps.w, run, same, branch.behind);
     write_parts(&check->steps.w, run);
     return lk_steps_end(&check->steps, err);
 }

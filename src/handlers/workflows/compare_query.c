@@ -313,6 +313,11 @@ static bool write_items(struct lk_json_writer *w, const char *key, struct lk_ite
     return true;
 }
 
+static bool lacks_columns(const struct comparison *c)
+{
+    return c->sides[0].missing.len + c->sides[1].missing.len > 0;
+}
+
 /* Whether rows may be missing behind the limit, and of which that matters. */
 static struct lk_str limit_note(struct comparison *c, const struct lk_rows_diff *diff,
                                 const struct lk_rows_limit *limit, bool *ret_unknown)
@@ -331,9 +336,10 @@ static struct lk_str limit_note(struct comparison *c, const struct lk_rows_diff 
                                "the limit of %lld rows was met, so rows that are added or removed "
                                "here may only have moved across it",
                                (long long)limit->applied);
-    return c->sides[0].missing.len + c->sides[1].missing.len > 0
-               ? LK_STR("of the columns that both have")
-               : (struct lk_str){0};
+    if (!lacks_columns(c))
+        return (struct lk_str){0};
+    return differ ? LK_STR("counted in the columns that both have")
+                  : LK_STR("only one side has some of the columns; the others are equal");
 }
 
 static bool write_diff(struct comparison *c, int64_t max_differences,
@@ -358,7 +364,7 @@ static bool write_diff(struct comparison *c, int64_t max_differences,
         return true;
     }
     lk_rows_diff_run(diff);
-    bool equal = diff->added + diff->removed + diff->changed == 0;
+    bool equal = diff->added + diff->removed + diff->changed == 0 && !lacks_columns(c);
     struct lk_str note = limit_note(c, diff, limit, &unknown);
     write_head(&w, c, unknown ? NULL : &equal, note);
     write_counts(&w, diff);

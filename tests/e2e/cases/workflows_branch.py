@@ -61,7 +61,8 @@ def named_explores(got: Got) -> None:
 
 
 def nothing_is_new(got: Got) -> None:
-    assert got.answer["valid"] is True and got.answer["ref"] == "3" * 40
+    assert got.answer["valid"] is None and "1 commits" in got.answer["valid_note"]
+    assert got.answer["ref"] == "3" * 40
     assert all(part["valid"] for part in got.answer["checks"].values() if part)
     assert got.answer["behind"] == 1 and "lacks (1)" in got.answer["left_to_do"][0]
 
@@ -119,8 +120,8 @@ def rows_are_equal(got: Got) -> None:
 
 
 def new_measure_is_named(got: Got) -> None:
-    assert got.answer["equal"] is True and got.answer["only_on_branch"] == ["order_items.margin"]
-    assert got.answer["equal_note"] == "of the columns that both have"
+    assert got.answer["equal"] is False and got.answer["only_on_branch"] == ["order_items.margin"]
+    assert "the others are equal" in got.answer["equal_note"]
 
 
 def lost_dimension_is_named(got: Got) -> None:

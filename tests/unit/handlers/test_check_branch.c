@@ -176,6 +176,9 @@ static void test_commits_that_are_not_there_yet(void **state)
     struct lk_str answer = run_tool("check_branch", LOOKML_ONLY);
     assert_json(answer, "behind", "3");
     assert_contains(text_at(answer, "left_to_do/0"), "lacks (3)");
+    assert_contains(text_at(answer, "left_to_do/0"), "check out b with switch_git_branch");
+    assert_json(answer, "valid", "null");
+    assert_contains(text_at(answer, "valid_note"), "3 commits");
 }
 
 /* ---- what goes wrong ---- */

@@ -181,10 +181,10 @@ static void test_a_measure_that_only_the_branch_has(void **state)
     (void)state;
     play_new(HAS(D, M "," NEW), HAS(D, M));
     struct lk_str answer = run_tool("compare_query", BASE "[\"v.d\",\"v.n\",\"v.new\"]}");
-    assert_json(answer, "equal", "true");
+    assert_json(answer, "equal", "false");
     assert_json(answer, "only_on_branch", "[\"v.new\"]");
     assert_json(answer, "only_in_production", "(absent)");
-    assert_contains(text_at(answer, "equal_note"), "both have");
+    assert_contains(text_at(answer, "equal_note"), "the others are equal");
     assert_contains(fake_requests[2], "[\"v.d\",\"v.n\",\"v.new\"]");
     assert_contains(fake_requests[3], "[\"v.d\",\"v.n\"]");
     play_new(HAS(D, M), HAS(D, M "," NEW));
