@@ -156,11 +156,17 @@ class Bench:
     def start_server(
         self, name: str = "server", *flags: str
     ) -> tuple[subprocess.Popen[bytes], str]:
+        """Without a log of its calls, as nginx."""
+        port = free_port()
         process = self.start(
-            name, str(self.server), "--transport", "streamable-http", "--port", "0",
-            "--log-level", "INFO", *flags,
+            name, str(self.server), "--transport", "streamable-http", "--port", str(port), *flags
         )
-        return process, "http://127.0.0.1:" + self.wait_for(name, r'"port":(\d+)')
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return process, f"http://127.0.0.1:{port}"
+            time.sleep(0.05)
+        sys.exit(f"bench: {name} did not start: " + (self.folder / f"{name}.log").read_text()[-2000:])
 
     def start_nginx(self) -> tuple[int, str]:
         """nginx in front of the sandbox: its worker's process id, its address."""

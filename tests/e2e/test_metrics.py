@@ -80,7 +80,14 @@ def test_numbers_of_all_threads(http: Any, looker: Sandbox) -> None:
 
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         list(pool.map(some_calls, range(6)))
-    after = scrape(server)
+
+    def all_counted() -> Metrics | None:
+        """A call is counted right after its answer is sent, on its own thread."""
+        now = scrape(server)
+        durations = "looker_mcp_call_duration_seconds_count"
+        return now if now.get(durations, tool="whoami") + now.get(durations, tool="query") == 18 else None
+
+    after = wait_for("all calls to be counted", all_counted)
     assert after.get("looker_mcp_calls_total", tool="whoami", outcome="ok") == 12
     assert after.get("looker_mcp_calls_total", tool="query", outcome="error") == 6
     for suffix in ("count", "sum"):
@@ -119,8 +126,13 @@ def test_what_is_going_on(http: Any, looker: Sandbox) -> None:
         assert now.get("looker_mcp_calls_in_flight") == 2
         for future in running:
             future.result()
-    end = scrape(server)
-    assert end.get("looker_mcp_calls_in_flight") == end.get("looker_mcp_calls_queued") == 0
+
+    def quiet() -> Metrics | None:
+        now = scrape(server)
+        busy = now.get("looker_mcp_calls_in_flight") + now.get("looker_mcp_calls_queued")
+        return now if busy == 0 and now.get("looker_mcp_calls_total", tool="whoami", outcome="ok") == 5 else None
+
+    end = wait_for("the end of all calls", quiet)
     assert end.get("looker_mcp_calls_total", tool="whoami", outcome="error") == 2
     looker.obey()
 
