@@ -122,13 +122,13 @@ bool lk_api_call_within(struct lk_api *api, struct lk_arena *arena, struct lk_ap
 struct lk_api_sink {
     bool (*take)(void *arg, enum lk_media media, struct lk_str bytes);
     void *arg;
+    bool endless; /* the time-out is for each pause in the answer, not for all of it */
 };
 
 /*
  * Awaits. As lk_api_call, but the answer goes into the sink, and is never in memory as a whole:
- * ret_answer has no body. The time-out (0: the API's) is for what the answer begins with, and then
- * for each pause in it, not for all of it. What fails before the first piece is tried again as
- * ever; after it nothing is.
+ * ret_answer has no body. What fails before the first piece is tried again as ever; after it
+ * nothing is. What take() takes does not count towards the time-out (0: the API's).
  */
 bool lk_api_stream(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
                    uint64_t timeout_ms, const struct lk_api_sink *sink,

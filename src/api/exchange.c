@@ -314,7 +314,8 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
 {
     const struct lk_operation *op = exchange->request.op;
     struct pouring pouring = {.exchange = exchange};
-    const struct lk_http_sink sink = {pour, &pouring};
+    const struct lk_http_sink sink = {pour, &pouring,
+                                      exchange->sink != NULL && exchange->sink->endless};
     const char *headers[7];
     struct lk_wire_request wire;
     struct lk_http_answer answer;

@@ -233,7 +233,7 @@ static bool stream_list(struct listing *listing, struct lk_api_request request,
 {
     struct run *run = listing->run;
     struct lk_arena *arena = mcp_call_arena(run->call);
-    const struct lk_api_sink sink = {take, listing};
+    const struct lk_api_sink sink = {.take = take, .arg = listing};
 
     lk_json_flow_init(&listing->flow, &(struct lk_json_flow_options){
                                           .lists = run->binding->items,

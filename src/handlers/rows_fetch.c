@@ -440,7 +440,7 @@ bool lk_rows_fetch(struct lk_api *api, struct lk_arena *arena, const struct lk_r
                    struct lk_rows **ret_rows, struct lk_error *err)
 {
     struct fetch *fetch = new_fetch(arena, ask);
-    const struct lk_api_sink sink = {take, fetch};
+    const struct lk_api_sink sink = {.take = take, .arg = fetch};
     struct lk_api_answer answer;
 
     if (ask->fields != NULL && ask->fields->is == LK_PRESENT && ask->fields->len > 0) {

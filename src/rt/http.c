@@ -324,9 +324,12 @@ static bool pour(struct lk_http_transfer *transfer, const struct lk_http_answer 
 {
     const struct lk_http_request *request = transfer->request;
     struct lk_loop *loop = transfer->http->loop;
+    uint64_t now_ms = lk_loop_now_ms(loop), left_ms = request->timeout_ms;
     struct lk_buf piece;
     bool more;
 
+    if (!request->sink->endless && left_ms > 0)
+        left_ms = transfer->deadline.at_ms > now_ms ? transfer->deadline.at_ms - now_ms : 1;
     lk_http_body_move(transfer->body, &piece);
     lk_timer_stop(loop, &transfer->deadline);
     /* So the next piece comes while this one is looked at. */
@@ -334,7 +337,7 @@ static bool pour(struct lk_http_transfer *transfer, const struct lk_http_answer 
         curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
     more = request->sink->take(request->sink->arg, head, lk_buf_view(&piece));
     lk_buf_free(&piece);
-    start_deadline(transfer, request->timeout_ms);
+    start_deadline(transfer, left_ms);
     return more;
 }
 

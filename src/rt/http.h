@@ -45,6 +45,7 @@ struct lk_http_answer;
 struct lk_http_sink {
     bool (*take)(void *arg, const struct lk_http_answer *head, struct lk_str bytes);
     void *arg;
+    bool endless; /* timeout_ms is for each pause in the answer, not for all of it */
 };
 
 struct lk_http_request {
@@ -53,11 +54,11 @@ struct lk_http_request {
     const char *const *headers; /* "Name: value", NULL-terminated; or NULL */
     struct lk_str body;         /* borrowed until the call returns */
     bool has_body;
-    bool once;           /* must not reach the peer twice */
-    uint64_t queue_ms;   /* to wait for its turn, before timeout_ms begins; 0: timeout_ms */
-    uint64_t timeout_ms; /* for the whole exchange, from its turn on; 0: none. With a sink: until
-                            the first piece of the body, and then between any two, take() not
-                            counted */
+    bool once;               /* must not reach the peer twice */
+    uint64_t queue_ms;       /* to wait for its turn, before timeout_ms begins; 0: timeout_ms */
+    uint64_t timeout_ms;     /* for the whole exchange, from its turn on, take() not counted; 0:
+                                none. Of an endless sink: until the first piece of the body, and then
+                                between any two */
     size_t max_answer_bytes; /* decompressed; 0: 64 MiB; more is LK_ERROR_LIMIT. Not of what goes
                                 into a sink */
     const struct lk_http_sink *sink; /* or NULL: the answer has the body */

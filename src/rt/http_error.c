@@ -54,7 +54,7 @@ static bool fail_by_deadline(const struct lk_http_transfer *transfer, const char
     if (!transfer->admitted)
         return fail_in_queue(transfer, where, err);
     curl_easy_getinfo(transfer->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_us);
-    if (transfer->body_bytes > 0 && lk_http_flows(transfer))
+    if (transfer->body_bytes > 0 && lk_http_flows(transfer) && transfer->request->sink->endless)
         return lk_fail(err, LK_ERROR_TIMEOUT,
                        "the answer of %s stood still for %llu ms after %llu bytes of its body",
                        where, ms, (unsigned long long)transfer->body_bytes);

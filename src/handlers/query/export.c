@@ -350,7 +350,7 @@ static bool take(void *arg, enum lk_media media, struct lk_str bytes)
 static bool transfer(struct download *download, struct lk_error *err)
 {
     struct mcp_call *call = download->call;
-    const struct lk_api_sink sink = {take, download};
+    const struct lk_api_sink sink = {.take = take, .arg = download, .endless = true};
     const struct lk_tool_context *context = lk_tool_context(call);
     const struct lk_cursor *what = download->what;
     struct looker_run_query_params query = {

@@ -87,8 +87,23 @@ static bool answer_gzip(struct peer_connection *c)
     return peer_send(c, head) && peer_send_n(c, (const char *)zipped, sizeof(zipped));
 }
 
+static bool trickle(struct peer_connection *c)
+{
+    bool ok = send_head(c, "200 OK");
+
+    for (size_t i = 0; ok && i < 200; i++) {
+        char byte = byte_at(i);
+
+        usleep(50000);
+        ok = peer_send_n(c, &byte, 1);
+    }
+    return ok;
+}
+
 static bool answer(struct peer_connection *c)
 {
+    if (strncmp(c->path, "/trickle ", 9) == 0)
+        return trickle(c);
     if (strncmp(c->path, "/whole ", 7) == 0)
         return send_head(c, "200 OK") && send_bytes(c, SIZE);
     if (strncmp(c->path, "/chunks ", 8) == 0)
@@ -134,7 +149,7 @@ static struct call call_for(struct fixture *f, const char *path, struct lk_http_
 {
     struct call call = {0};
 
-    *sink = (struct lk_http_sink){take, f};
+    *sink = (struct lk_http_sink){.take = take, .arg = f};
     snprintf(call.url, sizeof(call.url), "http://127.0.0.1:%u%s", f->peer.port, path);
     call.request.sink = sink;
     f->got = f->n_pieces = f->largest = 0;
@@ -264,12 +279,34 @@ static void test_a_sink_that_takes_longer_than_the_time_out(void **state)
 
 /* ---- what does not ---- */
 
+/* Bytes that come one by one do not make more time, unless there is no end to be expected. */
+static void test_the_peer_trickles(void **state)
+{
+    struct fixture *f = *state;
+    struct lk_http_sink sink;
+    struct call call = call_for(f, "/trickle", &sink);
+
+    call.request.timeout_ms = 200;
+    call_now(&call, &f->client);
+    assert_false(call.ok);
+    assert_int_equal(call.err.kind, LK_ERROR_TIMEOUT);
+    assert_has(call.err.message, "was not complete within 200 ms");
+    call = call_for(f, "/trickle", &sink);
+    sink.endless = true;
+    f->enough = 12; /* bytes, 50 ms apart */
+    call.request.timeout_ms = 400;
+    call_now(&call, &f->client);
+    assert_true(call.ok);
+    assert_true(call.took_ms > 400);
+}
+
 static void test_the_peer_falls_silent(void **state)
 {
     struct fixture *f = *state;
     struct lk_http_sink sink;
     struct call call = call_for(f, "/silent", &sink);
 
+    sink.endless = true;
     call.request.timeout_ms = 200;
     call_now(&call, &f->client);
     assert_false(call.ok);
@@ -332,6 +369,7 @@ int main(void)
         TEST(test_the_sink_stops_it),
         TEST(test_a_slow_sink),
         TEST(test_a_sink_that_takes_longer_than_the_time_out),
+        TEST(test_the_peer_trickles),
         TEST(test_the_peer_falls_silent),
         TEST(test_the_peer_breaks_off),
         TEST(test_cancelled_while_it_waits),
