@@ -161,6 +161,20 @@ static void on_posted(void *arg)
     wake_all(jwks);
 }
 
+/* With the mutex held. Whoever waits on another thread hears of it. */
+static void note_end(struct lk_jwks *jwks)
+{
+    struct lk_jwks_store *store = jwks->options.store;
+
+    store->n_ended++;
+    for (struct lk_jwks *member = store->members; member != NULL; member = member->next) {
+        if (member == jwks || member->posted)
+            continue;
+        lk_loop_post(member->options.loop, on_posted, member);
+        member->posted = true;
+    }
+}
+
 static void fetch(void *arg)
 {
     struct lk_jwks *jwks = arg;
@@ -181,20 +195,24 @@ static void fetch(void *arg)
     else
         note_failure(jwks, &err);
     store->error = err;
-    store->n_ended++;
-    for (struct lk_jwks *member = store->members; member != NULL; member = member->next) {
-        if (member == jwks || member->posted)
-            continue;
-        lk_loop_post(member->options.loop, on_posted, member);
-        member->posted = true;
-    }
+    note_end(jwks);
     unlock(jwks);
     jwks->fetching = NULL;
     wake_all(jwks);
 }
 
-/* Unless one is under way, on any thread. */
-static bool start_fetch(struct lk_jwks *jwks, struct lk_error *err)
+/* With the mutex held. Whether a fetch for a key that is not there may be made now. The one that is
+ * under way when the token comes in counts as that. */
+static bool may_force(const struct lk_jwks *jwks)
+{
+    const struct lk_jwks_store *store = jwks->options.store;
+
+    return store->forced_ms == 0 || now_ms(jwks) - store->forced_ms >= jwks->options.cooldown_ms;
+}
+
+/* Unless one is under way, on any thread. forced: for a key that is not there. That it is allowed
+ * and that it has begun is one step, so that other threads wait for it. */
+static bool start_fetch(struct lk_jwks *jwks, bool forced, struct lk_error *err)
 {
     struct lk_jwks_store *store = jwks->options.store;
     bool mine;
@@ -202,13 +220,19 @@ static bool start_fetch(struct lk_jwks *jwks, struct lk_error *err)
     if (jwks->ending)
         return lk_fail(err, LK_ERROR_CANCELLED, "the server is stopping");
     lock(jwks);
-    mine = store->n_begun == store->n_ended;
+    mine = store->n_begun == store->n_ended && (!forced || may_force(jwks));
     store->n_begun += mine;
+    if (mine && forced)
+        store->forced_ms = now_ms(jwks);
     unlock(jwks);
-    if (!mine || lk_co_start(jwks->options.loop, fetch, jwks, NULL, err))
+    if (!mine)
+        return true;
+    if (forced)
+        lk_log_info(jwks->options.log, "auth.jwks_refresh", lk_log_text("why", "unknown key"));
+    if (lk_co_start(jwks->options.loop, fetch, jwks, NULL, err))
         return true;
     lock(jwks);
-    store->n_ended++;
+    note_end(jwks);
     unlock(jwks);
     return false;
 }
@@ -316,7 +340,7 @@ static struct lk_key_set *have_keys(struct lk_jwks *jwks, uint64_t *ret_generati
     usable = set != NULL && (now_ms(jwks) - store->fetched_ms < jwks->options.ttl_ms ||
                              store->error.kind != LK_ERROR_NONE);
     unlock(jwks);
-    if (good || (may_fetch && !start_fetch(jwks, err) && set != NULL) || usable)
+    if (good || (may_fetch && !start_fetch(jwks, false, err) && set != NULL) || usable)
         return set;
     lk_key_set_release(set);
     if (!wait_for_fetch(jwks, err))
@@ -329,32 +353,10 @@ static struct lk_key_set *have_keys(struct lk_jwks *jwks, uint64_t *ret_generati
 
 /* ---- verifying ---- */
 
-/* Whether a fetch for a key that is not there may be made now; then it counts as made. The fetch
- * that is under way when the token comes in counts as well. */
-static bool may_force(struct lk_jwks *jwks)
-{
-    struct lk_jwks_store *store = jwks->options.store;
-    uint64_t now = now_ms(jwks);
-    bool may;
-
-    lock(jwks);
-    may = store->n_begun == store->n_ended &&
-          (store->forced_ms == 0 || now - store->forced_ms >= jwks->options.cooldown_ms);
-    if (may)
-        store->forced_ms = now;
-    unlock(jwks);
-    return may;
-}
-
 /* Awaits. A key that is not there may be new. */
 static bool look_again(struct lk_jwks *jwks, struct lk_error *err)
 {
-    if (may_force(jwks)) {
-        lk_log_info(jwks->options.log, "auth.jwks_refresh", lk_log_text("why", "unknown key"));
-        if (!start_fetch(jwks, err))
-            return false;
-    }
-    return wait_for_fetch(jwks, err);
+    return start_fetch(jwks, true, err) && wait_for_fetch(jwks, err);
 }
 
 static bool explain(struct lk_jwks *jwks, const struct lk_jwt *jwt, struct lk_error *err)
@@ -417,7 +419,7 @@ void lk_jwks_warm_up(struct lk_jwks *jwks)
     have = jwks->options.store->set != NULL;
     unlock(jwks);
     if (!have)
-        start_fetch(jwks, NULL);
+        start_fetch(jwks, false, NULL);
 }
 
 /* Nobody posts to it any more. True when a post is still on its way. */
