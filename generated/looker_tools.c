@@ -15,7 +15,7 @@
  *   spec/tools/health.yaml sha256 73e463d226ebce1a6d8807e08da4dda83da6cc1c0b598009e0b04a5dcd51d21d
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 48bbdfafe3bef403e6d86c438523192c77832a574e6a8543c07facacfd2db743
- *   spec/tools/query.yaml sha256 44c48616a7abe83c792045de2a4c8374c6c24489cfcf5545c6d3c775dc83f205
+ *   spec/tools/query.yaml sha256 e2045fa702e86f41df29a1354c73c2b6126ae610e22e6940d1adc7a9829d5b40
  *   spec/tools/render.yaml sha256 d4515ff85ab6f8dc32ae40aba6decf71b15a08882f6e07f2954d0f57fa79df4b
  *   spec/tools/schema.yaml sha256 044848f99d05975a8b32531a546dae0bec20b380f1734598e574c7ec7208f75b
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
@@ -158,10 +158,10 @@ TYPE(list_models_args, "list_models", list_models_args_fields);
 static const char schema_list_models[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"search\":{\"type\":\"string\",\"description\":\"Words that must all occur in name, label or group of an explore, or of its model.\"},"
-    "\"include_hidden\":{\"type\":\"boolean\",\"default\":false},"
+    "\"include_hidden\":{\"type\":\"boolean\"},"
     "\"include_explores\":{\"type\":\"boolean\",\"default\":true},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"additionalProperties\":false}";
 
 /* ---- get_model ---- */
@@ -181,10 +181,10 @@ TYPE(get_model_args, "get_model", get_model_args_fields);
 static const char schema_get_model[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"model_name\":{\"type\":\"string\"},"
-    "\"include_hidden\":{\"type\":\"boolean\",\"default\":false},"
+    "\"include_hidden\":{\"type\":\"boolean\"},"
     "\"search\":{\"type\":\"string\",\"description\":\"Words that must all occur.\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":2000,\"default\":200},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"required\":[\"model_name\"],\"additionalProperties\":false}";
 
 /* ---- get_explore ---- */
@@ -204,7 +204,7 @@ static const char schema_get_explore[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"model_name\":{\"type\":\"string\"},"
     "\"explore_name\":{\"type\":\"string\"},"
-    "\"include_hidden\":{\"type\":\"boolean\",\"default\":false},"
+    "\"include_hidden\":{\"type\":\"boolean\"},"
     "\"include_fields\":{\"type\":\"boolean\",\"default\":true}"
     "},\"required\":[\"model_name\",\"explore_name\"],\"additionalProperties\":false}";
 
@@ -236,12 +236,12 @@ static const char schema_list_dimensions[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"model_name\":{\"type\":\"string\"},"
     "\"explore_name\":{\"type\":\"string\"},"
-    "\"include_hidden\":{\"type\":\"boolean\",\"default\":false},"
+    "\"include_hidden\":{\"type\":\"boolean\"},"
     "\"search\":{\"type\":\"string\",\"description\":\"Words that must all occur in name, label, description, synonyms or tags.\"},"
     "\"view\":{\"type\":\"string\",\"description\":\"Only fields of this view (the name before the dot).\"},"
     "\"fields\":{\"type\":\"array\",\"description\":\"Such as [\\\"name\\\", \\\"sql\\\"].\",\"items\":{\"type\":\"string\"}},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":2000,\"default\":200},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0},"
+    "\"offset\":{\"type\":\"integer\"},"
     "\"kind\":{\"type\":\"string\",\"enum\":[\"dimension\",\"filter\",\"parameter\"],\"default\":\"dimension\"}"
     "},\"required\":[\"model_name\",\"explore_name\"],\"additionalProperties\":false}";
 
@@ -270,12 +270,12 @@ static const char schema_list_measures[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"model_name\":{\"type\":\"string\"},"
     "\"explore_name\":{\"type\":\"string\"},"
-    "\"include_hidden\":{\"type\":\"boolean\",\"default\":false},"
+    "\"include_hidden\":{\"type\":\"boolean\"},"
     "\"search\":{\"type\":\"string\",\"description\":\"As in list_dimensions.\"},"
     "\"view\":{\"type\":\"string\"},"
     "\"fields\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":2000,\"default\":200},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"required\":[\"model_name\",\"explore_name\"],\"additionalProperties\":false}";
 
 /* ---- suggest_field_values ---- */
@@ -307,7 +307,7 @@ static const char schema_suggest_field_values[] =
     "\"term\":{\"type\":\"string\",\"description\":\"Text that the values contain.\"},"
     "\"filters\":{\"type\":\"object\",\"description\":\"Only values that occur with these, as in query.\",\"additionalProperties\":{\"type\":\"string\"}},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":5000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"required\":[\"model_name\",\"explore_name\",\"field_name\"],\"additionalProperties\":false}";
 
 /* ---- list_connections ---- */
@@ -321,7 +321,7 @@ TYPE(list_connections_args, "list_connections", list_connections_args_fields);
 static const char schema_list_connections[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":200},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_bind binds_list_connections[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"name,dialect_name,database,schema,db_timezone,query_timezone,pdts_enabled,tmp_db_name,uses_oauth,user_attribute_fields,managed,example\""}, /* fields */
@@ -363,6 +363,7 @@ static const struct lk_rule rule_query_args_filter_expression = {.max_length = 2
 static const struct lk_rule rule_query_args_imports = {.default_json = "false"};
 static const struct lk_rule rule_query_args_limit = {.default_json = "500", .min = 1, .has_min = true};
 static const struct lk_rule rule_query_args_max_bytes = {.min = 1000, .has_min = true, .max = 4194304, .has_max = true};
+static const struct lk_rule rule_query_args_max_wait_seconds = {.min = 0, .has_min = true};
 static const struct lk_rule rule_query_args_model = {.min_length = 1, .max_length = 255};
 static const struct lk_rule rule_query_args_pivots = {.max_items = 50};
 static const struct lk_rule rule_query_args_project_id = {.max_length = 255};
@@ -397,6 +398,7 @@ static const struct lk_field query_args_fields[] = {
     F(query_args, imports, "imports", BOOLEAN, 0, &rule_query_args_imports),
     F(query_args, limit, "limit", INTEGER, 0, &rule_query_args_limit),
     F(query_args, max_bytes, "max_bytes", INTEGER, 0, &rule_query_args_max_bytes),
+    F(query_args, max_wait_seconds, "max_wait_seconds", NUMBER, 0, &rule_query_args_max_wait_seconds),
     F(query_args, model, "model", STRING, Q, &rule_query_args_model),
     F(query_args, pivots, "pivots", STRING, L, &rule_query_args_pivots),
     F(query_args, project_id, "project_id", STRING, 0, &rule_query_args_project_id),
@@ -419,31 +421,32 @@ static const char schema_query[] =
     "\"fields\":{\"type\":\"array\",\"description\":\"Dimensions and measures, such as [\\\"users.state\\\", \\\"orders.count\\\"].\",\"items\":{\"type\":\"string\"}},"
     "\"filters\":{\"type\":\"object\",\"description\":\"From field name to filter expression; all must hold. Text: \\\"CA,NY\\\" (either), \\\"-CA\\\" (not), \\\"%shirt%\\\" (contains), \\\"EMPTY\\\", \\\"-NULL\\\"; with a literal comma, quote, % or _: the value in double quotes, or ^ before the character. Number: \\\">=10\\\", \\\"[1,5]\\\", \\\"NOT 7\\\". Date: \\\"7 days\\\", \\\"last month\\\", \\\"2024-01-01 to 2024-02-01\\\". Yesno: \\\"Yes\\\". Example: {\\\"orders.created_date\\\": \\\"90 days\\\", \\\"users.state\\\": \\\"CA,NY\\\"}.\",\"additionalProperties\":{\"type\":\"string\"}},"
     "\"filter_expression\":{\"type\":\"string\",\"description\":\"Condition in Looker expression language, for what `filters` cannot say: \\\"${orders.status} = \\\\\\\"open\\\\\\\" OR ${orders.total} > 100\\\".\"},"
-    "\"sorts\":{\"type\":\"array\",\"description\":\"Fields to sort by: [\\\"orders.count desc\\\", \\\"users.state\\\"].\",\"items\":{\"type\":\"string\"}},"
-    "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most; lowered to the server's maximum (limit_applied says so).\",\"default\":500},"
+    "\"sorts\":{\"type\":\"array\",\"description\":\"Such as [\\\"orders.count desc\\\", \\\"users.state\\\"].\",\"items\":{\"type\":\"string\"}},"
+    "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most; the server's maximum holds.\",\"default\":500},"
     "\"column_limit\":{\"type\":\"integer\",\"description\":\"Pivoted columns at most.\",\"maximum\":16384},"
     "\"pivots\":{\"type\":\"array\",\"description\":\"Dimensions of `fields` whose values become columns.\",\"items\":{\"type\":\"string\"}},"
     "\"fill_fields\":{\"type\":\"array\",\"description\":\"Dates whose missing values become empty rows.\",\"items\":{\"type\":\"string\"}},"
-    "\"total\":{\"type\":\"boolean\",\"description\":\"Column totals; like row_total and subtotals in json_detail only.\"},"
+    "\"total\":{\"type\":\"boolean\",\"description\":\"Like row_total and subtotals in json_detail only.\"},"
     "\"row_total\":{\"type\":\"string\",\"description\":\"Total over the pivots, on that side.\",\"enum\":[\"right\",\"left\"]},"
     "\"subtotals\":{\"type\":\"array\",\"description\":\"Dimensions to subtotal by, also in `sorts`.\",\"items\":{\"type\":\"string\"}},"
     "\"query_timezone\":{\"type\":\"string\",\"description\":\"Such as \\\"America/New_York\\\".\"},"
     "\"dynamic_fields\":{\"type\":\"string\",\"description\":\"JSON text of an array of table calculations, custom measures and dimensions; name them in `fields` too: \\\"[{\\\\\\\"table_calculation\\\\\\\":\\\\\\\"share\\\\\\\",\\\\\\\"label\\\\\\\":\\\\\\\"Share\\\\\\\",\\\\\\\"expression\\\\\\\":\\\\\\\"${orders.count}/sum(${orders.count})\\\\\\\"}]\\\".\"},"
     "\"result_format\":{\"type\":\"string\",\"description\":\"json_detail: with rendered values and totals (long). json_bi: with typed metadata. csv: shortest for many rows. sql: not run.\",\"enum\":[\"json\",\"json_detail\",\"json_bi\",\"csv\",\"txt\",\"md\",\"html\",\"sql\"],\"default\":\"json\"},"
-    "\"apply_formatting\":{\"type\":\"boolean\",\"description\":\"\\\"$1,200\\\" instead of 1200.\",\"default\":false},"
-    "\"server_table_calcs\":{\"type\":\"boolean\",\"default\":false},"
+    "\"apply_formatting\":{\"type\":\"boolean\",\"description\":\"\\\"$1,200\\\" instead of 1200.\"},"
+    "\"server_table_calcs\":{\"type\":\"boolean\"},"
     "\"cache\":{\"type\":\"boolean\",\"default\":true},"
-    "\"max_bytes\":{\"type\":\"integer\",\"description\":\"Bytes of rows at most; left out: the server's limit, about 25,000 tokens.\",\"minimum\":1000,\"maximum\":4194304},"
-    "\"share_url\":{\"type\":\"boolean\",\"description\":\"Also return a link to the query.\",\"default\":false},"
-    "\"validate\":{\"type\":\"boolean\",\"description\":\"Check field names first; false: leave it to Looker.\",\"default\":true},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Use the LookML of the dev workspace.\",\"default\":false},"
+    "\"max_bytes\":{\"type\":\"integer\",\"description\":\"Bytes of rows at most.\",\"minimum\":1000,\"maximum\":4194304},"
+    "\"share_url\":{\"type\":\"boolean\",\"description\":\"Also return a link to the query.\"},"
+    "\"max_wait_seconds\":{\"type\":\"number\"},"
+    "\"validate\":{\"type\":\"boolean\",\"description\":\"Check field names first.\",\"default\":true},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"In the dev workspace.\"},"
     "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch of project_id for the call.\"},"
     "\"project_id\":{\"type\":\"string\"},"
-    "\"imports\":{\"type\":\"boolean\",\"description\":\"In imported projects too.\",\"default\":false},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"In imported projects too.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"Looker user (id, e-mail) to run as; with branch also \\\"pool\\\": a free CI user.\"}"
     "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_query = {
-    .how = LK_WORKSPACE_BORROW, .dev_arg = 6, .branch_arg = 2, .project_arg = 17,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 6, .branch_arg = 2, .project_arg = 18,
     .imports_arg = 12,
 };
 static const struct lk_binding binding_query = {
@@ -517,10 +520,10 @@ static const char schema_query_sql[] =
     "\"query_timezone\":{\"type\":\"string\"},"
     "\"dynamic_fields\":{\"type\":\"string\"},"
     "\"validate\":{\"type\":\"boolean\",\"default\":true},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false},"
+    "\"dev_mode\":{\"type\":\"boolean\"},"
     "\"branch\":{\"type\":\"string\"},"
     "\"project_id\":{\"type\":\"string\"},"
-    "\"imports\":{\"type\":\"boolean\",\"default\":false},"
+    "\"imports\":{\"type\":\"boolean\"},"
     "\"act_as_user\":{\"type\":\"string\"}"
     "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_query_sql = {
@@ -574,21 +577,21 @@ static const struct lk_field run_query_args_fields[] = {
 TYPE(run_query_args, "run_query", run_query_args_fields);
 static const char schema_run_query[] =
     "{\"type\":\"object\",\"properties\":{"
-    "\"query_id\":{\"type\":\"string\",\"description\":\"Id or slug: \\\"1234\\\", \\\"Yq8hVpT4Lr\\\".\"},"
+    "\"query_id\":{\"type\":\"string\",\"description\":\"\\\"1234\\\" or \\\"Yq8hVpT4Lr\\\".\"},"
     "\"result_format\":{\"type\":\"string\",\"enum\":[\"json\",\"json_detail\",\"json_bi\",\"csv\",\"txt\",\"md\",\"html\",\"sql\"],\"default\":\"json\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Left out: the saved one.\"},"
     "\"fields\":{\"type\":\"array\",\"description\":\"Only these columns of JSON rows.\",\"items\":{\"type\":\"string\"}},"
     "\"export\":{\"type\":\"string\",\"description\":\"Instead of rows a link to all of them (HTTP only; limit to 1,000,000).\",\"enum\":[\"csv\",\"jsonl\"]},"
     "\"cursor\":{\"type\":\"string\",\"description\":\"Of a truncated answer: its next rows. Instead of query_id, limit and fields.\"},"
     "\"max_bytes\":{\"type\":\"integer\",\"minimum\":1000,\"maximum\":4194304},"
-    "\"apply_formatting\":{\"type\":\"boolean\",\"default\":false},"
-    "\"apply_vis\":{\"type\":\"boolean\",\"default\":false},"
-    "\"server_table_calcs\":{\"type\":\"boolean\",\"default\":false},"
+    "\"apply_formatting\":{\"type\":\"boolean\"},"
+    "\"apply_vis\":{\"type\":\"boolean\"},"
+    "\"server_table_calcs\":{\"type\":\"boolean\"},"
     "\"cache\":{\"type\":\"boolean\",\"default\":true},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false},"
+    "\"dev_mode\":{\"type\":\"boolean\"},"
     "\"branch\":{\"type\":\"string\"},"
     "\"project_id\":{\"type\":\"string\"},"
-    "\"imports\":{\"type\":\"boolean\",\"default\":false},"
+    "\"imports\":{\"type\":\"boolean\"},"
     "\"act_as_user\":{\"type\":\"string\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_run_query = {
@@ -646,13 +649,13 @@ static const char schema_run_look[] =
     "\"fields\":{\"type\":\"array\",\"description\":\"Only these columns of JSON rows.\",\"items\":{\"type\":\"string\"}},"
     "\"export\":{\"type\":\"string\",\"enum\":[\"csv\",\"jsonl\"]},"
     "\"max_bytes\":{\"type\":\"integer\",\"minimum\":1000,\"maximum\":4194304},"
-    "\"apply_formatting\":{\"type\":\"boolean\",\"default\":false},"
-    "\"apply_vis\":{\"type\":\"boolean\",\"default\":false},"
+    "\"apply_formatting\":{\"type\":\"boolean\"},"
+    "\"apply_vis\":{\"type\":\"boolean\"},"
     "\"cache\":{\"type\":\"boolean\",\"default\":true},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false},"
+    "\"dev_mode\":{\"type\":\"boolean\"},"
     "\"branch\":{\"type\":\"string\"},"
     "\"project_id\":{\"type\":\"string\"},"
-    "\"imports\":{\"type\":\"boolean\",\"default\":false},"
+    "\"imports\":{\"type\":\"boolean\"},"
     "\"act_as_user\":{\"type\":\"string\"}"
     "},\"required\":[\"look_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_run_look = {
@@ -751,10 +754,10 @@ static const char schema_query_url[] =
     "\"query_timezone\":{\"type\":\"string\"},"
     "\"dynamic_fields\":{\"type\":\"string\"},"
     "\"validate\":{\"type\":\"boolean\",\"default\":true},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false},"
+    "\"dev_mode\":{\"type\":\"boolean\"},"
     "\"branch\":{\"type\":\"string\"},"
     "\"project_id\":{\"type\":\"string\"},"
-    "\"imports\":{\"type\":\"boolean\",\"default\":false},"
+    "\"imports\":{\"type\":\"boolean\"},"
     "\"act_as_user\":{\"type\":\"string\"}"
     "},\"required\":[\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_query_url = {
@@ -764,6 +767,23 @@ static const struct lk_workspace_use workspace_query_url = {
 static const struct lk_binding binding_query_url = {
     .workspace = &workspace_query_url,
 };
+
+/* ---- get_query_result ---- */
+static const struct lk_rule rule_get_query_result_args_act_as_user = {.max_length = 255};
+static const struct lk_rule rule_get_query_result_args_max_wait_seconds = {.min = 0, .has_min = true};
+static const struct lk_rule rule_get_query_result_args_query_task_id = {.min_length = 1, .max_length = 255};
+static const struct lk_field get_query_result_args_fields[] = {
+    F(get_query_result_args, act_as_user, "act_as_user", STRING, 0, &rule_get_query_result_args_act_as_user),
+    F(get_query_result_args, max_wait_seconds, "max_wait_seconds", NUMBER, 0, &rule_get_query_result_args_max_wait_seconds),
+    F(get_query_result_args, query_task_id, "query_task_id", STRING, Q, &rule_get_query_result_args_query_task_id),
+};
+TYPE(get_query_result_args, "get_query_result", get_query_result_args_fields);
+static const char schema_get_query_result[] =
+    "{\"type\":\"object\",\"properties\":{"
+    "\"query_task_id\":{\"type\":\"string\"},"
+    "\"max_wait_seconds\":{\"type\":\"number\"},"
+    "\"act_as_user\":{\"type\":\"string\"}"
+    "},\"required\":[\"query_task_id\"],\"additionalProperties\":false}";
 
 /* ---- search_content ---- */
 static const struct lk_rule rule_search_content_args_include_hidden = {.default_json = "false"};
@@ -786,8 +806,8 @@ static const char schema_search_content[] =
     "\"query_string\":{\"type\":\"string\",\"description\":\"Words to search for.\"},"
     "\"types\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"enum\":[\"dashboard\",\"look\",\"lookml_dashboard\"]}},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":200,\"default\":20},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0},"
-    "\"include_hidden\":{\"type\":\"boolean\",\"default\":false}"
+    "\"offset\":{\"type\":\"integer\"},"
+    "\"include_hidden\":{\"type\":\"boolean\"}"
     "},\"required\":[\"query_string\"],\"additionalProperties\":false}";
 
 /* ---- list_databases ---- */
@@ -804,7 +824,7 @@ static const char schema_list_databases[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"connection_name\":{\"type\":\"string\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":5000,\"default\":500},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"required\":[\"connection_name\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_list_databases[] = {
     {0, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* connection_name */
@@ -834,7 +854,7 @@ static const char schema_list_schemas[] =
     "\"database\":{\"type\":\"string\"},"
     "\"cache\":{\"type\":\"boolean\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":5000,\"default\":500},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"required\":[\"connection_name\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_list_schemas[] = {
     {0, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* cache */
@@ -881,7 +901,7 @@ static const char schema_list_tables[] =
     "\"table_limit\":{\"type\":\"integer\",\"maximum\":100000},"
     "\"cache\":{\"type\":\"boolean\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":5000,\"default\":500},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"required\":[\"connection_name\"],\"additionalProperties\":false}";
 
 /* ---- list_columns ---- */
@@ -912,7 +932,7 @@ static const char schema_list_columns[] =
     "\"table_limit\":{\"type\":\"integer\",\"maximum\":100000},"
     "\"cache\":{\"type\":\"boolean\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":50},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"required\":[\"connection_name\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_list_columns[] = {
     {0, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* cache */
@@ -962,9 +982,9 @@ static const char schema_list_looks[] =
     "\"title\":{\"type\":\"string\",\"description\":\"Text in the title, or an SQL LIKE pattern with %.\"},"
     "\"folder_id\":{\"type\":\"string\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":50},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0},"
+    "\"offset\":{\"type\":\"integer\"},"
     "\"sorts\":{\"type\":\"string\",\"description\":\"Such as \\\"view_count desc\\\".\"},"
-    "\"deleted\":{\"type\":\"boolean\",\"default\":false}"
+    "\"deleted\":{\"type\":\"boolean\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_bind binds_list_looks[] = {
     {0, LK_BIND_PARAM, LK_CONVERT_NONE, 2, NULL}, /* deleted */
@@ -1156,9 +1176,9 @@ static const char schema_list_dashboards[] =
     "\"title\":{\"type\":\"string\"},"
     "\"folder_id\":{\"type\":\"string\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":50},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0},"
+    "\"offset\":{\"type\":\"integer\"},"
     "\"sorts\":{\"type\":\"string\"},"
-    "\"deleted\":{\"type\":\"boolean\",\"default\":false}"
+    "\"deleted\":{\"type\":\"boolean\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_bind binds_list_dashboards[] = {
     {0, LK_BIND_PARAM, LK_CONVERT_TO_STRING, 3, NULL}, /* deleted */
@@ -1207,7 +1227,7 @@ static const char schema_list_lookml_dashboards[] =
     "\"title\":{\"type\":\"string\"},"
     "\"folder_id\":{\"type\":\"string\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":50},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"additionalProperties\":false}";
 
 /* ---- create_dashboard ---- */
@@ -1342,8 +1362,8 @@ TYPE(get_dashboard_args, "get_dashboard", get_dashboard_args_fields);
 static const char schema_get_dashboard[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"dashboard_id\":{\"type\":\"string\"},"
-    "\"include_vis_config\":{\"type\":\"boolean\",\"default\":false},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"include_vis_config\":{\"type\":\"boolean\"},"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"required\":[\"dashboard_id\"],\"additionalProperties\":false}";
 
 /* ---- add_dashboard_element ---- */
@@ -1727,7 +1747,7 @@ static const char schema_generate_embed_url[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"target_url\":{\"type\":\"string\",\"description\":\"Such as https://my.looker.com/dashboards/34.\"},"
     "\"session_length\":{\"type\":\"integer\",\"description\":\"Seconds.\",\"maximum\":2592000,\"default\":3600},"
-    "\"force_logout_login\":{\"type\":\"boolean\",\"default\":false},"
+    "\"force_logout_login\":{\"type\":\"boolean\"},"
     "\"external_user_id\":{\"type\":\"string\"},"
     "\"first_name\":{\"type\":\"string\"},"
     "\"last_name\":{\"type\":\"string\"},"
@@ -1762,9 +1782,9 @@ static const char schema_validate_content[] =
     "\"project_names\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
     "\"folder_ids\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
     "\"model\":{\"type\":\"string\"},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"default\":false},"
+    "\"dev_mode\":{\"type\":\"boolean\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_validate_content = {
     .how = LK_WORKSPACE_HOLD, .dev_arg = 0, .branch_arg = -1, .project_arg = -1,
@@ -1810,7 +1830,7 @@ static const char schema_health_analyze[] =
     "\"model\":{\"type\":\"string\"},"
     "\"days\":{\"type\":\"integer\",\"description\":\"How far to look back.\",\"maximum\":3650,\"default\":90},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"additionalProperties\":false}";
 
 /* ---- health_vacuum ---- */
@@ -1837,7 +1857,7 @@ static const char schema_health_vacuum[] =
     "\"explore\":{\"type\":\"string\",\"description\":\"With scope fields.\"},"
     "\"days\":{\"type\":\"integer\",\"maximum\":3650,\"default\":90},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":50},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"additionalProperties\":false}";
 
 /* ---- whoami ---- */
@@ -1889,7 +1909,7 @@ static const char schema_list_boards[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"title\":{\"type\":\"string\",\"description\":\"Text the title contains (case ignored); with a % of your own it is an SQL LIKE pattern.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Boards to return at most.\",\"maximum\":1000,\"default\":50},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Boards to skip; pass next_offset of the previous answer.\",\"default\":0},"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Boards to skip; pass next_offset of the previous answer.\"},"
     "\"creator_id\":{\"type\":\"string\",\"description\":\"Only boards that this user created.\"},"
     "\"favorited\":{\"type\":\"boolean\",\"description\":\"true shows the caller's favorites only.\"},"
     "\"permission\":{\"type\":\"string\",\"description\":\"\\\"update\\\" shows only boards the caller may change.\"},"
@@ -2422,7 +2442,7 @@ static const char schema_list_folders[] =
     "\"name\":{\"type\":\"string\",\"description\":\"Text the name contains (case ignored); with a % of your own it is an SQL LIKE pattern.\"},"
     "\"parent_id\":{\"type\":\"string\",\"description\":\"Only folders directly in this one.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Folders to return at most.\",\"maximum\":1000,\"default\":50},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Folders to skip; pass next_offset of the previous answer.\",\"default\":0},"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Folders to skip; pass next_offset of the previous answer.\"},"
     "\"creator_id\":{\"type\":\"string\",\"description\":\"Only folders that this user created.\"},"
     "\"is_shared_root\":{\"type\":\"boolean\",\"description\":\"true finds the root of shared folders.\"},"
     "\"is_users_root\":{\"type\":\"boolean\",\"description\":\"true finds the root of people's own folders.\"},"
@@ -2609,7 +2629,7 @@ static const char schema_get_folder_children[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"folder_id\":{\"type\":\"string\",\"description\":\"Id of the folder (list_folders), such as \\\"7\\\".\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Folders to return at most.\",\"maximum\":1000,\"default\":50},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Folders to skip; pass next_offset of the previous answer.\",\"default\":0},"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Folders to skip; pass next_offset of the previous answer.\"},"
     "\"sorts\":{\"type\":\"string\",\"description\":\"Fields to sort by: \\\"name\\\", \\\"id desc\\\".\"}"
     "},\"required\":[\"folder_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_get_folder_children[] = {
@@ -2679,7 +2699,7 @@ static const char schema_get_folder_looks[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"folder_id\":{\"type\":\"string\",\"description\":\"Id of the folder (list_folders), such as \\\"7\\\".\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Items to return at most.\",\"maximum\":1000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Items to skip; pass next_offset of the previous answer.\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Items to skip; pass next_offset of the previous answer.\"}"
     "},\"required\":[\"folder_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_get_folder_looks[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id,title,description,query_id,user_id,user_name,view_count,updated_at,deleted\""}, /* fields */
@@ -2717,7 +2737,7 @@ static const char schema_get_folder_dashboards[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"folder_id\":{\"type\":\"string\",\"description\":\"Id of the folder (list_folders), such as \\\"7\\\".\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Items to return at most.\",\"maximum\":1000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Items to skip; pass next_offset of the previous answer.\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Items to skip; pass next_offset of the previous answer.\"}"
     "},\"required\":[\"folder_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_get_folder_dashboards[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id,title,description,slug,user_id,user_name,view_count,last_viewed_at,deleted\""}, /* fields */
@@ -2752,7 +2772,7 @@ TYPE(list_projects_args, "list_projects", list_projects_args_fields);
 static const char schema_list_projects[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Projects to return at most.\",\"maximum\":2000,\"default\":200},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Projects to skip.\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Projects to skip.\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_bind binds_list_projects[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id,name,uses_git,is_example,git_remote_url,git_service_name,git_production_branch_name,pull_request_mode,validation_required\""}, /* fields */
@@ -2913,7 +2933,7 @@ static const char schema_update_project[] =
     "\"deploy_secret\":{\"type\":\"string\",\"description\":\"Secret that the deploy webhook must present.\"},"
     "\"unset_deploy_secret\":{\"type\":\"boolean\",\"description\":\"true removes the secret of the deploy webhook.\"},"
     "\"dependency_status\":{\"type\":\"string\",\"description\":\"Status of the dependencies in manifest and lock file.\"},"
-    "\"bare_repository\":{\"type\":\"boolean\",\"description\":\"true: no remote, but a bare repository on the Looker server. Not together with git_remote_url.\",\"default\":false}"
+    "\"bare_repository\":{\"type\":\"boolean\",\"description\":\"true: no remote, but a bare repository on the Looker server. Not together with git_remote_url.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_update_project = {
     .how = LK_WORKSPACE_HOLD, .dev_arg = -1, .branch_arg = -1, .project_arg = 15,
@@ -3027,10 +3047,10 @@ static const char schema_list_project_files[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"false: production instead of the dev workspace.\",\"default\":true},"
     "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
-    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Files to return at most.\",\"maximum\":5000,\"default\":500},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Files to skip.\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Files to skip.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_list_project_files[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id,path,title,type,extension,editable,git_status(action,conflict,text)\""}, /* fields */
@@ -3088,9 +3108,9 @@ static const char schema_get_file[] =
     "\"file_id\":{\"type\":\"string\",\"description\":\"Id or path of the file as list_project_files gives it, such as \\\"views/orders.view.lkml\\\".\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"false: production instead of the dev workspace.\",\"default\":true},"
     "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
-    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Bytes of the text to skip.\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Bytes of the text to skip.\"}"
     "},\"required\":[\"project_id\",\"file_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_get_file = {
     .how = LK_WORKSPACE_BORROW, .dev_arg = 2, .branch_arg = 1, .project_arg = 6,
@@ -3124,7 +3144,7 @@ static const char schema_create_file[] =
     "\"file_id\":{\"type\":\"string\",\"description\":\"Path from the root of the project, such as \\\"views/orders.view.lkml\\\".\"},"
     "\"content\":{\"type\":\"string\",\"description\":\"The whole text of the file.\"},"
     "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
-    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"file_id\",\"content\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_create_file = {
@@ -3159,7 +3179,7 @@ static const char schema_update_file[] =
     "\"file_id\":{\"type\":\"string\",\"description\":\"Id or path of the file as list_project_files gives it, such as \\\"views/orders.view.lkml\\\".\"},"
     "\"content\":{\"type\":\"string\",\"description\":\"The whole text of the file.\"},"
     "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
-    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"file_id\",\"content\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_update_file = {
@@ -3191,7 +3211,7 @@ static const char schema_delete_file[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Id or path of the file as list_project_files gives it, such as \\\"views/orders.view.lkml\\\".\"},"
     "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
-    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"file_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_delete_file = {
@@ -3220,7 +3240,7 @@ static const char schema_list_directories[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"false: production instead of the dev workspace.\",\"default\":true},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Directories to return at most.\",\"maximum\":5000,\"default\":500},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Directories to skip.\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Directories to skip.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_list_directories = {
     .how = LK_WORKSPACE_HOLD, .dev_arg = 0, .branch_arg = -1, .project_arg = 3,
@@ -3329,12 +3349,12 @@ TYPE(validate_project_args, "validate_project", validate_project_args_fields);
 static const char schema_validate_project[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: the dev workspace instead of production.\",\"default\":false},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: the dev workspace instead of production.\"},"
     "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
-    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Errors to return at most.\",\"maximum\":2000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Errors to skip; errors.next_offset of the answer before.\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Errors to skip; errors.next_offset of the answer before.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_validate_project = {
     .how = LK_WORKSPACE_BORROW, .dev_arg = 2, .branch_arg = 1, .project_arg = 6,
@@ -3369,12 +3389,12 @@ static const char schema_list_lookml_tests[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Only tests of this file.\"},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: the dev workspace instead of production.\",\"default\":false},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: the dev workspace instead of production.\"},"
     "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
-    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Tests to return at most.\",\"maximum\":2000,\"default\":200},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Tests to skip.\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Tests to skip.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_list_lookml_tests[] = {
     {3, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* file_id */
@@ -3432,13 +3452,13 @@ static const char schema_run_lookml_tests[] =
     "\"model\":{\"type\":\"string\",\"description\":\"Only tests of this model.\"},"
     "\"test\":{\"type\":\"string\",\"description\":\"Only the test of this name.\"},"
     "\"file_id\":{\"type\":\"string\",\"description\":\"Only tests of this file.\"},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: the dev workspace instead of production.\",\"default\":false},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: the dev workspace instead of production.\"},"
     "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch for the call instead of the one checked out.\"},"
-    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"timeout\":{\"type\":\"number\",\"description\":\"Seconds to wait for the results.\",\"maximum\":7200,\"default\":1800},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Results to return at most.\",\"maximum\":2000,\"default\":200},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Results to skip. The tests run again.\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Results to skip. The tests run again.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_run_lookml_tests = {
     .how = LK_WORKSPACE_BORROW, .dev_arg = 2, .branch_arg = 1, .project_arg = 8,
@@ -3459,7 +3479,7 @@ TYPE(list_datagroups_args, "list_datagroups", list_datagroups_args_fields);
 static const char schema_list_datagroups[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Datagroups to return at most.\",\"maximum\":2000,\"default\":200},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Datagroups to skip.\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Datagroups to skip.\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_projection project_list_datagroups[] = {
     {"created_at", NULL, 0, NULL},
@@ -3553,8 +3573,8 @@ static const char schema_start_pdt_build[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"model_name\":{\"type\":\"string\",\"description\":\"Model of the view.\"},"
     "\"view_name\":{\"type\":\"string\",\"description\":\"View with the derived table.\"},"
-    "\"force_rebuild\":{\"type\":\"boolean\",\"description\":\"Rebuild also those it needs that are there already.\",\"default\":false},"
-    "\"force_full_incremental\":{\"type\":\"boolean\",\"description\":\"Build incremental tables from scratch.\",\"default\":false},"
+    "\"force_rebuild\":{\"type\":\"boolean\",\"description\":\"Rebuild also those it needs that are there already.\"},"
+    "\"force_full_incremental\":{\"type\":\"boolean\",\"description\":\"Build incremental tables from scratch.\"},"
     "\"workspace\":{\"type\":\"string\",\"description\":\"Which LookML to go by.\",\"enum\":[\"production\",\"dev\"],\"default\":\"production\"},"
     "\"source\":{\"type\":\"string\",\"description\":\"Who asks, for Looker's log.\"}"
     "},\"required\":[\"model_name\",\"view_name\"],\"additionalProperties\":false}";
@@ -3634,7 +3654,7 @@ static const char schema_graph_derived_tables_for_model[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"model\":{\"type\":\"string\",\"description\":\"Name of the model.\"},"
     "\"format\":{\"type\":\"string\",\"description\":\"Language of the graph.\",\"enum\":[\"dot\"],\"default\":\"dot\"},"
-    "\"color\":{\"type\":\"boolean\",\"description\":\"Colour by state.\",\"default\":false}"
+    "\"color\":{\"type\":\"boolean\",\"description\":\"Colour by state.\"}"
     "},\"required\":[\"model\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_graph_derived_tables_for_model[] = {
     {0, LK_BIND_PARAM, LK_CONVERT_TO_STRING, 0, NULL}, /* color */
@@ -3666,7 +3686,7 @@ TYPE(get_git_branch_args, "get_git_branch", get_git_branch_args_fields);
 static const char schema_get_git_branch[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: as the dev workspace has it.\",\"default\":false},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: as the dev workspace has it.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_get_git_branch[] = {
@@ -3719,10 +3739,10 @@ TYPE(list_git_branches_args, "list_git_branches", list_git_branches_args_fields)
 static const char schema_list_git_branches[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: as the dev workspace has it.\",\"default\":false},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: as the dev workspace has it.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Branches to return at most.\",\"maximum\":2000,\"default\":200},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Branches to skip.\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Branches to skip.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_list_git_branches[] = {
     {4, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* project_id */
@@ -3773,7 +3793,7 @@ static const char schema_get_git_branch_by_name[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"branch_name\":{\"type\":\"string\",\"description\":\"Name of the branch, such as \\\"feature/returns\\\".\"},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: as the dev workspace has it.\",\"default\":false},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"true: as the dev workspace has it.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"branch_name\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_get_git_branch_by_name[] = {
@@ -4020,7 +4040,7 @@ TYPE(reset_git_branch_to_remote_args, "reset_git_branch_to_remote", reset_git_br
 static const char schema_reset_git_branch_to_remote[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
-    "\"confirm\":{\"type\":\"boolean\",\"description\":\"true does it; otherwise a preview.\",\"default\":false},"
+    "\"confirm\":{\"type\":\"boolean\",\"description\":\"true does it; otherwise a preview.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_reset_git_branch_to_remote = {
@@ -4052,7 +4072,7 @@ static const char schema_update_git_branch[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project as list_projects gives it.\"},"
     "\"branch_name\":{\"type\":\"string\",\"description\":\"Name of the branch, such as \\\"feature/returns\\\".\"},"
     "\"ref\":{\"type\":\"string\",\"description\":\"Branch, tag or commit to reset to.\"},"
-    "\"confirm\":{\"type\":\"boolean\",\"description\":\"true does it; otherwise a preview.\",\"default\":false},"
+    "\"confirm\":{\"type\":\"boolean\",\"description\":\"true does it; otherwise a preview.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"project_id\",\"branch_name\",\"ref\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_update_git_branch = {
@@ -4239,10 +4259,10 @@ static const char schema_render_query[] =
     "\"dynamic_fields\":{\"type\":\"string\"},"
     "\"max_wait_seconds\":{\"type\":\"number\",\"maximum\":3600,\"default\":120.0},"
     "\"validate\":{\"type\":\"boolean\",\"description\":\"Check field names first; false: leave it to Looker.\",\"default\":true},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Use the LookML of the dev workspace.\",\"default\":false},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Use the LookML of the dev workspace.\"},"
     "\"branch\":{\"type\":\"string\",\"description\":\"Borrow this git branch of project_id for the call.\"},"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Project of `branch`.\"},"
-    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\",\"default\":false},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"Borrow it in imported projects too.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) to run as.\"}"
     "},\"required\":[\"model\",\"view\",\"fields\",\"width\",\"height\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_render_query = {
@@ -4401,7 +4421,7 @@ static const char schema_list_users[] =
     "\"group_id\":{\"type\":\"string\",\"description\":\"Only direct members of this group.\"},"
     "\"sorts\":{\"type\":\"string\",\"description\":\"Such as \\\"last_name, id desc\\\".\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_bind binds_list_users[] = {
     {0, LK_BIND_PARAM, LK_CONVERT_NONE, 2, NULL}, /* email */
@@ -4779,7 +4799,7 @@ TYPE(list_roles_args, "list_roles", list_roles_args_fields);
 static const char schema_list_roles[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_bind binds_list_roles[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id,name,permission_set(id,name),model_set(id,name)\""}, /* fields */
@@ -4982,7 +5002,7 @@ TYPE(list_permission_sets_args, "list_permission_sets", list_permission_sets_arg
 static const char schema_list_permission_sets[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_bind binds_list_permission_sets[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id,name,built_in,all_access,permissions\""}, /* fields */
@@ -5101,7 +5121,7 @@ TYPE(list_model_sets_args, "list_model_sets", list_model_sets_args_fields);
 static const char schema_list_model_sets[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_bind binds_list_model_sets[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id,name,built_in,all_access,models\""}, /* fields */
@@ -5224,7 +5244,7 @@ static const char schema_list_groups[] =
     "\"name\":{\"type\":\"string\",\"description\":\"Part of the name; case does not count.\"},"
     "\"sorts\":{\"type\":\"string\",\"description\":\"Such as \\\"last_name, id desc\\\".\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"additionalProperties\":false}";
 
 /* ---- add_group_user ---- */
@@ -5385,7 +5405,7 @@ static const char schema_list_group_users[] =
     "\"group_id\":{\"type\":\"string\"},"
     "\"sorts\":{\"type\":\"string\",\"description\":\"Such as \\\"last_name, id desc\\\".\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"required\":[\"group_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_list_group_users[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id,display_name,email,is_disabled\""}, /* fields */
@@ -5421,7 +5441,7 @@ static const char schema_list_group_groups[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"group_id\":{\"type\":\"string\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"required\":[\"group_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_list_group_groups[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id,name,user_count,can_add_to_content_metadata,externally_managed\""}, /* fields */
@@ -5673,7 +5693,7 @@ static const char schema_list_schedules[] =
     "\"recipient\":{\"type\":\"string\",\"description\":\"Address that it goes to.\"},"
     "\"sorts\":{\"type\":\"string\",\"description\":\"Such as \\\"last_name, id desc\\\".\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"additionalProperties\":false}";
 
 /* ---- create_schedule ---- */
@@ -5944,7 +5964,7 @@ static const char schema_get_role_groups[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"role_id\":{\"type\":\"string\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"required\":[\"role_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_get_role_groups[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id,name,user_count,can_add_to_content_metadata,externally_managed\""}, /* fields */
@@ -5981,7 +6001,7 @@ static const char schema_get_role_users[] =
     "\"role_id\":{\"type\":\"string\"},"
     "\"direct_association_only\":{\"type\":\"boolean\",\"description\":\"true: not those that come from groups.\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":100},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"required\":[\"role_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_get_role_users[] = {
     {0, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* direct_association_only */
@@ -6456,7 +6476,7 @@ static const char schema_list_user_attributes[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"sorts\":{\"type\":\"string\",\"description\":\"Such as \\\"name\\\" or \\\"label desc\\\".\"},"
     "\"limit\":{\"type\":\"integer\",\"maximum\":1000,\"default\":200},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_bind binds_list_user_attributes[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, "\"id,name,label,type,default_value,value_is_hidden,user_can_view,user_can_edit,is_system,is_permanent,hidden_value_domain_whitelist\""}, /* fields */
@@ -7273,7 +7293,7 @@ static const char schema_get_query_history[] =
     "\"model\":{\"type\":\"string\",\"description\":\"Only on this model.\"},"
     "\"explore\":{\"type\":\"string\",\"description\":\"Only on the explore of this name.\"},"
     "\"min_runtime_seconds\":{\"type\":\"number\",\"description\":\"Only those that ran so long or longer.\"},"
-    "\"errors_only\":{\"type\":\"boolean\",\"description\":\"Only those that failed.\",\"default\":false},"
+    "\"errors_only\":{\"type\":\"boolean\",\"description\":\"Only those that failed.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most; LOOKER_MAX_ROWS applies too.\",\"maximum\":50000,\"default\":500}"
     "},\"additionalProperties\":false}";
 
@@ -7294,7 +7314,7 @@ static const char schema_get_content_usage[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"date_range\":{\"type\":\"string\",\"description\":\"When it was last opened, as a Looker date filter: \\\"30 days\\\", \\\"before 90 days ago\\\".\",\"default\":\"30 days\"},"
     "\"content_type\":{\"type\":\"string\",\"description\":\"Kind of content; LookML dashboards count as dashboards.\",\"enum\":[\"all\",\"dashboard\",\"look\"],\"default\":\"all\"},"
-    "\"min_views\":{\"type\":\"integer\",\"description\":\"Only with so many views in Looker.\",\"default\":0},"
+    "\"min_views\":{\"type\":\"integer\",\"description\":\"Only with so many views in Looker.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most.\",\"maximum\":50000,\"default\":100}"
     "},\"additionalProperties\":false}";
 
@@ -7320,7 +7340,7 @@ static const char schema_get_pdt_build_log[] =
     "\"model\":{\"type\":\"string\",\"description\":\"Only of this model.\"},"
     "\"view\":{\"type\":\"string\",\"description\":\"Only of this view.\"},"
     "\"connection\":{\"type\":\"string\",\"description\":\"Only on this connection.\"},"
-    "\"failed_only\":{\"type\":\"boolean\",\"description\":\"Only errors of builds and of trigger checks.\",\"default\":false},"
+    "\"failed_only\":{\"type\":\"boolean\",\"description\":\"Only errors of builds and of trigger checks.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most; LOOKER_MAX_ROWS applies too.\",\"maximum\":50000,\"default\":500}"
     "},\"additionalProperties\":false}";
 
@@ -7343,7 +7363,7 @@ static const char schema_get_schedule_history[] =
     "\"date_range\":{\"type\":\"string\",\"description\":\"When, as a Looker date filter: \\\"24 hours\\\", \\\"7 days\\\", \\\"yesterday\\\", \\\"2026-01-01 to 2026-02-01\\\".\",\"default\":\"7 days\"},"
     "\"schedule_id\":{\"type\":\"string\",\"description\":\"Only of this schedule (a number).\"},"
     "\"user_email\":{\"type\":\"string\",\"description\":\"Only of the user with exactly this address.\"},"
-    "\"failed_only\":{\"type\":\"boolean\",\"description\":\"Only runs that failed.\",\"default\":false},"
+    "\"failed_only\":{\"type\":\"boolean\",\"description\":\"Only runs that failed.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Rows at most; LOOKER_MAX_ROWS applies too.\",\"maximum\":50000,\"default\":500}"
     "},\"additionalProperties\":false}";
 
@@ -7381,7 +7401,7 @@ TYPE(list_running_queries_args, "list_running_queries", list_running_queries_arg
 static const char schema_list_running_queries[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Queries at most.\",\"maximum\":1000,\"default\":200},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Queries to skip; pass next_offset.\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Queries to skip; pass next_offset.\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_projection project_list_running_queries__look[] = {
     {"id", NULL, 0, NULL},
@@ -7451,7 +7471,7 @@ static const char schema_list_active_sessions[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"user_id\":{\"type\":\"string\",\"description\":\"Only the sessions of this user.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Users to look at.\",\"maximum\":1000,\"default\":200},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Users to skip; pass next_offset of the previous answer.\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Users to skip; pass next_offset of the previous answer.\"}"
     "},\"additionalProperties\":false}";
 
 /* ---- get_session ---- */
@@ -7496,7 +7516,7 @@ static const char schema_list_project_ci_runs[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the LookML project.\"},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Runs at most.\",\"maximum\":1000,\"default\":50},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Runs to skip; pass next_offset.\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Runs to skip; pass next_offset.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_list_project_ci_runs[] = {
     {2, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* project_id */
@@ -7649,7 +7669,7 @@ static const char schema_provision_connection[] =
     "\"max_connections\":{\"type\":\"integer\",\"description\":\"Connections at most.\"},"
     "\"db_timezone\":{\"type\":\"string\",\"description\":\"Time zone of the data, such as \\\"UTC\\\".\"},"
     "\"query_timezone\":{\"type\":\"string\",\"description\":\"Time zone that queries are shown in.\"},"
-    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\",\"default\":false}"
+    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\"}"
     "},\"required\":[\"name\",\"dialect_name\"],\"additionalProperties\":false}";
 
 /* ---- bootstrap_lookml_project ---- */
@@ -7686,7 +7706,7 @@ static const char schema_bootstrap_lookml_project[] =
     "\"git_password\":{\"type\":\"string\",\"description\":\"Its password or token.\"},"
     "\"validation_required\":{\"type\":\"boolean\",\"description\":\"Commit only what validates.\"},"
     "\"allow_warnings\":{\"type\":\"boolean\",\"description\":\"Commit in spite of warnings.\"},"
-    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\",\"default\":false}"
+    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\"}"
     "},\"required\":[\"name\",\"git_remote_url\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_bootstrap_lookml_project = {
     .how = LK_WORKSPACE_ALONE, .dev_arg = -1, .branch_arg = -1, .project_arg = 7,
@@ -7713,7 +7733,7 @@ static const char schema_deploy_lookml_changes[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project, from list_projects.\"},"
     "\"files\":{\"type\":\"object\",\"description\":\"From path to the whole content. Example: {\\\"views/orders.view.lkml\\\": \\\"view: orders { … }\\\"}.\",\"additionalProperties\":{\"type\":\"string\"}},"
     "\"validate\":{\"type\":\"boolean\",\"description\":\"false deploys without validating.\",\"default\":true},"
-    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\",\"default\":false}"
+    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\"}"
     "},\"required\":[\"project_id\",\"files\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_deploy_lookml_changes = {
     .how = LK_WORKSPACE_ALONE, .dev_arg = -1, .branch_arg = -1, .project_arg = 2,
@@ -7734,7 +7754,7 @@ TYPE(rollback_to_production_args, "rollback_to_production", rollback_to_producti
 static const char schema_rollback_to_production[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project, from list_projects.\"},"
-    "\"confirm\":{\"type\":\"boolean\",\"description\":\"true: do it; what is lost cannot be had back.\",\"default\":false}"
+    "\"confirm\":{\"type\":\"boolean\",\"description\":\"true: do it; what is lost cannot be had back.\"}"
     "},\"required\":[\"project_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_rollback_to_production = {
     .how = LK_WORKSPACE_ALONE, .dev_arg = -1, .branch_arg = -1, .project_arg = 1,
@@ -7779,7 +7799,7 @@ static const char schema_provision_user[] =
     "\"send_invite\":{\"type\":\"boolean\",\"description\":\"false sends no e-mail.\",\"default\":true},"
     "\"locale\":{\"type\":\"string\",\"description\":\"Of a new user, such as \\\"de\\\".\"},"
     "\"home_folder_id\":{\"type\":\"string\",\"description\":\"Folder that a new user sees first.\"},"
-    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\",\"default\":false}"
+    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\"}"
     "},\"required\":[\"email\",\"first_name\",\"last_name\"],\"additionalProperties\":false}";
 
 /* ---- grant_access ---- */
@@ -7801,7 +7821,7 @@ static const char schema_grant_access[] =
     "\"principal_type\":{\"type\":\"string\",\"description\":\"Who principal_id is about.\",\"enum\":[\"user\",\"group\"]},"
     "\"principal_id\":{\"type\":\"string\",\"description\":\"Id of the user or group (list_users, list_groups); of a user also the e-mail address.\"},"
     "\"role_id\":{\"type\":\"string\",\"description\":\"Id of the role, from list_roles.\"},"
-    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\",\"default\":false}"
+    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\"}"
     "},\"required\":[\"principal_type\",\"principal_id\",\"role_id\"],\"additionalProperties\":false}";
 
 /* ---- revoke_access ---- */
@@ -7823,7 +7843,7 @@ static const char schema_revoke_access[] =
     "\"principal_type\":{\"type\":\"string\",\"description\":\"Who principal_id is about.\",\"enum\":[\"user\",\"group\"]},"
     "\"principal_id\":{\"type\":\"string\",\"description\":\"Id of the user or group (list_users, list_groups); of a user also the e-mail address.\"},"
     "\"role_id\":{\"type\":\"string\",\"description\":\"Id of the role, from list_roles.\"},"
-    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\",\"default\":false}"
+    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\"}"
     "},\"required\":[\"principal_type\",\"principal_id\",\"role_id\"],\"additionalProperties\":false}";
 
 /* ---- offboard_user ---- */
@@ -7854,8 +7874,8 @@ static const char schema_offboard_user[] =
     "\"deactivate_only\":{\"type\":\"boolean\",\"description\":\"false: also delete the account, for good.\",\"default\":true},"
     "\"transfer_to\":{\"type\":\"string\",\"description\":\"Id or e-mail address of the user who receives what this one owns.\"},"
     "\"transfer_folder_id\":{\"type\":\"string\",\"description\":\"Folder for what is in the personal folder; left out: the new owner's personal folder. The rest stays where it is.\"},"
-    "\"discard_content\":{\"type\":\"boolean\",\"description\":\"Delete the account though the user still owns something.\",\"default\":false},"
-    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\",\"default\":false}"
+    "\"discard_content\":{\"type\":\"boolean\",\"description\":\"Delete the account though the user still owns something.\"},"
+    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\"}"
     "},\"required\":[\"user_id\"],\"additionalProperties\":false}";
 
 /* ---- rotate_api_credentials ---- */
@@ -7872,7 +7892,7 @@ static const char schema_rotate_api_credentials[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"user_id\":{\"type\":\"string\",\"description\":\"Id or e-mail address of the user.\"},"
     "\"delete_previous_id\":{\"type\":\"string\",\"description\":\"Id of the credentials to delete afterwards; left out: none are.\"},"
-    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\",\"default\":false}"
+    "\"dry_run\":{\"type\":\"boolean\",\"description\":\"true: read and say what would be done, change nothing.\"}"
     "},\"required\":[\"user_id\"],\"additionalProperties\":false}";
 
 /* ---- audit_query_activity ---- */
@@ -7999,7 +8019,7 @@ static const char schema_check_branch[] =
     "\"project_id\":{\"type\":\"string\",\"description\":\"Id of the project, from list_projects.\"},"
     "\"branch\":{\"type\":\"string\",\"description\":\"Branch to check, such as \\\"feature/returns\\\"; borrowed and given back.\"},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) whose dev workspace is used; \\\"pool\\\": a free CI user.\"},"
-    "\"imports\":{\"type\":\"boolean\",\"description\":\"true: projects that it imports go to that branch as well, where they have it.\",\"default\":false},"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"true: projects that it imports go to that branch as well, where they have it.\"},"
     "\"tests\":{\"type\":\"boolean\",\"description\":\"false runs no LookML tests.\",\"default\":true},"
     "\"content\":{\"type\":\"boolean\",\"description\":\"false validates no content.\",\"default\":true},"
     "\"explores\":{\"type\":\"array\",\"description\":\"\\\"model/explore\\\" each, or [\\\"all\\\"] for those of all models of the project; left out: none.\",\"items\":{\"type\":\"string\"}},"
@@ -8075,7 +8095,7 @@ static const char schema_compare_query[] =
     "\"dynamic_fields\":{\"type\":\"string\"},"
     "\"max_differences\":{\"type\":\"integer\",\"description\":\"Rows to show of each kind of difference at most.\",\"maximum\":1000,\"default\":50},"
     "\"act_as_user\":{\"type\":\"string\",\"description\":\"User (id or e-mail) whose dev workspace is used; \\\"pool\\\": a free CI user.\"},"
-    "\"imports\":{\"type\":\"boolean\",\"description\":\"true: projects that it imports go to that branch as well, where they have it.\",\"default\":false}"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"true: projects that it imports go to that branch as well, where they have it.\"}"
     "},\"required\":[\"project_id\",\"branch\",\"model\",\"view\",\"fields\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_compare_query = {
     .how = LK_WORKSPACE_BORROW, .dev_arg = -1, .branch_arg = 1, .project_arg = 13,
@@ -8107,7 +8127,7 @@ static const char schema_search_operations[] =
     "\"tag\":{\"type\":\"string\",\"description\":\"Only this part of the API, such as \\\"Query\\\" or \\\"User\\\".\"},"
     "\"method\":{\"type\":\"string\",\"description\":\"Only operations of this HTTP method.\",\"enum\":[\"GET\",\"POST\",\"PUT\",\"PATCH\",\"DELETE\"]},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"Operations to return at most.\",\"maximum\":500,\"default\":15},"
-    "\"offset\":{\"type\":\"integer\",\"description\":\"Operations to skip; pass next_offset of the previous answer.\",\"default\":0}"
+    "\"offset\":{\"type\":\"integer\",\"description\":\"Operations to skip; pass next_offset of the previous answer.\"}"
     "},\"additionalProperties\":false}";
 
 /* ---- describe_operation ---- */
@@ -8156,7 +8176,7 @@ static const char schema_call_operation[] =
     "\"body\":{\"type\":\"object\",\"description\":\"The request body; one that is a list or text goes in as {\\\"value\\\": …}.\",\"additionalProperties\":true},"
     "\"fields\":{\"type\":\"string\",\"description\":\"Fields of the answer to keep, such as \\\"id, title, folder{id, name}\\\".\"},"
     "\"offset\":{\"type\":\"integer\",\"description\":\"Items of a list to skip: next_offset of the previous answer.\"},"
-    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Call in the dev workspace.\",\"default\":false}"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"Call in the dev workspace.\"}"
     "},\"required\":[\"operation\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_call_operation = {
     .how = LK_WORKSPACE_SELF, .dev_arg = -1, .branch_arg = -1, .project_arg = -1,
@@ -8241,7 +8261,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "query",
         .title = "Query an explore",
-        .description = "Runs an ad-hoc query against an explore: Looker writes the SQL, joins, and aggregates measures by the dimensions in `fields`. Take field names from list_dimensions and list_measures; get_explore shows mandatory filters. For what is saved: run_look, run_dashboard, run_query.\n\nReturns {count, items: [{\"view.field\": value}]}; json_detail and json_bi add `detail`, text formats have {format, text}. limit_reached: there may be more rows than `limit`. `truncated`: cut at max_bytes; run_query with its `cursor` alone goes on, but asking for less is mostly better.",
+        .description = "Runs an ad-hoc query against an explore: Looker writes the SQL, joins, and aggregates measures by the dimensions in `fields`. Take field names from list_dimensions and list_measures; get_explore shows mandatory filters. For what is saved: run_look, run_dashboard, run_query.\n\nReturns {count, items: [{\"view.field\": value}]}; json_detail and json_bi add `detail`, text formats have {format, text}. limit_reached: there may be more rows than `limit`. `truncated`: cut at max_bytes; run_query with its `cursor` alone goes on. What takes long answers {query_task_id}: get_query_result.",
         .group = &looker_groups[1],
         .input_schema = schema_query,
         .args = &looker_query_args_type,
@@ -8301,6 +8321,16 @@ const struct mcp_tool looker_tools[] = {
         .args = &looker_query_url_args_type,
         .run = lk_handler_query_url,
         .binding = &binding_query_url,
+        .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
+    },
+    {
+        .name = "get_query_result",
+        .title = "Result of a query",
+        .description = "Waits for the rows of what answered {query_task_id, status}.",
+        .group = &looker_groups[1],
+        .input_schema = schema_get_query_result,
+        .args = &looker_get_query_result_args_type,
+        .run = lk_handler_get_query_result,
         .hints = MCP_READ_ONLY | MCP_IDEMPOTENT | MCP_OPEN_WORLD,
     },
     {

@@ -38,6 +38,7 @@ struct lk_config {
     struct lk_str deployment_type;
     uint64_t timeout_ms;      /* of one exchange with Looker */
     uint64_t call_timeout_ms; /* of one tool call */
+    uint64_t query_wait_ms;   /* before a query answers with its id */
     int64_t max_rows;
     int64_t max_result_bytes; /* of one tool's answer */
     int64_t max_export_rows, max_exports;

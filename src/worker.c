@@ -229,6 +229,7 @@ static void equip_tools(struct lk_worker *worker)
         .seal = lk_seal_make,
         .seal_arg = &worker->shared->seal,
         .call_timeout_ms = config->call_timeout_ms,
+        .query_wait_ms = config->query_wait_ms,
         .client_id = config->client_id,
         .api_allow_writes = config->api_allow_writes,
     };

@@ -44,7 +44,9 @@ def _argument(arg: Argument) -> dict[str, Any]:
         full = {"type": "array", **described, "items": one}
     else:
         full = {"type": one.pop("type"), **described, **one}
-    if arg.default is not None:
+    # That what is left out is false or 0 needs no saying: the list of tools stands in every
+    # conversation.
+    if arg.default is not None and arg.default not in (False, 0):
         full["default"] = arg.default
     return full
 

@@ -21,7 +21,8 @@ struct shared {
     struct lk_api_options options;
     struct lk_pool pool;
     struct ending *endings; /* pools of views that are being ended */
-    struct lk_co *waiting;  /* for them */
+    struct beside *besides; /* what runs beside the calls */
+    struct lk_co *waiting;  /* for both */
 };
 
 struct lk_api {
@@ -79,6 +80,7 @@ struct lk_api *lk_api_as(struct lk_api *api, struct lk_arena *arena,
     if (!shared->options.pool_sessions) {
         view->pool = lk_memory_new(sizeof(*view->pool));
         lk_pool_init(view->pool, &shared->options, shared->pool.root);
+        view->pool->views = 1;
     }
     return view;
 }
@@ -129,7 +131,7 @@ static void end_pool(void *arg)
     *at = ending->next;
     free(ending->pool);
     free(ending);
-    if (shared->endings == NULL && shared->waiting != NULL)
+    if (shared->waiting != NULL)
         lk_co_wake(shared->waiting);
 }
 
@@ -139,7 +141,7 @@ void lk_api_end(struct lk_api *view)
     struct ending *ending;
     struct lk_co *co;
 
-    if (view == NULL || is_pooled(view))
+    if (view == NULL || is_pooled(view) || --view->pool->views > 0)
         return;
     shared = view->shared;
     ending = lk_memory_new(sizeof(*ending));
@@ -156,6 +158,67 @@ void lk_api_end(struct lk_api *view)
     }
 }
 
+/* ---- beside a call ---- */
+
+struct beside {
+    struct shared *shared;
+    struct lk_arena *arena; /* of this struct */
+    struct lk_api view;
+    void (*fn)(void *arg, struct lk_api *view);
+    void *arg;
+    struct lk_co *co;
+    struct beside *next;
+};
+
+static void unlink_beside(struct beside *beside)
+{
+    struct beside **at = &beside->shared->besides;
+
+    while (*at != beside)
+        at = &(*at)->next;
+    *at = beside->next;
+}
+
+static void run_beside(void *arg)
+{
+    struct beside *beside = arg;
+    struct shared *shared = beside->shared;
+
+    beside->co = lk_co_self(shared->options.loop);
+    beside->fn(beside->arg, &beside->view);
+    unlink_beside(beside);
+    lk_api_end(&beside->view);
+    lk_arena_free(beside->arena);
+    if (shared->waiting != NULL)
+        lk_co_wake(shared->waiting);
+}
+
+bool lk_api_beside(struct lk_api *view, void (*fn)(void *arg, struct lk_api *view), void *arg,
+                   struct lk_co **ret_co, struct lk_error *err)
+{
+    struct shared *shared = view->shared;
+    struct lk_arena *arena = lk_arena_new();
+    struct beside *beside = lk_arena_new_object(arena, struct beside);
+
+    *beside = (struct beside){.shared = shared,
+                              .arena = arena,
+                              .view = *view,
+                              .fn = fn,
+                              .arg = arg,
+                              .next = shared->besides};
+    beside->view.principal = lk_principal_copy(arena, &view->principal);
+    beside->view.trace = lk_trace_copy(arena, view->trace);
+    beside->view.until_ms = 0;
+    beside->view.pool->views += !is_pooled(view);
+    shared->besides = beside;
+    if (lk_co_start(shared->options.loop, run_beside, beside, ret_co, err))
+        return true;
+    shared->besides = beside->next;
+    beside->view.pool->views -= !is_pooled(view);
+    lk_arena_free(arena);
+    return false;
+}
+
 /* ---- calls ---- */
 
 static void log_failure(const struct lk_api *api, const char *event, const struct lk_operation *op,
@@ -168,6 +231,11 @@ static void log_failure(const struct lk_api *api, const char *event, const struc
     /* The status last, as there is none when nobody answered. */
     lk_log_write(api->shared->options.log, LK_LOG_INFO, event, fields,
                  failure->status != 0 ? 3 : 2);
+}
+
+static bool is_abandoned(const struct lk_api_request *request)
+{
+    return request->attempt != NULL && request->attempt->abandoned;
 }
 
 static bool call_under(struct lk_api *api, struct lk_session *session, struct lk_arena *arena,
@@ -188,7 +256,8 @@ static bool call_under(struct lk_api *api, struct lk_session *session, struct lk
             return true;
         if (failure.status == 401) {
             lk_session_drop(session, token.generation);
-            if (refused++ == 0 && api->principal.kind != LK_AS_TOKEN)
+            if (refused++ == 0 && api->principal.kind != LK_AS_TOKEN &&
+                !is_abandoned(&exchange.request))
                 continue;
             failure.kind = LK_ERROR_AUTH;
         }
@@ -214,7 +283,7 @@ static bool call(struct lk_api *api, struct lk_arena *arena, struct lk_exchange 
                  struct lk_api_answer *ret_answer, struct lk_error *err)
 {
     const struct lk_api_request *request = &exchange.request;
-    struct lk_guard guard = {api->lease, request};
+    struct lk_guard guard = {&api->lease, request};
     /* A token of somebody else's does not enter the workspace at all: see given_token. */
     bool guarded = api->guarded && api->principal.kind != LK_AS_TOKEN && lk_guard_applies(request);
     struct lk_error failure = {0};
@@ -303,9 +372,11 @@ void lk_api_logout(struct lk_api *api, uint64_t timeout_ms)
     if (timeout_ms != 0)
         lk_timer_start(loop, &patience, timeout_ms);
     shared->waiting = self;
-    while (shared->endings != NULL) {
+    while (shared->endings != NULL || shared->besides != NULL) {
         for (struct ending *e = shared->endings; lk_co_cancelled(self) && e != NULL; e = e->next)
             lk_co_cancel(e->co);
+        for (struct beside *b = shared->besides; lk_co_cancelled(self) && b != NULL; b = b->next)
+            lk_co_cancel(b->co);
         lk_co_park(loop);
     }
     shared->waiting = NULL;

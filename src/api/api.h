@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/trace.h"
 #include "looker_ops.h"
+#include "rt/co.h"
 #include "rt/http.h"
 #include "rt/loop.h"
 
@@ -90,6 +91,17 @@ void lk_api_ask(struct lk_api *view, bool (*may_go)(void *arg, struct lk_error *
  * what is to be logged out is logged out beside. */
 void lk_api_end(struct lk_api *view);
 
+/*
+ * Runs fn(arg, view) on a coroutine of its own, with a view of the same principal (and the same
+ * sessions) that ends with it: for what has to be finished when the call that wants it is gone. It
+ * has the lease of the view that it comes from, until lk_api_guard takes it away, which has to
+ * happen before that is given back.
+ * lk_api_logout waits for it, and cancels it when its time is over. Works on a coroutine that is
+ * cancelled. *ret_co (may be NULL) as lk_co_start has it, and so the errors.
+ */
+bool lk_api_beside(struct lk_api *view, void (*fn)(void *arg, struct lk_api *view), void *arg,
+                   struct lk_co **ret_co, struct lk_error *err);
+
 struct lk_api_answer {
     int status;
     enum lk_media media; /* one bit; JSON bodies have passed lk_json_check */
@@ -128,7 +140,8 @@ struct lk_api_sink {
 /*
  * Awaits. As lk_api_call, but the answer goes into the sink, and is never in memory as a whole:
  * ret_answer has no body. What fails before the first piece is tried again as ever; after it
- * nothing is. What take() takes does not count towards the time-out (0: the API's).
+ * nothing is. What take() takes does not count towards the time-out (0: the API's). What comes with
+ * a 202 is not the answer yet, and goes nowhere.
  */
 bool lk_api_stream(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
                    uint64_t timeout_ms, const struct lk_api_sink *sink,

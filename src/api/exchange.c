@@ -170,6 +170,8 @@ static uint8_t acceptable_media(const struct lk_api_request *request)
         params != NULL ? lk_type_field(params, LK_STR("result_format")) : NULL;
     struct lk_string format = {0};
 
+    if (request->is_html)
+        return request->op->answer_media | LK_MEDIA_HTML;
     if (field != NULL && field->kind == LK_KIND_STRING && request->params != NULL)
         memcpy(&format, (const char *)request->params + field->offset, sizeof(format));
     if (format.is == LK_PRESENT && lk_str_eq(format.value, LK_STR("html")))
@@ -199,6 +201,8 @@ static bool pour(void *arg, const struct lk_http_answer *head, struct lk_str byt
     const struct lk_exchange *exchange = pouring->exchange;
     enum lk_media media = media_of(head->content_type);
 
+    if (head->status == 202) /* what was asked for is not there yet: this is no part of it */
+        return true;
     pouring->begun = true;
     if (exchange->poured != NULL)
         *exchange->poured = true;
@@ -342,6 +346,9 @@ bool lk_exchange_perform(const struct lk_api_options *options, struct lk_str roo
                              .headers = headers,
                              .body = wire.body,
                              .has_body = wire.content_type != NULL,
+                             .begun = exchange->request.attempt != NULL
+                                          ? &exchange->request.attempt->begun
+                                          : NULL,
                              .once = !lk_may_be_repeated(op),
                              .queue_ms = queue_ms(options, exchange),
                              .timeout_ms = exchange->timeout_ms != 0 ? exchange->timeout_ms

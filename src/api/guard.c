@@ -25,18 +25,19 @@ static bool check(const struct lk_guard *guard, struct lk_error *err)
 {
     const struct lk_operation *op = guard->request->op;
     struct lk_str project = project_of(guard->request);
+    const struct lk_lease *lease = *guard->lease;
 
-    if (guard->lease == NULL)
+    if (lease == NULL)
         return lk_fail(err, LK_ERROR_INTERNAL,
                        "%s was about to go to the dev workspace, which this call has not taken",
                        op->id);
     if (op->branch != LK_BRANCH_STAYS &&
-        (lk_lease_mode(guard->lease) != LK_CLAIM_ALONE || !lk_lease_covers(guard->lease, project)))
+        (lk_lease_mode(lease) != LK_CLAIM_ALONE || !lk_lease_covers(lease, project)))
         return lk_fail(err, LK_ERROR_INTERNAL,
                        "%s was about to move the branch of \"%.*s\", which this call does not have "
                        "to itself",
                        op->id, LK_STR_ARG(project));
-    if (!lk_lease_is_held(guard->lease))
+    if (!lk_lease_is_held(lease))
         return lk_fail(err, LK_ERROR_UNSUPPORTED,
                        "this server lost its hold on the dev workspace before %s was sent (it "
                        "stood still for too long, or where leases are kept could not be reached), "

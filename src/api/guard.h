@@ -9,7 +9,8 @@
 #include "api/operation.h"
 
 struct lk_guard {
-    const struct lk_lease *lease; /* NULL: there is none */
+    struct lk_lease *const *lease; /* points to NULL: there is none; looked at each time, since a
+                                      call may go while its request is on its way */
     const struct lk_api_request *request;
 };
 

@@ -77,7 +77,15 @@ struct lk_api_request {
     const struct lk_operation *op;
     const void *params;
     const void *body;
-    bool dev; /* goes out under the session whose workspace is dev; so does needs_dev */
+    bool dev;     /* goes out under the session whose workspace is dev; so does needs_dev */
+    bool is_html; /* is answered with HTML, where no result_format in params says so */
+    struct lk_attempt *attempt; /* NULL: nobody watches it */
+};
+
+/* One request that is under way, for whoever watches it from another coroutine. */
+struct lk_attempt {
+    bool begun;     /* set as soon as it may have reached Looker; taken back when it has not */
+    bool abandoned; /* set by the watcher: it is not sent again, whatever comes of it */
 };
 
 /* The same request under the session in the dev workspace, if `dev`. */

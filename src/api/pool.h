@@ -18,6 +18,7 @@ struct lk_pool {
     struct lk_session *sessions;
     size_t n;
     struct lk_timer sweep;
+    unsigned views;             /* that share it; api.c's */
     struct lk_session *leaving; /* not in `sessions` any more, and being logged out */
     size_t busy;                /* logins and logouts under way */
     struct lk_co *waiting;      /* for them to end */

@@ -109,6 +109,15 @@ static void log_retry(const struct lk_log *log, const struct lk_operation *op, u
                  lk_log_int("status", failure->status));
 }
 
+/* Whoever watches the request may have lost interest; until it is sent again it has not been. */
+static bool begin_again(struct lk_attempt *attempt)
+{
+    if (attempt == NULL)
+        return true;
+    attempt->begun = false;
+    return !attempt->abandoned;
+}
+
 /* Not inlined: the stacks of calls in flight are what there is most of, and this is rare. False
  * when the pause would be too long, or (then *failure says so) the caller went away. */
 static __attribute__((noinline)) bool pause_before(unsigned tries,
@@ -167,6 +176,7 @@ bool lk_retry_perform(const struct lk_api_options *options, struct lk_str root,
         if (lk_exchange_perform(options, root, arena, &each, ret_answer, &retry_after_s, err))
             return true;
         if (poured || tries > LK_RETRY_MAX || !lk_retry_applies(exchange->request.op, err) ||
+            !begin_again(exchange->request.attempt) ||
             !pause_before(tries, options, exchange, retry_after_s, err)) {
             say_tries(err, tries, lk_loop_now_ms(options->loop) - began_ms);
             return false;

@@ -71,6 +71,20 @@ bool lk_trace_read(struct lk_str traceparent, struct lk_str tracestate, struct l
     return ok;
 }
 
+const struct lk_trace *lk_trace_copy(struct lk_arena *arena, const struct lk_trace *trace)
+{
+    struct lk_trace *copy;
+
+    if (trace == NULL)
+        return NULL;
+    copy = lk_arena_new_object(arena, struct lk_trace);
+    *copy = (struct lk_trace){.id = lk_arena_str(arena, trace->id),
+                              .flags = lk_arena_str(arena, trace->flags),
+                              .state = lk_arena_str(arena, trace->state),
+                              .baggage = lk_arena_str(arena, trace->baggage)};
+    return copy;
+}
+
 void lk_trace_put_parent(struct lk_buf *out, const struct lk_trace *trace, uint64_t span)
 {
     lk_buf_printf(out, "00-%.*s-%016" PRIx64 "-%.*s", LK_STR_ARG(trace->id), span,

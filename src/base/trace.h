@@ -9,6 +9,7 @@
 #ifndef LK_BASE_TRACE_H
 #define LK_BASE_TRACE_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 
 #include <stdint.h>
@@ -31,6 +32,9 @@ struct lk_trace {
  */
 bool lk_trace_read(struct lk_str traceparent, struct lk_str tracestate, struct lk_str baggage,
                    struct lk_trace *ret_trace);
+
+/* The same, with its strings in the arena; NULL of NULL. */
+const struct lk_trace *lk_trace_copy(struct lk_arena *arena, const struct lk_trace *trace);
 
 /* Appends a traceparent for the next hop, whose span this is (not 0). */
 void lk_trace_put_parent(struct lk_buf *out, const struct lk_trace *trace, uint64_t span);

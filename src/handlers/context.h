@@ -16,6 +16,7 @@
 #define LK_DEFAULT_MAX_EXPORT_ROWS 1000000
 #define LK_DEFAULT_MAX_RENDER_BYTES ((size_t)8 * 1024 * 1024)
 #define LK_DEFAULT_PARALLEL 8
+#define LK_DEFAULT_QUERY_WAIT_MS 50000ULL /* many clients give up after 60 s */
 
 struct lk_known;     /* handlers/query/known.h */
 struct lk_workspace; /* handlers/workspace.h */
@@ -32,6 +33,8 @@ struct lk_tool_context {
     size_t max_render_bytes;  /* LOOKER_MAX_RENDER_BYTES: of one image or PDF; 0:
                                  LK_DEFAULT_MAX_RENDER_BYTES */
     uint64_t call_timeout_ms; /* LOOKER_CALL_TIMEOUT: after it a call is cancelled; 0: never */
+    uint64_t query_wait_ms;   /* LOOKER_QUERY_WAIT: after it a query answers with its id when
+                                 nobody hears of progress; 0: LK_DEFAULT_QUERY_WAIT_MS */
     uint32_t max_parallel;    /* Looker calls that one tool call makes at once; 0:
                                  LK_DEFAULT_PARALLEL */
     struct lk_str client_id;  /* LOOKER_CLIENT_ID: the API key that the server itself
@@ -73,6 +76,11 @@ static inline size_t lk_tool_max_result_bytes(const struct lk_tool_context *cont
 static inline uint32_t lk_tool_max_parallel(const struct lk_tool_context *context)
 {
     return context->max_parallel > 0 ? context->max_parallel : LK_DEFAULT_PARALLEL;
+}
+
+static inline uint64_t lk_tool_query_wait_ms(const struct lk_tool_context *context)
+{
+    return context->query_wait_ms > 0 ? context->query_wait_ms : LK_DEFAULT_QUERY_WAIT_MS;
 }
 
 static inline size_t lk_tool_max_render_bytes(const struct lk_tool_context *context)

@@ -57,6 +57,7 @@ struct lk_rows {
     int64_t seen;  /* rows that came: those that were skipped, kept, and left out */
     bool cut;      /* rows were left out */
     bool whole;    /* the answer was read to its end: `seen` is all there are */
+    bool pending;  /* Looker has no answer yet (202): there are none of these */
     bool changed;  /* what was skipped is not what it was when `ask->mark` was made */
     uint64_t mark; /* of all rows up to the last that was kept: a hash */
 };
@@ -70,6 +71,9 @@ struct lk_rows {
  */
 bool lk_rows_fetch(struct lk_api *api, struct lk_arena *arena, const struct lk_rows_ask *ask,
                    struct lk_rows **ret_rows, struct lk_error *err);
+
+/* Whether it may be asked so, before anything runs for it. */
+bool lk_rows_check_ask(const struct lk_rows_ask *ask, struct lk_error *err);
 
 /* Whether the rest can be fetched with a skip; not so of html and sql. */
 bool lk_rows_can_go_on(const struct lk_rows *rows);

@@ -436,6 +436,19 @@ static struct fetch *new_fetch(struct lk_arena *arena, const struct lk_rows_ask 
     return fetch;
 }
 
+static bool picks_columns(const struct lk_rows_ask *ask)
+{
+    return ask->fields != NULL && ask->fields->is == LK_PRESENT && ask->fields->len > 0;
+}
+
+bool lk_rows_check_ask(const struct lk_rows_ask *ask, struct lk_error *err)
+{
+    return !picks_columns(ask) || format_of(ask->format) == NULL ||
+           lk_fail(err, LK_ERROR_ARGUMENT,
+                   "fields picks columns of JSON rows; with result_format %.*s leave it out",
+                   LK_STR_ARG(ask->format));
+}
+
 bool lk_rows_fetch(struct lk_api *api, struct lk_arena *arena, const struct lk_rows_ask *ask,
                    struct lk_rows **ret_rows, struct lk_error *err)
 {
@@ -443,16 +456,17 @@ bool lk_rows_fetch(struct lk_api *api, struct lk_arena *arena, const struct lk_r
     const struct lk_api_sink sink = {.take = take, .arg = fetch};
     struct lk_api_answer answer;
 
-    if (ask->fields != NULL && ask->fields->is == LK_PRESENT && ask->fields->len > 0) {
-        if (fetch->format != NULL)
-            return lk_fail(
-                err, LK_ERROR_ARGUMENT,
-                "fields picks columns of JSON rows; with result_format %.*s leave it out",
-                LK_STR_ARG(ask->format));
+    if (!lk_rows_check_ask(ask, err))
+        return false;
+    if (picks_columns(ask))
         fetch->projection = *lk_rows_columns(arena, ask->fields);
-    }
     if (!lk_api_stream(api, arena, ask->request, ask->timeout_ms, &sink, &answer, err))
         return false;
+    if (answer.status == 202) {
+        fetch->rows->pending = true;
+        *ret_rows = fetch->rows;
+        return true;
+    }
     fetch->rows->whole = !answer.stopped;
     if (fetch->error.kind != LK_ERROR_NONE ||
         !(fetch->format == NULL ? end_json(fetch) : end_text(fetch))) {

@@ -59,6 +59,7 @@ struct lk_http_request {
     uint64_t timeout_ms;     /* for the whole exchange, from its turn on, take() not counted; 0:
                                 none. Of an endless sink: until the first piece of the body, and then
                                 between any two */
+    bool *begun;             /* set when the peer is about to see something of it; or NULL */
     size_t max_answer_bytes; /* decompressed; 0: 64 MiB; more is LK_ERROR_LIMIT. Not of what goes
                                 into a sink */
     const struct lk_http_sink *sink; /* or NULL: the answer has the body */

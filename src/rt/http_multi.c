@@ -354,6 +354,8 @@ static int on_begin(void *arg, char *peer, char *local, int peer_port, int local
     if (transfer->refused)
         return CURL_PREREQFUNC_ABORT;
     transfer->begun = true;
+    if (transfer->request->begun != NULL)
+        *transfer->request->begun = true;
     return again && transfer->request->once ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 

@@ -7,26 +7,10 @@
 
 import assert from "node:assert/strict";
 
-import { connect } from "./connect.mjs";
-
-async function connectModern(url) {
-    const { Client, StreamableHTTPClientTransport } = await import("@modelcontextprotocol/client");
-    const client = new Client(
-        { name: "looker-mcp-server-clients", version: "1.0.0" },
-        { versionNegotiation: { mode: { pin: "2026-07-28" } } },
-    );
-    await client.connect(new StreamableHTTPClientTransport(new URL(url)));
-    return { client, call: (params, options) => client.callTool(params, options) };
-}
-
-async function connectLegacy(words) {
-    const client = await connect(words);
-    return { client, call: (params, options) => client.callTool(params, undefined, options) };
-}
+import { connectEither } from "./connect.mjs";
 
 const [kind, where] = process.argv.slice(2);
-const { client, call } =
-    kind === "modern" ? await connectModern(where) : await connectLegacy([kind, where]);
+const { client, call } = await connectEither(kind, where);
 try {
     const progress = [];
     const result = await call(

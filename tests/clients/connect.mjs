@@ -31,6 +31,22 @@ export async function connect(words) {
     return client;
 }
 
+// With the SDK of the revisions with sessions ("stdio", "http") or that of 2026-07-28 ("modern", a URL),
+// which needs Node.js 20: the client, and how its tools are called.
+export async function connectEither(kind, where) {
+    if (kind !== "modern") {
+        const client = await connect([kind, where]);
+        return { client, call: (params, options) => client.callTool(params, undefined, options) };
+    }
+    const modern = await import("@modelcontextprotocol/client");
+    const client = new modern.Client(
+        { name: "looker-mcp-server-clients", version: "1.0.0" },
+        { versionNegotiation: { mode: { pin: "2026-07-28" } } },
+    );
+    await client.connect(new modern.StreamableHTTPClientTransport(new URL(where)));
+    return { client, call: (params, options) => client.callTool(params, options) };
+}
+
 // The answer object of a tool call; throws when the tool says that it failed.
 export async function answerOf(client, name, args) {
     const result = await client.callTool({ name, arguments: args });

@@ -507,7 +507,7 @@ def test_each_call_of_a_batch_is_the_caller_s(
     assert json.loads(first["result"]["content"][0]["text"])["id"] == "2"
     assert second["result"]["isError"] and "scope" in second["result"]["content"][0]["text"]
     assert {r["user"] for r in looker.requests("me")} == {"2"}
-    assert looker.requests("run_inline_query") == []
+    assert looker.requests("create_query_task") == []
 
 
 def test_headers_count_where_they_are_trusted(public: Any, issuer: AuthServer) -> None:
@@ -563,11 +563,11 @@ def test_act_as_user_needs_the_scope(
     given = challenge(headers)
     assert given["error"] == "insufficient_scope"
     assert given["scope"] == "email looker:act_as" and given["resource_metadata"] == METADATA_URL
-    assert looker.requests("login_user") == [] and looker.requests("run_inline_query") == []
+    assert looker.requests("login_user") == [] and looker.requests("create_query_task") == []
     allowed = issuer.token("ada", scope="looker:act_as")
     status, _, body = try_call(server, allowed, "query", acting)
     assert status == 200 and not body["result"]["isError"]
-    assert looker.requests("run_inline_query")[0]["user"] == "3"
+    assert looker.requests("create_query_task")[0]["user"] == "3"
     (audit,) = wait_for("the audit line", lambda: logged(server, "looker.audit.act_as_user"))
     assert audit["target_user_id"] == "3" and audit["caller"] == "ada@example.com"
 

@@ -290,7 +290,7 @@ def test_a_cursor_goes_on_on_its_branch(stdio: Any, looker: Sandbox) -> None:
         assert "cursor says on which branch" in server.failure("run_query", wrong)["error"]
     dev = server.answer("query", {**ORDERS, "dev_mode": True, "limit": 900, "max_bytes": 1000})
     server.answer("run_query", {"cursor": dev["cursor"]})
-    assert looker.requests("run_query")[-1]["workspace"] == "dev"
+    assert looker.requests("create_query_task")[-1]["workspace"] == "dev"
 
 
 def test_a_callers_own_token_borrows_nothing(http: Any, looker: Sandbox) -> None:

@@ -56,8 +56,8 @@ def run(server: StdioServer, looker: Sandbox, case: Case) -> Got:
 
 
 def is_a_no(case: Case, request: dict[str, Any]) -> bool:
-    """Whether it was asked for something that may not exist, and does not."""
-    return request["status"] == 404 and request["operation"] in case.missing
+    """Whether it was asked for something that may not be there, and is not."""
+    return request["status"] in (400, 404) and request["operation"] in case.missing
 
 
 @pytest.mark.parametrize("case", [pytest.param(c, id=f"{c.tool}-{i}") for i, c in enumerate(CASES)])

@@ -100,7 +100,7 @@ def test_a_cursor_is_no_way_to_other_data(http: Any, looker: Sandbox) -> None:
     """It names a query; whether that may be read is asked of whoever sends it."""
     server = http()
     cut = server.answer("query", {**WIDE, "max_bytes": 2000})
-    looker.rules({"operation": "run_query", "status": 404, "body": '{"message":"Not found"}'})
+    looker.rules({"operation": "create_query_task", "status": 404, "body": '{"message":"Not found"}'})
     assert "no access" in server.failure("run_query", {"cursor": cut["cursor"]})["error"]
     looker.obey()
     for cursor in (cut["cursor"][:-1], cut["cursor"] + "A", cut["cursor"].swapcase(), "", "x" * 16000):
@@ -110,18 +110,18 @@ def test_a_cursor_is_no_way_to_other_data(http: Any, looker: Sandbox) -> None:
 
 def test_what_breaks_off_is_no_result(http: Any, looker: Sandbox) -> None:
     server = http()
-    looker.rules({"operation": "run_inline_query", "cut_after_bytes": 20_000})
+    looker.rules({"operation": "query_task_results", "cut_after_bytes": 20_000})
     failed = server.failure("query", {**WIDE, "limit": 5000})
     assert "ended before the answer was complete" in failed["error"]
     for corrupt in ("truncate_json", "not_json", "bad_utf8", "deep", "html", "wrong_type"):
-        looker.rules({"operation": "run_inline_query", "corrupt": corrupt})
+        looker.rules({"operation": "query_task_results", "corrupt": corrupt})
         assert server.failure("query", WIDE)["error"]
 
 
 def test_a_row_that_is_too_large(http: Any, looker: Sandbox) -> None:
     server = http()
     rows = json.dumps([{"orders.id": 1, "orders.status": "x" * 3000, "orders.count": 1}] * 3)
-    looker.rules({"operation": "run_inline_query", "body": rows})
+    looker.rules({"operation": "query_task_results", "body": rows})
     failed = server.failure("query", {**WIDE, "max_bytes": 2000})
     assert "one row of the result takes 3" in failed["error"] and "max_bytes" in failed["error"]
     answer = server.answer("query", {**WIDE, "max_bytes": 7000})

@@ -184,7 +184,7 @@ def audited(server: Any) -> list[dict[str, Any]]:
 def test_a_call_runs_as_the_user_of_the_argument(http: Any, looker: Sandbox, asked: Any) -> None:
     server = as_user(http(), X_User_Email="grace@example.com")
     server.answer("query", {**QUERY, "act_as_user": asked})
-    assert {r["user"] for r in looker.requests("run_inline_query")} == {"2"}
+    assert {r["user"] for r in looker.requests("create_query_task")} == {"2"}
     (line,) = wait_for("the line of the audit", lambda: audited(server) or None)
     assert line["target_user_id"] == "2" and line["triggered_by"] == "argument"
 
@@ -199,7 +199,7 @@ def test_an_argument_that_names_nobody_or_two_is_refused(
 ) -> None:
     failure = stdio().failure("query", {**QUERY, "act_as_user": asked})
     assert "act_as_user" in failure["error"] and failure["kind"] == "argument"
-    assert looker.requests("login_user") == looker.requests("run_inline_query") == []
+    assert looker.requests("login_user") == looker.requests("create_query_task") == []
     assert looker.requests("user") == [], "only numbers are looked up as ids"
 
 
@@ -207,7 +207,7 @@ def test_an_id_never_becomes_somebody_else(stdio: Any, looker: Sandbox) -> None:
     looker.rules({"operation": "user", "status": 200, "body": {"id": "1", "email": "root@example.com"}})
     failure = stdio().failure("query", {**QUERY, "act_as_user": "02"})
     assert "the user 1" in failure["error"] and failure["kind"] == "argument"
-    assert looker.requests("login_user") == looker.requests("run_inline_query") == []
+    assert looker.requests("login_user") == looker.requests("create_query_task") == []
 
 
 # ---- sessions ----
@@ -287,7 +287,7 @@ def test_production_and_dev_never_share_a_token(stdio: Any, looker: Sandbox) -> 
     server.answer("query", {**QUERY, "validate": False})
     server.answer("query", {**QUERY, "validate": False, "dev_mode": True})
     server.answer("query", {**QUERY, "validate": False})
-    queries = looker.requests("run_inline_query")
+    queries = looker.requests("create_query_task")
     assert [q["workspace"] for q in queries] == ["production", "dev", "production"]
     assert queries[0]["authorization"] == queries[2]["authorization"] != queries[1]["authorization"]
     assert len(looker.requests("update_session")) == 1
@@ -301,7 +301,7 @@ def test_a_dev_workspace_that_can_neither_be_entered_nor_left(stdio: Any, looker
         )
         failure = server.failure("query", {**QUERY, "dev_mode": True})
         assert "permission develop" in failure["error"] and failure["status"] == 403
-        assert looker.requests("run_inline_query") == []
+        assert looker.requests("create_query_task") == []
     looker.obey()
     server.answer("query", {**QUERY, "dev_mode": True})
 

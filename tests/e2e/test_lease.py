@@ -55,10 +55,10 @@ def all_wait(holder: StdioServer, cell: Cell, store: Redis) -> Iterator[None]:
     def n_claims() -> int:
         return store.command("HVALS", store.leases(cell.looker.url)).count(b'"what":"query"')
 
-    cell.looker.rules({"operation": "run_inline_query", "delay_ms": 30000, "times": 1})
+    cell.looker.rules({"operation": "create_query_task", "delay_ms": 30000, "times": 1})
     arguments = {**cell.production(0), "dev_mode": True}
     call = holder.start("tools/call", {"name": "query", "arguments": arguments})
-    wait_for("the holder's query", lambda: bool(cell.looker.requests("run_inline_query")))
+    wait_for("the holder's query", lambda: bool(cell.looker.requests("create_query_task")))
     yield
     wait_for("all to wait", lambda: n_claims() == N_CALLS + 1)
     cell.forget()
@@ -93,7 +93,7 @@ def test_redis_is_killed_and_started_again(
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         with all_wait(stdio(**settings), cell, store):
             calls = pool.submit(lambda: list(call_all(replicas, cell)))
-        looker.rules({"operation": "run_inline_query", "delay_ms": 200})
+        looker.rules({"operation": "create_query_task", "delay_ms": 200})
         wait_for("the second swap", lambda: len(cell.swaps()) >= 2)
         store.kill()
         time.sleep(0.3)
@@ -114,7 +114,7 @@ def test_redis_is_away(
         failure = server.failure("query", arguments)
         assert f"Redis at 127.0.0.1:{store.port} cannot be reached" in failure["error"]
         assert "LOOKER_LEASE_URL" in failure["error"]
-    assert not looker.requests("run_inline_query"), "nothing runs unguarded"
+    assert not looker.requests("create_query_task"), "nothing runs unguarded"
     assert not cell.checkouts()
     server.answer("query", cell.production(0))  # production needs no lease
     store.start()
@@ -128,10 +128,10 @@ def test_redis_that_stands_still_for_too_long(
     store = redis()
     server = http(LEASE_URL=store.url, LEASE_TTL="2")
     store.is_old(looker.url)
-    looker.rules({"operation": "run_inline_query", "delay_ms": 2500, "times": 1})
+    looker.rules({"operation": "create_query_task", "delay_ms": 2500, "times": 1})
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         call = pool.submit(server.call, "query", cell.query(0))
-        wait_for("its query", lambda: bool(looker.requests("run_inline_query")))
+        wait_for("its query", lambda: bool(looker.requests("create_query_task")))
         store.signal(signal.SIGSTOP)
         try:
             result = call.result()  # others might have the branch by now, for all that it knows
@@ -149,10 +149,10 @@ def test_a_replica_that_stands_still_loses_its_lease(
     store = redis()
     still, other = (http(LEASE_URL=store.url, LEASE_TTL="2") for _ in range(2))
     store.is_old(looker.url)
-    looker.rules({"operation": "run_inline_query", "delay_ms": 300, "times": 1})
+    looker.rules({"operation": "create_query_task", "delay_ms": 300, "times": 1})
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         call = pool.submit(still.call, "query", cell.query(0))
-        wait_for("its query", lambda: bool(looker.requests("run_inline_query")))
+        wait_for("its query", lambda: bool(looker.requests("create_query_task")))
         still.process.popen.send_signal(signal.SIGSTOP)
         try:
             other.answer("query", cell.query(1))  # waits until the lease has expired

@@ -265,11 +265,11 @@ def test_somebody_else_moved_the_branch(looker: Sandbox, tmp_path: Path) -> None
     cell = Cell(looker)
     journal = Journal(tmp_path / "state", looker.url)
     settings = settings_for(looker, **journal.settings)
-    looker.rules({"operation": "run_inline_query", "delay_ms": 30000})
+    looker.rules({"operation": "create_query_task", "delay_ms": 30000})
     command = [str(SERVER), "call", "query", json.dumps(cell.query(0))]
     process = Process(command, tmp_path, environment(tmp_path, settings), "the server")
     try:
-        wait_for("its query", lambda: bool(looker.requests("run_inline_query")))
+        wait_for("its query", lambda: bool(looker.requests("create_query_task")))
     finally:
         process.discard()
     cell.set(BRANCHES[3])

@@ -95,7 +95,7 @@ def test_api_keys_are_logged_in_with(moody: Any, looker: Sandbox) -> None:
     looker.expire_tokens()
     assert whoami(in_mood(server, mood)) == "1", "renewed after a 401"
     server.answer("query", {**QUERY, "dev_mode": True})
-    assert looker.requests("run_inline_query")[0]["workspace"] == "dev"
+    assert looker.requests("create_query_task")[0]["workspace"] == "dev"
     failure = in_mood(server, f"keys={CLIENT_ID}:wrong-3fd1").failure("whoami")
     assert failure["kind"] == "auth" and "LOOKER_CLIENT" not in failure["error"]
     assert "wrong-3fd1" not in str(failure)
@@ -187,9 +187,9 @@ def test_act_as_user_overrides_it_but_not_its_refusal(moody: Any, looker: Sandbo
     server = moody()
     query = {**QUERY, "act_as_user": "ada@example.com"}
     in_mood(server, "user=3").answer("query", query)
-    assert {r["user"] for r in looker.requests("run_inline_query")} == {"2"}
+    assert {r["user"] for r in looker.requests("create_query_task")} == {"2"}
     assert "weekdays" in in_mood(server, "refuse=weekdays").failure("query", query)["error"]
-    assert len(looker.requests("run_inline_query")) == 1
+    assert len(looker.requests("create_query_task")) == 1
     server.close()
     audit = [e for e in server.process.log() if e["event"] == "looker.audit.act_as_user"]
     assert len(audit) == 1, "what was refused ran as nobody"

@@ -98,6 +98,9 @@ class Box:
             self.token = answer["access_token"]
         return status, answer
 
+    def control(self, method: str, path: str, body: Any = None) -> None:
+        assert self.ask(method, "/_sandbox" + path, body)[0] == 204
+
     def rules(self, *rules: dict[str, Any]) -> None:
         status, answer = self.ask("POST", "/_sandbox/rules", list(rules))
         assert status == 204, answer
@@ -628,13 +631,48 @@ def test_a_query_that_the_database_refuses(box: Box) -> None:
     assert run(box, body, "csv").startswith(b"ERROR")
 
 
+def new_task(box: Box, **body: Any) -> tuple[dict[str, Any], str]:
+    task = box.api("POST", "/query_tasks?limit=3", {"query_id": "1", "result_format": "json", **body})[1]
+    return task, f"/query_tasks/{task['id']}"
+
+
+def running_tasks(box: Box) -> list[str]:
+    return [q["query_task_id"] for q in box.get("/running_queries") if q["source"] == "api4"]
+
+
+def test_query_tasks(box: Box) -> None:
+    task, path = new_task(box)
+    assert (task["status"], task["query"]["id"], running_tasks(box)) == ("added", "1", [])
+    assert len(box.get(path + "/results")) == 3 and box.get(path)["status"] == "complete"
+
+    box.control("POST", "/queries", {"seconds": 1000, "speed": 2000})
+    task, path = new_task(box, result_format="csv")
+    assert box.api("GET", path + "/results") == (202, {"status": "running"})
+    assert box.get(path)["status"] == "running" and running_tasks(box) == [task["id"]]
+    end = time.monotonic() + 10
+    while box.get(path)["status"] != "complete" and time.monotonic() < end:
+        time.sleep(0.05)
+    assert box.get(path)["runtime"] >= 1000 and running_tasks(box) == []
+    assert box.get(path + "/results").count(b"\n") == 4
+    assert box.api("DELETE", f"/running_queries/{task['id']}")[0] == 404
+
+    box.control("POST", "/queries", {"seconds": 1000})
+    task, path = new_task(box)
+    assert box.api("DELETE", f"/running_queries/{task['id']}")[0] == 204
+    assert box.get(path)["status"] == "killed" and running_tasks(box) == []
+    assert box.api("GET", path + "/results")[0] == 400
+    assert box.api("DELETE", f"/running_queries/{task['id']}")[0] == 404
+
+    box.control("POST", "/queries", {"seconds": 0})
+    broken = box.api("POST", "/queries", {**ORDERS, "fields": ["orders.broken"]})[1]["id"]
+    _, path = new_task(box, query_id=broken)
+    assert box.api("GET", path + "/results")[0] == 400 and box.get(path)["status"] == "error"
+    _, path = new_task(box, query_id=broken, result_format="json_detail")
+    assert box.get(path + "/results")["errors"]
+
+
 def test_looks_tasks_sql_and_attributed_queries_run(box: Box) -> None:
     assert len(box.get("/looks/1/run/json")) == 10
-    task = box.api("POST", "/query_tasks", {"query_id": "1", "result_format": "json"})[1]
-    path = f"/query_tasks/{task['id']}"
-    assert box.api("GET", path + "/results")[0] == 202
-    assert [box.get(path)["status"] for _ in range(2)] == ["complete", "complete"]
-    assert len(box.get(path + "/results")) == 10
     body = {"connection_name": "warehouse", "sql": "SELECT 1"}
     slug = box.api("POST", "/sql_queries", body)[1]["slug"]
     assert box.api("POST", f"/sql_queries/{slug}/run/csv")[1].count(b"\n") == 11
@@ -1117,6 +1155,8 @@ def ask_operation(box: Box, name: str) -> tuple[int, Any]:
             value = box.get("/queries/1")["slug"]
         if parameter["name"] == "query_task_id" and name != "query_task_multi_results":
             value = box.api("POST", "/query_tasks", BODIES["CreateQueryTask"])[1]["id"]
+        if name == "kill_query":
+            value = "running-long"
         if parameter["name"] == "render_task_id":
             value = box.api("POST", "/render_tasks/looks/1/png?width=8&height=8")[1]["id"]
         if parameter["in"] == "path":

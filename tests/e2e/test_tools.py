@@ -204,7 +204,7 @@ def test_run_dashboard_by_slug_with_filters(server: Any, looker: Sandbox) -> Non
     arguments = {"dashboard_id": "pulse", "filters": {"State": "Texas"}, "tiles": ["Users by State"]}
     answer = server.answer("run_dashboard", arguments)
     assert answer["count"] == 1
-    sent = [json.loads(r["body"]) for r in looker.requests() if r["operation"] == "run_inline_query"]
+    sent = [json.loads(r["body"]) for r in looker.requests() if r["operation"] == "create_query"]
     assert [body["filters"]["users.state"] for body in sent] == ["Texas"]
 
 

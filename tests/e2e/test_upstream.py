@@ -131,7 +131,10 @@ def test_a_page_in_between_is_no_query_result(server: Any, looker: Sandbox) -> N
     """A proxy that wants somebody to sign in answers 200 with a page."""
     query = {"model": "thelook", "view": "orders", "fields": ["orders.status"]}
     assert "<table" in server.answer("query", {**query, "result_format": "html"})["text"]
-    looker.rules({"operation": "run_inline_query", "corrupt": "html"})
+    looker.rules(
+        {"operation": "run_inline_query", "corrupt": "html"},
+        {"operation": "query_task_results", "corrupt": "html"},
+    )
     for result_format in ("json", "csv", "txt", "sql"):
         failure = server.failure("query", {**query, "result_format": result_format})
         assert "sign-in page" in failure["error"]

@@ -283,6 +283,7 @@ static void all_running_queries(struct sb_request *rq, struct sb_answer *out)
         if (c->items[i].json != NULL)
             lk_json_put_raw(&w, sb_entity_show(rq, c, &c->items[i]));
     }
+    sb_tasks_write_running(rq, &w);
     lk_json_end_array(&w);
     sb_answer_json(out, 200, lk_buf_view(buf));
 }
@@ -290,18 +291,13 @@ static void all_running_queries(struct sb_request *rq, struct sb_answer *out)
 static void kill_query(struct sb_request *rq, struct sb_answer *out)
 {
     struct sb_collection *running = sb_collection(rq->sb->store, LK_STR("/running_queries"));
-    struct sb_collection *tasks = sb_collection(rq->sb->store, LK_STR("/query_tasks"));
     struct lk_str id = sb_path_arg(rq, "query_task_id");
-    struct sb_entity *query = sb_entity(running, id), *task = sb_entity(tasks, id);
+    struct sb_entity *query = sb_entity(running, id);
 
-    if (query != NULL && query->json != NULL) {
+    if (query != NULL && query->json != NULL)
         sb_entity_delete(query);
-        return sb_answer_empty(out, 204);
-    }
-    if (task == NULL || task->json == NULL)
+    else if (!sb_tasks_kill(rq, id))
         return sb_fail_not_found(rq, out);
-    cJSON_ReplaceItemInObjectCaseSensitive(task->json, "status", cJSON_CreateString("killed"));
-    sb_entity_put(tasks, lk_str(task->key), task->json);
     sb_answer_empty(out, 204);
 }
 

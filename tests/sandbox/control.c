@@ -12,6 +12,7 @@ static void get_state(struct sb_request *rq, struct sb_answer *out)
     lk_json_begin_object(&w);
     sb_auth_write_state(rq->sb->auth, &w);
     lk_json_member_integer(&w, "recorded", (int64_t)sb_record_total(rq->sb->record));
+    lk_json_member_integer(&w, "running_queries", (int64_t)sb_tasks_running(rq->sb->tasks));
     lk_json_end_object(&w);
     sb_answer_json(out, 200, lk_buf_view(buf));
 }
@@ -54,6 +55,7 @@ bool sb_control(struct sb_request *rq, struct sb_answer *out)
         {"POST", "/_sandbox/reset", reset},
         {"POST", "/_sandbox/expire_tokens", expire_tokens},
         {"GET", "/_sandbox/state", get_state},
+        {"POST", "/_sandbox/queries", sb_tasks_set},
         {"GET", "/_sandbox/cells", sb_cells_get},
         {"POST", "/_sandbox/cells", sb_cells_set},
         {"DELETE", "/_sandbox/cells", sb_cells_forget},

@@ -16,10 +16,6 @@ struct sb_format {
     void (*error)(struct lk_buf *buf, const struct sb_plan *plan);
 };
 
-#define DATABASE_ERROR                                                                             \
-    "The warehouse database encountered an error while running this query: column orders.broken "  \
-    "does not exist"
-
 static bool is_measure(const struct sb_column *column)
 {
     return (column->field.flags & SB_MEASURE) != 0;
@@ -99,7 +95,7 @@ static void json_footer(struct lk_buf *buf, const struct sb_plan *plan)
 static void json_error(struct lk_buf *buf, const struct sb_plan *plan)
 {
     (void)plan;
-    lk_buf_lit(buf, "[{\"looker_error\":\"" DATABASE_ERROR "\"}]");
+    lk_buf_lit(buf, "[{\"looker_error\":\"" SB_BROKEN_TEXT "\"}]");
 }
 
 /* ---- json_detail, json_bi ---- */
@@ -358,7 +354,7 @@ static void no_footer(struct lk_buf *buf, const struct sb_plan *plan)
 static void text_error(struct lk_buf *buf, const struct sb_plan *plan)
 {
     (void)plan;
-    lk_buf_lit(buf, "ERROR: " DATABASE_ERROR "\n");
+    lk_buf_lit(buf, "ERROR: " SB_BROKEN_TEXT "\n");
 }
 
 /* ---- sql ---- */

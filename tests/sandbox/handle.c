@@ -8,34 +8,18 @@
 #include <stdlib.h>
 
 static const struct sb_handler *const handler_lists[] = {
-    sb_auth_handlers,
-    sb_model_handlers,
-    sb_query_handlers,
-    sb_run_handlers,
-    sb_content_handlers,
-    sb_dashboards_handlers,
-    sb_tiles_handlers,
-    sb_boards_handlers,
-    sb_connection_handlers,
-    sb_activity_handlers,
-    sb_folders_handlers,
-    sb_people_handlers,
-    sb_projects_handlers,
-    sb_git_handlers,
-    sb_lookml_handlers,
-    sb_derived_handlers,
-    sb_renders_handlers,
-    sb_groups_handlers,
-    sb_credentials_handlers,
-    sb_attributes_handlers,
-    sb_schedules_handlers,
-    sb_validation_handlers,
-    NULL,
+    sb_auth_handlers,       sb_model_handlers,      sb_query_handlers,      sb_run_handlers,
+    sb_tasks_handlers,      sb_content_handlers,    sb_dashboards_handlers, sb_tiles_handlers,
+    sb_boards_handlers,     sb_connection_handlers, sb_activity_handlers,   sb_folders_handlers,
+    sb_people_handlers,     sb_projects_handlers,   sb_git_handlers,        sb_lookml_handlers,
+    sb_derived_handlers,    sb_renders_handlers,    sb_groups_handlers,     sb_credentials_handlers,
+    sb_attributes_handlers, sb_schedules_handlers,  sb_validation_handlers, NULL,
 };
 
 static void seed(struct sb *sb)
 {
     sb->queries = sb_queries_new();
+    sb->tasks = sb_tasks_new();
     sb->store = sb_store_new();
     sb_seed_queries(sb);
     sb_seed_content(sb);
@@ -183,6 +167,7 @@ void sb_state_free(struct sb *sb)
     sb_shown_free(sb->shown);
     sb_store_free(sb->store);
     sb_queries_free(sb->queries);
+    sb_tasks_free(sb->tasks);
     sb_record_free(sb->record);
     sb_rules_free(sb->rules);
     sb_auth_free(sb->auth);
@@ -195,6 +180,7 @@ void sb_state_reset(struct sb *sb)
     forget_late(sb);
     sb_store_free(sb->store);
     sb_queries_free(sb->queries);
+    sb_tasks_free(sb->tasks);
     sb_record_clear(sb->record);
     sb_rules_clear(sb->rules);
     sb_auth_reset(sb->auth);

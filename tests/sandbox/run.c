@@ -1,25 +1,36 @@
 /*
- * Running queries: saved, inline, of looks, asynchronous, SQL Runner's. Rows come from rows.c.
+ * Running queries: saved, inline, of looks, SQL Runner's. Rows come from rows.c, and what runs
+ * asynchronously is in tasks.c.
  */
 #include "sandbox.h"
 
 #include <stdio.h>
 
-void sb_run(struct sb_request *rq, struct sb_answer *out, struct lk_str query, struct lk_str format)
+void sb_run_as(struct sb_request *rq, struct sb_answer *out, struct lk_str query,
+               struct lk_str format, const struct sb_run_options *options)
 {
     struct sb_plan *plan;
-    struct lk_str ignored;
-    int64_t limit = INT64_MIN;
 
     if (sb_is_activity(rq, query))
         return sb_run_activity(rq, out, query, format);
-    if (rq->route->op->params != NULL && sb_query_arg(rq, "limit", &ignored))
-        limit = sb_query_int(rq, "limit", INT64_MIN);
-    if (!sb_plan_make(rq, out, lk_arena_str(rq->arena, query), limit, &plan))
+    if (!sb_plan_make(rq, out, lk_arena_str(rq->arena, query), options->limit, &plan))
         return;
-    plan->formatted = sb_query_bool(rq, "apply_formatting", false);
+    if (options->task && plan->broken && !lk_str_eq(format, LK_STR("json_detail")))
+        return sb_fail(rq, out, 400, "%s", SB_BROKEN_TEXT);
+    plan->formatted = options->formatted;
     if (!sb_format_answer(rq, out, plan, format))
         sb_fail_field(rq, out, "result_format", "invalid", "is no format that exists");
+}
+
+void sb_run(struct sb_request *rq, struct sb_answer *out, struct lk_str query, struct lk_str format)
+{
+    struct sb_run_options options = {.limit = INT64_MIN};
+    struct lk_str ignored;
+
+    if (rq->route->op->params != NULL && sb_query_arg(rq, "limit", &ignored))
+        options.limit = sb_query_int(rq, "limit", INT64_MIN);
+    options.formatted = sb_query_bool(rq, "apply_formatting", false);
+    sb_run_as(rq, out, query, format, &options);
 }
 
 static void run_query(struct sb_request *rq, struct sb_answer *out)
@@ -72,81 +83,6 @@ static void run_url_encoded_query(struct sb_request *rq, struct sb_answer *out)
     sb_run(rq, out, lk_buf_view(buf), sb_path_arg(rq, "result_format"));
 }
 
-/* ---- query tasks: added, running at the first look, complete at the second ---- */
-
-static struct sb_collection *tasks(struct sb_request *rq)
-{
-    struct sb_collection *c = sb_collection(rq->sb->store, LK_STR("/query_tasks"));
-
-    c->strict = true;
-    return c;
-}
-
-static void create_query_task(struct sb_request *rq, struct sb_answer *out)
-{
-    struct lk_str query_id = lk_json_get_string(rq->arena, rq->body, LK_STR("query_id")), json;
-    struct sb_collection *c = tasks(rq);
-    struct sb_entity *entity;
-    cJSON *task, *body;
-    char id[40];
-
-    if (!sb_query_find(rq->sb, query_id, &json))
-        return sb_fail_field(rq, out, "query_id", "invalid", "is no query");
-    snprintf(id, sizeof(id), "%016llx%016llx", (unsigned long long)sb_hash(query_id),
-             (unsigned long long)c->next_id++);
-    task = sb_example_object(rq->route->op->answer.type, false, 0);
-    body = cJSON_ParseWithLength(rq->body.ptr, rq->body.len);
-    sb_merge(rq->route->op->answer.type, task, body);
-    cJSON_Delete(body);
-    cJSON_ReplaceItemInObjectCaseSensitive(task, "id", cJSON_CreateString(id));
-    cJSON_ReplaceItemInObjectCaseSensitive(task, "status", cJSON_CreateString("added"));
-    entity = sb_entity_put(c, lk_str(id), task);
-    sb_answer_json(out, 200, sb_entity_show(rq, c, entity));
-}
-
-static struct sb_entity *find_task(struct sb_request *rq)
-{
-    struct sb_entity *task = sb_entity(tasks(rq), sb_path_arg(rq, "query_task_id"));
-
-    return task != NULL && task->json != NULL ? task : NULL;
-}
-
-/* One step on. */
-static void advance(struct sb_request *rq, struct sb_entity *task)
-{
-    const char *status = sb_member(task->json, "status");
-    const char *next = strcmp(status, "added") == 0 ? "running" : "complete";
-
-    if (strcmp(status, "killed") == 0)
-        return;
-    cJSON_ReplaceItemInObjectCaseSensitive(task->json, "status", cJSON_CreateString(next));
-    sb_entity_put(tasks(rq), lk_str(task->key), task->json);
-}
-
-static void query_task(struct sb_request *rq, struct sb_answer *out)
-{
-    struct sb_entity *task = find_task(rq);
-
-    if (task == NULL)
-        return sb_fail_not_found(rq, out);
-    advance(rq, task);
-    sb_answer_json(out, 200, sb_entity_show(rq, tasks(rq), task));
-}
-
-static void query_task_results(struct sb_request *rq, struct sb_answer *out)
-{
-    struct sb_entity *task = find_task(rq);
-    struct lk_str json;
-
-    if (task == NULL || !sb_query_find(rq->sb, lk_str(sb_member(task->json, "query_id")), &json))
-        return sb_fail_not_found(rq, out);
-    if (strcmp(sb_member(task->json, "status"), "complete") != 0) {
-        advance(rq, task);
-        return sb_answer_empty(out, 202);
-    }
-    sb_run(rq, out, json, lk_arena_str(rq->arena, lk_str(sb_member(task->json, "result_format"))));
-}
-
 /* ---- SQL Runner ---- */
 
 static void create_sql_query(struct sb_request *rq, struct sb_answer *out)
@@ -196,9 +132,6 @@ const struct sb_handler sb_run_handlers[] = {
     {"run_inline_query_attributed", run_inline_query_attributed},
     {"run_look", run_look},
     {"run_url_encoded_query", run_url_encoded_query},
-    {"create_query_task", create_query_task},
-    {"query_task", query_task},
-    {"query_task_results", query_task_results},
     {"create_sql_query", create_sql_query},
     {"run_sql_query", run_sql_query},
     {0},

@@ -34,6 +34,7 @@ struct sb_rules;
 struct sb_record;
 struct sb_store;
 struct sb_queries;
+struct sb_tasks;
 struct sb_router;
 struct sb_shown;
 
@@ -66,6 +67,7 @@ struct sb {
     struct sb_record *record;
     struct sb_store *store;
     struct sb_queries *queries;
+    struct sb_tasks *tasks;
     struct sb_shown *shown; /* explores as text; they never change */
     struct sb_late *late;   /* what was asked and is to be done later */
 };
@@ -385,6 +387,27 @@ extern const struct sb_handler sb_run_handlers[];
 /* Runs the query (JSON text of a Query, copied) in a format and answers with its rows. */
 void sb_run(struct sb_request *rq, struct sb_answer *out, struct lk_str query,
             struct lk_str format);
+struct sb_run_options {
+    int64_t limit; /* INT64_MIN: the query's own */
+    bool formatted;
+    bool task; /* what the database refuses is a 400 */
+};
+void sb_run_as(struct sb_request *rq, struct sb_answer *out, struct lk_str query,
+               struct lk_str format, const struct sb_run_options *options);
+#define SB_BROKEN_TEXT                                                                             \
+    "The warehouse database encountered an error while running this query: column orders.broken "  \
+    "does not exist"
+
+/* ---- tasks.c: queries that run beside ---- */
+
+struct sb_tasks *sb_tasks_new(void);
+void sb_tasks_free(struct sb_tasks *tasks);
+void sb_tasks_set(struct sb_request *rq, struct sb_answer *out); /* how long they take */
+size_t sb_tasks_running(const struct sb_tasks *tasks);
+/* The elements of all_running_queries. */
+void sb_tasks_write_running(struct sb_request *rq, struct lk_json_writer *w);
+bool sb_tasks_kill(struct sb_request *rq, struct lk_str id); /* false: none of that id runs */
+extern const struct sb_handler sb_tasks_handlers[];
 
 /* ---- plan.c: what a query asks for; rows.c: its values; format.c: their presentation ---- */
 

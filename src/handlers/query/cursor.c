@@ -42,6 +42,7 @@ static void write_json(struct lk_buf *out, const struct lk_cursor *cursor)
     lk_json_begin_object(&w);
     put_text(&w, "q", cursor->query_id);
     put_text(&w, "l", cursor->look_id);
+    put_text(&w, "t", cursor->task_id);
     put_text(&w, "f", cursor->format);
     put_number(&w, "n", cursor->limit);
     put_number(&w, "b", cursor->max_bytes);
@@ -147,6 +148,7 @@ bool lk_cursor_read(struct lk_arena *arena, struct lk_str text, struct lk_cursor
     cursor = (struct lk_cursor){
         .query_id = lk_json_get_string(arena, json, LK_STR("q")),
         .look_id = lk_json_get_string(arena, json, LK_STR("l")),
+        .task_id = lk_json_get_string(arena, json, LK_STR("t")),
         .format = lk_json_get_string(arena, json, LK_STR("f")),
         .limit = get_number(json, "n"),
         .max_bytes = get_number(json, "b"),
@@ -164,8 +166,8 @@ bool lk_cursor_read(struct lk_arena *arena, struct lk_str text, struct lk_cursor
         .fields = get_fields(arena, json),
     };
     /* Whoever makes one up gets no further than this. */
-    if ((cursor.query_id.len == 0) == (cursor.look_id.len == 0) || cursor.format.len == 0 ||
-        cursor.row < 0 || cursor.limit < 0 || cursor.max_bytes < 0)
+    if (cursor.query_id.len == 0 || cursor.format.len == 0 || cursor.row < 0 || cursor.limit < 0 ||
+        cursor.max_bytes < 0)
         return lk_fail(err, LK_ERROR_ARGUMENT, "cursor: it does not say what to go on with");
     *ret_cursor = cursor;
     return true;

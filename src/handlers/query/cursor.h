@@ -13,7 +13,10 @@
 #include "handlers/rows.h"
 
 struct lk_cursor {
-    struct lk_str query_id, look_id; /* one of them; of a Look it is run as a Look */
+    struct lk_str query_id;
+    struct lk_str look_id; /* the Look that it belongs to, or empty */
+    struct lk_str task_id; /* the query task whose result it is, which is looked at again instead of
+                              running the query; or empty */
     struct lk_str format;
     int64_t limit;     /* rows that Looker was asked for */
     int64_t max_bytes; /* of an answer; 0: the server's limit */

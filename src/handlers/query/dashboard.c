@@ -23,6 +23,7 @@ struct dashboard {
     struct lk_tile **tiles;
     size_t n_tiles;
     size_t n_done;
+    double told; /* as progress */
     struct lk_tile_env run;
 };
 
@@ -96,8 +97,22 @@ static void run_tile(void *arg, size_t i)
     struct lk_tile *tile = dashboard->tiles[i];
 
     lk_tile_run(&dashboard->run, tile);
-    mcp_call_progress(dashboard->call, (double)++dashboard->n_done, (double)dashboard->n_tiles,
+    dashboard->told = (double)++dashboard->n_done;
+    mcp_call_progress(dashboard->call, dashboard->told, (double)dashboard->n_tiles,
                       lk_tile_title(tile));
+}
+
+/* While the tiles run, none of which may end for long: the progress grows by less than a tile. */
+static void tell_waiting(void *arg, struct lk_str status, uint64_t waited_ms)
+{
+    struct dashboard *dashboard = arg;
+
+    (void)status;
+    dashboard->told += ((double)dashboard->n_done + 1 - dashboard->told) / 1000;
+    mcp_call_progress(dashboard->call, dashboard->told, (double)dashboard->n_tiles,
+                      lk_arena_printf(dashboard->run.arena, "%zu of %zu tiles, %llu s",
+                                      dashboard->n_done, dashboard->n_tiles,
+                                      (unsigned long long)waited_ms / 1000));
 }
 
 /* ---- the answer ---- */
@@ -150,10 +165,12 @@ static bool write_answer(struct dashboard *dashboard, struct lk_error *err)
     static const struct lk_projection projection = {.fields = fields, .n_fields = 3};
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(dashboard->call));
     size_t share = share_of_rows(dashboard);
-    int64_t failed = 0;
+    int64_t failed = 0, running = 0;
 
-    for (size_t i = 0; i < dashboard->n_tiles; i++)
+    for (size_t i = 0; i < dashboard->n_tiles; i++) {
         failed += lk_tile_failed(dashboard->tiles[i]);
+        running += lk_tile_runs(dashboard->tiles[i]);
+    }
     lk_json_begin_object(&w);
     lk_json_key(&w, "dashboard");
     if (!lk_project(dashboard->json, &projection, false, w.buf, err))
@@ -163,6 +180,12 @@ static bool write_answer(struct dashboard *dashboard, struct lk_error *err)
     lk_filters_write(&dashboard->filters, &w);
     lk_json_member_integer(&w, "count", (int64_t)dashboard->n_tiles);
     lk_json_member_integer(&w, "failed", failed);
+    if (running > 0) {
+        lk_json_member_integer(&w, "running", running);
+        lk_json_member_string(&w, "how",
+                              LK_STR("Looker goes on with those that have a query_task_id: "
+                                     "get_query_result waits for the rows of each"));
+    }
     lk_json_key(&w, "items");
     lk_json_begin_array(&w);
     for (size_t i = 0; i < dashboard->n_tiles; i++)
@@ -260,6 +283,10 @@ bool lk_handler_run_dashboard(struct mcp_call *call, const void *args_, struct l
         return false;
 
     dashboard->run.timezone = timezone_of(arena, dashboard->json);
+    dashboard->run.dashboard_id = lk_json_get_string(arena, dashboard->json, LK_STR("id"));
+    dashboard->run.wait = lk_query_wait(call, (struct lk_number){0});
+    dashboard->run.wait.tell = tell_waiting;
+    dashboard->run.wait.arg = dashboard;
 
     /* 2. The tiles, several at a time: each failure is recorded with its tile. */
     if (!lk_parallel(context->loop, lk_tool_max_parallel(context), dashboard->n_tiles, run_tile,

@@ -1,12 +1,13 @@
 /*
- * query, query_sql, query_url: ad-hoc queries from arguments that mirror Looker's Query object. One
- * call each, after the names in it were checked (validate.c, mostly without a call); `query` makes
- * another one when a link is wanted as well. The saved kind is in run.c.
+ * query, query_sql, query_url: ad-hoc queries from arguments that mirror Looker's Query object,
+ * once the names in it were checked (validate.c, mostly without a call). What runs goes through
+ * query tasks (task.c), the rest is one call. The saved kind is in run.c.
  */
 #include "handlers/ask.h"
 #include "handlers/context.h"
 #include "handlers/query/cursor.h"
 #include "handlers/query/export.h"
+#include "handlers/query/task.h"
 #include "handlers/query/validate.h"
 #include "handlers/rows.h"
 #include "looker_tools.h"
@@ -14,6 +15,7 @@
 
 /* What a link is made of; Looker's Query has much more. */
 #define LINK_FIELDS "id,slug,share_url"
+#define SQL LK_STR("sql")
 
 /* What the tool was given, made into a query that may be sent. */
 struct asked {
@@ -42,7 +44,7 @@ static void write_totals_note(struct lk_json_writer *w, const struct looker_quer
     bool asked = lk_is_true(query->total) || query->row_total.is == LK_PRESENT ||
                  (query->subtotals.is == LK_PRESENT && query->subtotals.len > 0);
 
-    if (asked && !lk_str_eq(format, LK_STR("json_detail")) && !lk_str_eq(format, LK_STR("sql")))
+    if (asked && !lk_str_eq(format, LK_STR("json_detail")) && !lk_str_eq(format, SQL))
         lk_json_member_string(w, "totals_note",
                               LK_STR("total, row_total and subtotals have no effect on this "
                                      "result_format: json_detail has them in `detail`"));
@@ -59,16 +61,17 @@ static struct lk_rows_limit apply_limit(struct mcp_call *call, struct lk_integer
     return rows;
 }
 
-/* Awaits. The rows, as many as fit. */
-static bool fetch(struct mcp_call *call, const struct looker_run_inline_query_params *params,
-                  const struct asked *asked, const struct lk_rows_limit *limit, size_t max_bytes,
-                  struct lk_rows **ret_rows, struct lk_error *err)
+/* Awaits. The SQL, which Looker writes without running it: one request, and nothing to wait for. */
+static bool ask_sql(struct mcp_call *call, const struct asked *asked,
+                    const struct lk_rows_limit *limit, struct lk_rows **ret_rows,
+                    struct lk_error *err)
 {
+    struct looker_run_inline_query_params params = {.result_format = lk_string(SQL)};
     const struct lk_rows_ask ask = {
-        .request = lk_in_dev(looker_run_inline_query(params, &asked->query), asked->dev),
-        .format = params->result_format.value,
+        .request = lk_in_dev(looker_run_inline_query(&params, &asked->query), asked->dev),
+        .format = SQL,
         .limit = *limit,
-        .max_bytes = max_bytes,
+        .max_bytes = lk_tool_max_result_bytes(lk_tool_context(call)),
     };
 
     return lk_rows_fetch(lk_tool_context(call)->api, mcp_call_arena(call), &ask, ret_rows, err) ||
@@ -97,25 +100,40 @@ static void write_member(struct lk_json_writer *w, const char *key, struct lk_st
         lk_json_member_raw(w, key, value);
 }
 
-/* A link that cannot be had does not take the rows away. */
-static void write_share_url(struct lk_json_writer *w, struct lk_str created,
-                            const struct lk_error *failure)
+static void write_link(struct lk_json_writer *w, struct lk_str created)
 {
-    if (failure->kind != LK_ERROR_NONE) {
-        lk_json_member_string(w, "share_url_error", lk_str(failure->message));
-        return;
-    }
     write_member(w, "share_url", created, "share_url");
     write_member(w, "query_id", created, "id");
 }
 
-/* How to go on with rows that were cut; nothing is lost but that when the query has no id. */
-static struct lk_str make_cursor(struct mcp_call *call, const struct looker_query_args *args,
-                                 const struct lk_rows *rows, bool dev, struct lk_str created)
+/* result_format sql. A link that cannot be had does not take the text away. */
+static bool answer_sql(struct mcp_call *call, const struct asked *asked,
+                       const struct lk_rows_limit *limit, bool link, struct lk_error *err)
 {
-    struct lk_arena *arena = mcp_call_arena(call);
+    struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
+    struct lk_error failure = {0};
+    struct lk_rows *rows;
+    struct lk_str created;
+
+    if (!ask_sql(call, asked, limit, &rows, err))
+        return false;
+    lk_json_begin_object(&w);
+    lk_rows_put(&w, rows, (struct lk_str){0});
+    if (link && create(call, asked, &created, &failure))
+        write_link(&w, created);
+    else if (link)
+        lk_json_member_string(&w, "share_url_error", lk_str(failure.message));
+    lk_json_end_object(&w);
+    return true;
+}
+
+/* How to go on with rows that were cut, or empty. */
+static struct lk_str make_cursor(struct mcp_call *call, const struct looker_query_args *args,
+                                 const struct lk_query_run *run, bool dev)
+{
+    const struct lk_rows *rows = run->rows;
     struct lk_cursor cursor = {
-        .query_id = lk_json_get_string(arena, created, LK_STR("id")),
+        .query_id = run->query_id,
         .format = rows->format,
         .limit = rows->limit.applied,
         .max_bytes = args->max_bytes.value,
@@ -130,58 +148,69 @@ static struct lk_str make_cursor(struct mcp_call *call, const struct looker_quer
         .imports = lk_is_true(args->imports),
     };
 
-    if (cursor.query_id.len == 0)
+    if (!rows->cut || !lk_rows_can_go_on(rows))
         return (struct lk_str){0};
     (void)lk_export_offer(call, &cursor, args->act_as_user.value);
-    return lk_cursor_write(arena, &cursor);
+    return lk_cursor_write(mcp_call_arena(call), &cursor);
+}
+
+/* The rows, or how to go on when they take too long. */
+static bool answer_rows(struct mcp_call *call, const struct looker_query_args *args,
+                        const struct asked *asked, const struct lk_rows_limit *limit,
+                        struct lk_error *err)
+{
+    struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
+    struct lk_query_wait wait = lk_query_wait(call, args->max_wait_seconds);
+    bool link = lk_is_true(args->share_url);
+    struct lk_query_order order = {
+        .query = &asked->query,
+        .fields = link ? LK_STR(LINK_FIELDS) : LK_STR("id"),
+        .params = {.apply_formatting = args->apply_formatting,
+                   .server_table_calcs = args->server_table_calcs,
+                   .cache = args->cache},
+        .dev = asked->dev,
+    };
+    const struct lk_rows_ask ask = {
+        .format = args->result_format.value,
+        .limit = *limit,
+        .max_bytes = lk_rows_max_bytes(lk_tool_context(call), args->max_bytes),
+    };
+    struct lk_query_run run;
+
+    if (!lk_query_run(&wait, mcp_call_arena(call), &order, &ask, &run, err))
+        return lk_query_explain(call, &asked->query, asked->dev, err);
+    lk_json_begin_object(&w);
+    if (run.rows != NULL) {
+        lk_rows_put(&w, run.rows, make_cursor(call, args, &run, asked->dev));
+        write_totals_note(&w, &asked->query, ask.format);
+    } else {
+        lk_query_write_handle(&wait, &run, &w);
+    }
+    if (link)
+        write_link(&w, run.created);
+    lk_json_end_object(&w);
+    return true;
 }
 
 bool lk_handler_query(struct mcp_call *call, const void *args_, struct lk_error *err)
 {
     const struct looker_query_args *args = args_;
-    struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
     struct asked asked;
-    struct lk_rows *rows;
 
     /* 1. The query: names that the explore has, a limit that is bounded. */
     if (!ask_query(call, args, args->validate, args->dev_mode, &asked, err))
         return false;
     struct lk_rows_limit limit = apply_limit(call, args->limit, &asked.query);
 
-    /* 2. Its rows: fatal. */
-    struct looker_run_inline_query_params params = {
-        .result_format = args->result_format,
-        .apply_formatting = args->apply_formatting,
-        .server_table_calcs = args->server_table_calcs,
-        .cache = args->cache,
-    };
-    if (!fetch(call, &params, &asked, &limit,
-               lk_rows_max_bytes(lk_tool_context(call), args->max_bytes), &rows, err))
-        return false;
-
-    /* 3. The query by its id, for a link or for going on: recorded. */
-    bool goes_on = rows->cut && lk_rows_can_go_on(rows);
-    struct lk_str created = {0}, cursor = {0};
-    struct lk_error failure = {0};
-    if ((goes_on || lk_is_true(args->share_url)) && create(call, &asked, &created, &failure) &&
-        goes_on)
-        cursor = make_cursor(call, args, rows, asked.dev, created);
-
-    lk_json_begin_object(&w);
-    lk_rows_put(&w, rows, cursor);
-    write_totals_note(&w, &asked.query, args->result_format.value);
-    if (lk_is_true(args->share_url))
-        write_share_url(&w, created, &failure);
-    else if (failure.kind != LK_ERROR_NONE)
-        lk_json_member_string(&w, "cursor_error", lk_str(failure.message));
-    lk_json_end_object(&w);
-    return true;
+    /* 2. What it answers: fatal. */
+    if (lk_str_eq(args->result_format.value, SQL))
+        return answer_sql(call, &asked, &limit, lk_is_true(args->share_url), err);
+    return answer_rows(call, args, &asked, &limit, err);
 }
 
 bool lk_handler_query_sql(struct mcp_call *call, const void *args_, struct lk_error *err)
 {
     const struct looker_query_sql_args *args = args_;
-    struct looker_run_inline_query_params params = {.result_format = lk_string(LK_STR("sql"))};
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
     struct asked asked;
     struct lk_rows *rows;
@@ -189,8 +218,7 @@ bool lk_handler_query_sql(struct mcp_call *call, const void *args_, struct lk_er
     if (!ask_query(call, args, args->validate, args->dev_mode, &asked, err))
         return false;
     struct lk_rows_limit limit = apply_limit(call, args->limit, &asked.query);
-    if (!fetch(call, &params, &asked, &limit, lk_tool_max_result_bytes(lk_tool_context(call)),
-               &rows, err))
+    if (!ask_sql(call, &asked, &limit, &rows, err))
         return false;
     lk_json_begin_object(&w);
     lk_json_member_string(&w, "sql", lk_buf_view(&rows->kept));

@@ -1,13 +1,13 @@
 /*
  * run_query and run_look: what is saved in Looker, by id. Each first reads what it is about to run,
- * so that the answer says what the rows are and a saved "unlimited" does not mean unlimited.
+ * so that the answer says what the rows are and a saved "unlimited" does not mean unlimited. And
+ * get_query_result: what runs already.
  */
 #include "handlers/ask.h"
-#include "handlers/bind.h"
 #include "handlers/context.h"
 #include "handlers/query/cursor.h"
 #include "handlers/query/export.h"
-#include "handlers/rows.h"
+#include "handlers/query/task.h"
 #include "handlers/workspace.h"
 #include "looker_tools.h"
 #include "json/project.h"
@@ -61,59 +61,106 @@ static bool find_query(struct mcp_call *call, struct lk_str id, bool dev, struct
                              "query_url answers both of a query");
 }
 
-/* {"<name>":{what was run},…rows…}. *cursor: what the rows were asked with; to go on, what was
- * handed out is added. */
-static bool write_result(struct mcp_call *call, const char *name, struct lk_str object,
-                         const struct lk_projection *projection, const struct lk_rows *rows,
-                         struct lk_cursor *cursor, struct lk_string act_as_user,
-                         struct lk_error *err)
+/* ---- the answer ---- */
+
+/* What the answer tells of what was run. */
+struct told {
+    const char *name;
+    struct lk_str object;
+    const struct lk_projection *projection; /* NULL: all of it */
+    struct lk_str act_as_user;              /* as whom, or empty */
+};
+
+/* Members of the open object: the rows, or how to go on. *cursor: what the rows were asked with; to
+ * go on, what was handed out is added. */
+static void write_outcome(struct mcp_call *call, struct lk_json_writer *w,
+                          const struct lk_query_wait *wait, const struct lk_query_run *run,
+                          struct lk_cursor *cursor, struct lk_str act_as_user)
 {
-    struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
+    const struct lk_rows *rows = run->rows;
     struct lk_str next = {0};
 
+    if (rows == NULL) {
+        lk_query_write_handle(wait, run, w);
+        return;
+    }
     if (rows->cut && lk_rows_can_go_on(rows)) {
+        cursor->query_id = run->query_id;
         cursor->format = rows->format;
         cursor->limit = rows->limit.applied;
         cursor->row = rows->skipped + rows->count;
         cursor->mark = rows->mark;
         next = lk_cursor_write(mcp_call_arena(call), cursor);
-        (void)lk_export_offer(call, cursor, act_as_user.value);
+        (void)lk_export_offer(call, cursor, act_as_user);
     }
+    lk_rows_put(w, rows, next);
+}
+
+/* {"<name>":{what was run},…rows, or how to go on…} */
+static bool write_result(struct mcp_call *call, const struct told *told,
+                         const struct lk_query_wait *wait, const struct lk_query_run *run,
+                         struct lk_cursor *cursor, struct lk_error *err)
+{
+    struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
+
     lk_json_begin_object(&w);
-    lk_json_key(&w, name);
-    if (!lk_project(object, projection, false, w.buf, err))
+    lk_json_key(&w, told->name);
+    if (!lk_project(told->object, told->projection, false, w.buf, err))
         return false;
     w.comma = true;
-    lk_rows_put(&w, rows, next);
+    write_outcome(call, &w, wait, run, cursor, told->act_as_user);
     lk_json_end_object(&w);
     return true;
 }
 
+/* Awaits. Runs what is saved, as the cursor's members say; its SQL is one request, since nothing
+ * runs for it. */
+static bool run_saved(struct mcp_call *call, const struct lk_query_wait *wait,
+                      const struct lk_cursor *cursor, struct lk_rows_ask *ask,
+                      struct lk_query_run *ret_run, struct lk_error *err)
+{
+    struct lk_query_order order = {
+        .query_id = cursor->query_id,
+        .look_id = cursor->look_id,
+        .params = {.limit = lk_integer(ask->limit.applied),
+                   .apply_formatting = lk_boolean(cursor->apply_formatting),
+                   .apply_vis = lk_boolean(cursor->apply_vis),
+                   .server_table_calcs = lk_boolean(cursor->server_table_calcs),
+                   .cache = lk_boolean(!cursor->no_cache)},
+        .dev = cursor->dev,
+    };
+    struct looker_run_query_params params = {.query_id = lk_string(cursor->query_id),
+                                             .result_format = lk_string(ask->format),
+                                             .limit = order.params.limit};
+
+    if (!lk_str_eq(ask->format, LK_STR("sql")))
+        return lk_query_run(wait, mcp_call_arena(call), &order, ask, ret_run, err);
+    *ret_run = (struct lk_query_run){.query_id = cursor->query_id};
+    ask->request = lk_in_dev(looker_run_query(&params), order.dev);
+    return lk_rows_fetch(wait->context->api, mcp_call_arena(call), ask, &ret_run->rows, err);
+}
+
+/* A link in place of the rows, which run when it is followed. */
+static bool answer_export(struct mcp_call *call, const struct told *told, struct lk_cursor *what,
+                          struct lk_str format, int64_t limit, struct lk_error *err)
+{
+    return lk_export_answer(call, told->name, told->object, told->projection, what,
+                            &(struct lk_export_ask){format, limit, told->act_as_user}, err);
+}
+
 /* ---- going on ---- */
 
-static struct lk_api_request request_of(const struct lk_cursor *cursor, int64_t limit,
-                                        struct looker_run_query_params *query,
-                                        struct looker_run_look_params *look)
+/* Awaits. What the cursor names: the result that is there already, or the query once more. */
+static bool run_again(struct mcp_call *call, const struct lk_query_wait *wait,
+                      const struct lk_cursor *cursor, struct lk_rows_ask *ask,
+                      struct lk_query_run *ret_run, struct lk_error *err)
 {
-    *query = (struct looker_run_query_params){
-        .query_id = lk_string(cursor->query_id),
-        .result_format = lk_string(cursor->format),
-        .limit = lk_integer(limit),
-        .apply_formatting = lk_boolean(cursor->apply_formatting),
-        .apply_vis = lk_boolean(cursor->apply_vis),
-        .server_table_calcs = lk_boolean(cursor->server_table_calcs),
-        .cache = lk_boolean(!cursor->no_cache),
-    };
-    *look = (struct looker_run_look_params){
-        .look_id = lk_string(cursor->look_id),
-        .result_format = lk_string(cursor->format),
-        .limit = lk_integer(limit),
-        .apply_formatting = lk_boolean(cursor->apply_formatting),
-        .apply_vis = lk_boolean(cursor->apply_vis),
-        .cache = lk_boolean(!cursor->no_cache),
-    };
-    return lk_in_dev(cursor->look_id.len > 0 ? looker_run_look(look) : looker_run_query(query),
-                     cursor->dev);
+    if (cursor->task_id.len > 0)
+        return lk_query_await(wait, mcp_call_arena(call), cursor->task_id, ask, ret_run, err);
+    return run_saved(call, wait, cursor, ask, ret_run, err) ||
+           lk_explain_status(err, 404,
+                             "what the cursor goes on with is gone, or there is no access to it; "
+                             "run the query again");
 }
 
 /* Where the rows were read that the cursor goes on with. Who names a branch all the same, as it
@@ -149,10 +196,8 @@ static bool go_on(struct mcp_call *call, const struct looker_run_query_args *arg
 {
     const struct lk_tool_context *context = lk_tool_context(call);
     struct lk_arena *arena = mcp_call_arena(call);
-    struct looker_run_query_params query;
-    struct looker_run_look_params look;
     struct lk_cursor cursor;
-    struct lk_rows *rows;
+    struct lk_query_run run;
 
     if (args->query_id.is == LK_PRESENT || args->limit.is == LK_PRESENT || args->fields.len > 0)
         return lk_fail(err, LK_ERROR_ARGUMENT,
@@ -164,20 +209,17 @@ static bool go_on(struct mcp_call *call, const struct looker_run_query_args *arg
     if (args->max_bytes.is == LK_PRESENT)
         cursor.max_bytes = args->max_bytes.value;
 
-    struct lk_rows_limit limit = lk_rows_limit(lk_tool_max_rows(context), 0, cursor.limit);
-    const struct lk_rows_ask ask = {
-        .request = request_of(&cursor, limit.applied, &query, &look),
+    struct lk_query_wait wait = lk_query_wait(call, (struct lk_number){0});
+    struct lk_rows_ask ask = {
         .format = cursor.format,
-        .limit = limit,
+        .limit = lk_rows_limit(lk_tool_max_rows(context), 0, cursor.limit),
         .max_bytes = lk_rows_max_bytes(context, lk_integer(cursor.max_bytes)),
         .fields = &cursor.fields,
         .skip = cursor.row,
         .mark = cursor.mark,
     };
-    if (!lk_rows_fetch(context->api, arena, &ask, &rows, err))
-        return lk_explain_status(err, 404,
-                                 "what the cursor goes on with is gone, or there is no "
-                                 "access to it; run the query again");
+    if (!run_again(call, &wait, &cursor, &ask, &run, err))
+        return false;
 
     bool is_look = cursor.look_id.len > 0;
     struct lk_buf what;
@@ -186,8 +228,10 @@ static bool go_on(struct mcp_call *call, const struct looker_run_query_args *arg
     lk_json_begin_object(&w);
     lk_json_member_string(&w, "id", is_look ? cursor.look_id : cursor.query_id);
     lk_json_end_object(&w);
-    bool ok = write_result(call, is_look ? "look" : "query", lk_buf_view(&what), NULL, rows,
-                           &cursor, args->act_as_user, err);
+    bool ok = write_result(call,
+                           &(struct told){is_look ? "look" : "query", lk_buf_view(&what), NULL,
+                                          args->act_as_user.value},
+                           &wait, &run, &cursor, err);
     lk_buf_free(&what);
     return ok;
 }
@@ -201,7 +245,7 @@ bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_er
     struct lk_arena *arena = mcp_call_arena(call);
     bool dev = lk_is_true(args->dev_mode);
     struct lk_str query;
-    struct lk_rows *rows;
+    struct lk_query_run run;
 
     if (args->cursor.is == LK_PRESENT)
         return go_on(call, args, err);
@@ -213,17 +257,11 @@ bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_er
     /* 1. The saved query. */
     if (!find_query(call, args->query_id.value, dev, &query, err))
         return false;
-    struct lk_rows_limit limit =
-        lk_rows_limit(lk_tool_max_rows(context), args->limit.value, saved_limit(arena, query));
 
     /* 2. Its rows. */
-    struct looker_run_query_params params = {0};
-    lk_bind_same_names(arena, &looker_run_query_args_type, args, &looker_run_query_params_type,
-                       &params);
-    params.query_id = lk_string(lk_json_get_string(arena, query, LK_STR("id")));
-    params.limit = lk_integer(limit.applied);
+    struct lk_query_wait wait = lk_query_wait(call, (struct lk_number){0});
     struct lk_cursor cursor = {
-        .query_id = params.query_id.value,
+        .query_id = lk_json_get_string(arena, query, LK_STR("id")),
         .max_bytes = args->max_bytes.value,
         .dev = dev,
         .apply_formatting = lk_is_true(args->apply_formatting),
@@ -235,21 +273,18 @@ bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_er
         .imports = lk_is_true(args->imports),
         .fields = args->fields,
     };
+    const struct told told = {"query", query, NULL, args->act_as_user.value};
     if (args->export.is == LK_PRESENT)
-        return lk_export_answer(
-            call, "query", query, NULL, &cursor,
-            &(struct lk_export_ask){args->export.value, args->limit.value, args->act_as_user.value},
-            err);
-    const struct lk_rows_ask ask = {
-        .request = lk_in_dev(looker_run_query(&params), dev),
+        return answer_export(call, &told, &cursor, args->export.value, args->limit.value, err);
+    struct lk_rows_ask ask = {
         .format = args->result_format.value,
-        .limit = limit,
+        .limit =
+            lk_rows_limit(lk_tool_max_rows(context), args->limit.value, saved_limit(arena, query)),
         .max_bytes = lk_rows_max_bytes(context, args->max_bytes),
         .fields = &args->fields,
     };
-    if (!lk_rows_fetch(context->api, arena, &ask, &rows, err))
-        return false;
-    return write_result(call, "query", query, NULL, rows, &cursor, args->act_as_user, err);
+    return run_saved(call, &wait, &cursor, &ask, &run, err) &&
+           write_result(call, &told, &wait, &run, &cursor, err);
 }
 
 static const struct lk_projection look_folder[] = {{.name = "id"}, {.name = "name"}};
@@ -264,6 +299,13 @@ static const struct lk_projection look_fields[] = {
 };
 static const struct lk_projection look_projection = {.fields = look_fields, .n_fields = 5};
 
+static struct lk_str query_of_look(struct lk_arena *arena, struct lk_str look, struct lk_str query)
+{
+    struct lk_str id = lk_json_get_string(arena, look, LK_STR("query_id"));
+
+    return id.len > 0 ? id : lk_json_get_string(arena, query, LK_STR("id"));
+}
+
 bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_error *err)
 {
     const struct looker_run_look_args *args = args_;
@@ -271,12 +313,12 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
     struct lk_arena *arena = mcp_call_arena(call);
     bool dev = lk_is_true(args->dev_mode);
     struct lk_str look, query = {0};
-    struct lk_rows *rows;
+    struct lk_query_run run;
 
     /* 1. The Look. */
     struct looker_look_params find = {
         .look_id = args->look_id,
-        .fields = lk_string(LK_STR("id,title,description,folder,query")),
+        .fields = lk_string(LK_STR("id,title,description,folder,query_id,query")),
     };
     if (!lk_ask(context->api, arena, lk_in_dev(looker_look(&find), dev), LK_JSON_OBJECT, &look,
                 err))
@@ -286,13 +328,9 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
 
     /* 2. Its rows. */
     lk_json_get(look, LK_STR("query"), &query);
-    struct lk_rows_limit limit =
-        lk_rows_limit(lk_tool_max_rows(context), args->limit.value, saved_limit(arena, query));
-    struct looker_run_look_params params = {0};
-    lk_bind_same_names(arena, &looker_run_look_args_type, args, &looker_run_look_params_type,
-                       &params);
-    params.limit = lk_integer(limit.applied);
+    struct lk_query_wait wait = lk_query_wait(call, (struct lk_number){0});
     struct lk_cursor cursor = {
+        .query_id = query_of_look(arena, look, query),
         .look_id = args->look_id.value,
         .max_bytes = args->max_bytes.value,
         .dev = dev,
@@ -304,20 +342,39 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
         .imports = lk_is_true(args->imports),
         .fields = args->fields,
     };
+    if (cursor.query_id.len == 0)
+        return lk_fail(err, LK_ERROR_PARSE, "Looker does not say which query the Look runs");
+    const struct told told = {"look", look, &look_projection, args->act_as_user.value};
     if (args->export.is == LK_PRESENT)
-        return lk_export_answer(
-            call, "look", look, &look_projection, &cursor,
-            &(struct lk_export_ask){args->export.value, args->limit.value, args->act_as_user.value},
-            err);
-    const struct lk_rows_ask ask = {
-        .request = lk_in_dev(looker_run_look(&params), dev),
+        return answer_export(call, &told, &cursor, args->export.value, args->limit.value, err);
+    struct lk_rows_ask ask = {
         .format = args->result_format.value,
-        .limit = limit,
+        .limit =
+            lk_rows_limit(lk_tool_max_rows(context), args->limit.value, saved_limit(arena, query)),
         .max_bytes = lk_rows_max_bytes(context, args->max_bytes),
         .fields = &args->fields,
     };
-    if (!lk_rows_fetch(context->api, arena, &ask, &rows, err))
+    return run_saved(call, &wait, &cursor, &ask, &run, err) &&
+           write_result(call, &told, &wait, &run, &cursor, err);
+}
+
+/* ---- what runs already ---- */
+
+bool lk_handler_get_query_result(struct mcp_call *call, const void *args_, struct lk_error *err)
+{
+    const struct looker_get_query_result_args *args = args_;
+    const struct lk_tool_context *context = lk_tool_context(call);
+    struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
+    struct lk_query_wait wait = lk_query_wait(call, args->max_wait_seconds);
+    struct lk_cursor cursor = {.task_id = args->query_task_id.value};
+    const struct lk_rows_ask ask = {.limit = {.max_rows = lk_tool_max_rows(context)},
+                                    .max_bytes = lk_tool_max_result_bytes(context)};
+    struct lk_query_run run;
+
+    if (!lk_query_await(&wait, mcp_call_arena(call), args->query_task_id.value, &ask, &run, err))
         return false;
-    return write_result(call, "look", look, &look_projection, rows, &cursor, args->act_as_user,
-                        err);
+    lk_json_begin_object(&w);
+    write_outcome(call, &w, &wait, &run, &cursor, args->act_as_user.value);
+    lk_json_end_object(&w);
+    return true;
 }

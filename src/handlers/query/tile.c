@@ -1,6 +1,6 @@
 /*
- * Dashboard tiles (tile.h). A tile's own query is sent inline, with the dashboard's filters put in,
- * instead of by id, which could not be filtered. Called by dashboard.c, many at a time: all that is
+ * Dashboard tiles (tile.h). A tile's own query is sent with the dashboard's filters put in, instead
+ * of by id, which could not be filtered. Called by dashboard.c, many at a time: all that is
  * kept is in the tile and in the call's arena.
  */
 #include "handlers/query/tile.h"
@@ -103,7 +103,7 @@ static void keep_rows(const struct lk_tile_env *run, struct lk_tile_result *resu
         result->rows = lk_arena_printf(run->arena, "%.*s]", (int)kept, rows.ptr);
 }
 
-/* Awaits. Runs what answers with rows as JSON, in memory of its own. */
+/* Awaits. Runs what answers with rows as JSON and cannot be a task, in memory of its own. */
 static void run_rows(const struct lk_tile_env *run, struct lk_api_request request,
                      struct lk_tile_result *result)
 {
@@ -114,6 +114,39 @@ static void run_rows(const struct lk_tile_env *run, struct lk_api_request reques
         lk_rows_check(scratch, &answer, LK_STR("json"), &result->error) &&
         lk_expect_json(&answer, request.op, LK_JSON_ARRAY, &result->error))
         keep_rows(run, result, answer.body);
+    result->error.body = lk_arena_str(run->arena, result->error.body);
+    lk_arena_free(scratch);
+}
+
+/* Awaits. Runs a query, in memory of its own; what is not there within the wait keeps its id. */
+static void run_task(const struct lk_tile_env *run, const struct looker_query *query,
+                     struct lk_tile_result *result)
+{
+    struct lk_query_order order = {
+        .query = query,
+        .dashboard_id = run->dashboard_id,
+        .params = {.server_table_calcs = lk_boolean(query->dynamic_fields.value.len > 0)},
+    };
+    const struct lk_rows_ask ask = {.format = LK_STR("json"),
+                                    .limit = result->limit,
+                                    .max_bytes = lk_tool_max_result_bytes(run->context)};
+    struct lk_arena *scratch = lk_arena_new();
+    struct lk_query_run done;
+
+    if (lk_loop_now_ms(run->context->loop) >= run->wait.until_ms) {
+        lk_fail(&result->error, LK_ERROR_LIMIT,
+                "it was not begun, since the tiles before it took all the time there was; run it "
+                "by itself (tiles)");
+    } else if (lk_query_run(&run->wait, scratch, &order, &ask, &done, &result->error)) {
+        if (done.rows == NULL) {
+            result->task_id = lk_arena_str(run->arena, done.task_id);
+            result->status = lk_arena_str(run->arena, done.status);
+        } else {
+            result->total = (size_t)done.rows->seen;
+            result->rows =
+                lk_arena_printf(run->arena, "[%.*s]", LK_STR_ARG(lk_buf_view(&done.rows->kept)));
+        }
+    }
     result->error.body = lk_arena_str(run->arena, result->error.body);
     lk_arena_free(scratch);
 }
@@ -140,12 +173,7 @@ static void run_query(const struct lk_tile_env *run, const struct looker_query *
     result->limit = lk_rows_limit(
         run->limit, saved_limit > 0 && saved_limit < run->limit ? saved_limit : run->limit, 0);
     query.limit = lk_string(lk_arena_printf(run->arena, "%lld", (long long)result->limit.applied));
-
-    struct looker_run_inline_query_params params = {
-        .result_format = lk_string(LK_STR("json")),
-        .server_table_calcs = lk_boolean(query.dynamic_fields.value.len > 0),
-    };
-    run_rows(run, looker_run_inline_query(&params, &query), result);
+    run_task(run, &query, result);
 }
 
 /* Awaits. The saved query of that id or slug. */
@@ -310,6 +338,15 @@ bool lk_tile_failed(const struct lk_tile *tile)
     return failed;
 }
 
+bool lk_tile_runs(const struct lk_tile *tile)
+{
+    bool runs = false;
+
+    for (size_t i = 0; i < tile->n_results; i++)
+        runs = runs || tile->results[i].task_id.len > 0;
+    return runs;
+}
+
 /* ---- the answer ---- */
 
 static void write_error(struct lk_json_writer *w, const struct lk_error *error)
@@ -324,12 +361,16 @@ static void write_error(struct lk_json_writer *w, const struct lk_error *error)
 static void write_result(struct lk_json_writer *w, const struct lk_tile_result *result,
                          size_t max_bytes)
 {
-    if (result->error.kind != LK_ERROR_NONE)
+    if (result->error.kind != LK_ERROR_NONE) {
         write_error(w, &result->error);
-    else
+    } else if (result->task_id.len > 0) {
+        lk_json_member_string(w, "query_task_id", result->task_id);
+        lk_json_member_string(w, "status", result->status);
+    } else {
         lk_rows_write_list(w, result->rows, result->total, &result->limit, max_bytes,
                            "run fewer tiles at once (tiles), narrow the dashboard's filters, or "
                            "query the explore itself (or have LOOKER_MAX_RESULT_BYTES raised)");
+    }
 }
 
 static void write_members(struct lk_json_writer *w, const struct lk_tile *tile, size_t max_bytes)

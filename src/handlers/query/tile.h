@@ -6,6 +6,7 @@
 
 #include "handlers/context.h"
 #include "handlers/query/filters.h"
+#include "handlers/query/task.h"
 #include "handlers/rows.h"
 #include "looker_types.h"
 #include "json/write.h"
@@ -26,6 +27,8 @@ struct lk_tile_result {
     struct lk_str rows; /* JSON array; cut at the answer's byte limit */
     size_t total;       /* rows that came */
     struct lk_rows_limit limit;
+    struct lk_str task_id; /* of a query that still runs: neither rows nor an error; or empty */
+    struct lk_str status;
     struct lk_error error; /* kind NONE: rows */
 };
 
@@ -44,6 +47,8 @@ struct lk_tile_env {
     const struct lk_filters *filters;
     int64_t limit;          /* rows a tile */
     struct lk_str timezone; /* of the dashboard, for all its queries; empty: each has its own */
+    struct lk_str dashboard_id;
+    struct lk_query_wait wait; /* of all of them together */
 };
 
 /* From the element's JSON. One that cannot be decoded has its error. */
@@ -58,6 +63,8 @@ const char *lk_tile_kind_name(enum lk_tile_kind kind);
 void lk_tile_run(const struct lk_tile_env *run, struct lk_tile *tile);
 
 bool lk_tile_failed(const struct lk_tile *tile);
+/* Whether some of it still runs in Looker. */
+bool lk_tile_runs(const struct lk_tile *tile);
 
 /* Writes the object of the tile; rows beyond max_bytes a result are cut, and it says so. */
 void lk_tile_write(const struct lk_tile *tile, struct lk_json_writer *w, size_t max_bytes);

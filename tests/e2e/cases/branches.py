@@ -63,11 +63,11 @@ def saved(before: list) -> dict:
 
 
 CASES = [
-    Case("query", {**QUERY, **EVERYWHERE}, borrowed("run_inline_query", rows_of_the_branch)),
+    Case("query", {**QUERY, **EVERYWHERE}, borrowed("create_query_task", rows_of_the_branch)),
     Case("query_sql", {**QUERY, **EVERYWHERE}, borrowed("run_inline_query")),
     Case("query_url", {**QUERY, **EVERYWHERE}, borrowed("create_query")),
-    Case("run_query", saved, borrowed("run_query", rows_of_the_branch), before=[("query_url", QUERY)]),
-    Case("run_look", {**EVERYWHERE, "look_id": "1"}, borrowed("run_look")),
+    Case("run_query", saved, borrowed("create_query_task", rows_of_the_branch), before=[("query_url", QUERY)]),
+    Case("run_look", {**EVERYWHERE, "look_id": "1"}, borrowed("create_query_task")),
     Case(
         "render_query",
         {**QUERY, **EVERYWHERE, "width": 40, "height": 30},

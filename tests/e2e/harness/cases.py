@@ -66,7 +66,7 @@ class Case:
     before: list[tuple[str, Arguments]] = field(default_factory=list)  # calls made first
     rules: list[dict[str, Any]] = field(default_factory=list)  # of the sandbox
     fails: bool = False  # the right answer is an error
-    missing: tuple[str, ...] = ()  # operations that ask whether something exists: 404 is an answer
+    missing: tuple[str, ...] = ()  # operations that ask whether something is there: 400, 404 answer
 
     def resolved(self, before: list[dict[str, Any]]) -> Arguments:
         return self.arguments(before) if callable(self.arguments) else self.arguments

@@ -27,13 +27,16 @@ class Cell:
         self.set(HOME)
         self.forget()
 
-    def _ask(self, token: str, method: str, path: str, body: Any) -> None:
+    def _ask(self, token: str, method: str, path: str, body: Any = None) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.looker.port, timeout=20)
         headers = {"Authorization": f"token {token}", "Content-Type": "application/json"}
-        connection.request(method, "/api/4.0" + path, json.dumps(body), headers)
+        sent = None if body is None else json.dumps(body)
+        connection.request(method, "/api/4.0" + path, sent, headers)
         response = connection.getresponse()
-        assert response.status < 300, (path, response.read())
+        text = response.read()
         connection.close()
+        assert response.status < 300, (path, text)
+        return json.loads(text) if text else None
 
     def forget(self) -> None:
         """What was asked so far."""
@@ -70,8 +73,11 @@ class Cell:
     def assert_well(self, n_queries: int | None = None) -> None:
         """It is home, and each query ran on the branch that it was for."""
         assert self.branch() == HOME
-        ran = [r for r in self.looker.requests("run_inline_query") if r["workspace"] == "dev"]
-        for request in ran:
-            wanted = BRANCHES[int(json.loads(request["body"])["limit"]) - 10]
+        ran = [r for r in self.looker.requests("create_query_task") if r["workspace"] == "dev"]
+        ids = [json.loads(request["body"])["query_id"] for request in ran]
+        token = self.looker.token_of(USER)
+        limits = {id_: int(self._ask(token, "GET", f"/queries/{id_}")["limit"]) for id_ in set(ids)}
+        for request, id_ in zip(ran, ids, strict=True):
+            wanted = BRANCHES[limits[id_] - 10]
             assert request["branch"] == wanted, f"a query for {wanted} ran on {request['branch']}"
         assert n_queries is None or len(ran) == n_queries

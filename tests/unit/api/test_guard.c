@@ -34,9 +34,9 @@ bool lk_lease_covers(const struct lk_lease *lease, struct lk_str project)
 
 static struct lk_error err;
 
-static enum lk_error_kind ask(const struct lk_lease *lease, struct lk_api_request request)
+static enum lk_error_kind ask(struct lk_lease *lease, struct lk_api_request request)
 {
-    struct lk_guard guard = {lease, &request};
+    struct lk_guard guard = {&lease, &request};
     bool ok;
 
     err = (struct lk_error){0};
@@ -82,7 +82,7 @@ static void every_move_is_marked(void **state)
 
 static void nothing_goes_there_without_a_lease(void **state)
 {
-    const struct lk_lease lease = {.mode = LK_CLAIM_HOLD, .project = "p"};
+    struct lk_lease lease = {.mode = LK_CLAIM_HOLD, .project = "p"};
 
     (void)state;
     assert_int_equal(ask(NULL, lk_in_dev(looker_me(NULL), true)), LK_ERROR_INTERNAL);
@@ -98,6 +98,18 @@ static void a_lost_lease_is_none(void **state)
     assert_non_null(strstr(err.message, "lost its hold"));
     lease.lost = false;
     assert_int_equal(ask(&lease, lk_in_dev(looker_me(NULL), true)), LK_ERROR_NONE);
+}
+
+static void a_lease_that_is_let_go_of_is_none(void **state)
+{
+    struct lk_lease lease = {.mode = LK_CLAIM_HOLD, .project = "p"}, *now = &lease;
+    struct lk_api_request request = lk_in_dev(looker_me(NULL), true);
+    struct lk_guard guard = {&now, &request};
+
+    (void)state;
+    assert_true(lk_guard_check(&guard, &err));
+    now = NULL; /* the call has ended while its request was on its way */
+    assert_false(lk_guard_check(&guard, &err));
 }
 
 static void a_move_takes_the_project_alone(void **state)
@@ -123,6 +135,7 @@ int main(void)
         cmocka_unit_test(every_move_is_marked),
         cmocka_unit_test(nothing_goes_there_without_a_lease),
         cmocka_unit_test(a_lost_lease_is_none),
+        cmocka_unit_test(a_lease_that_is_let_go_of_is_none),
         cmocka_unit_test(a_move_takes_the_project_alone),
     };
 

@@ -101,6 +101,27 @@ static void what_goes_on(void **state)
     lk_buf_free(&out);
 }
 
+static void a_copy_has_strings_of_its_own(void **state)
+{
+    struct lk_arena *arena = lk_arena_new();
+    char parent[] = PARENT, vendor[] = "vendor=1", baggage[] = "k=v";
+    struct lk_trace trace;
+    const struct lk_trace *copy;
+
+    (void)state;
+    assert_null(lk_trace_copy(arena, NULL));
+    assert_true(lk_trace_read(lk_str(parent), lk_str(vendor), lk_str(baggage), &trace));
+    copy = lk_trace_copy(arena, &trace);
+    memset(parent, 'x', sizeof(parent));
+    memset(vendor, 'x', sizeof(vendor));
+    memset(baggage, 'x', sizeof(baggage));
+    assert_str(copy->id, ID);
+    assert_str(copy->flags, "01");
+    assert_str(copy->state, "vendor=1");
+    assert_str(copy->baggage, "k=v");
+    lk_arena_free(arena);
+}
+
 static void numbers_differ(void **state)
 {
     struct lk_random a = {0}, b = {0};
@@ -121,6 +142,7 @@ int main(void)
         cmocka_unit_test(what_is_not),
         cmocka_unit_test(what_no_header_may_have_is_left_out),
         cmocka_unit_test(what_goes_on),
+        cmocka_unit_test(a_copy_has_strings_of_its_own),
         cmocka_unit_test(numbers_differ),
     };
 

@@ -25,7 +25,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FAKE_MAX 64
+#define FAKE_MAX 128
 #define FAKE_SILENT (-1)
 
 struct mcp_call {
@@ -68,6 +68,7 @@ static struct lk_tool_context fake_context;
 static struct lk_error fake_error;
 static unsigned fake_n_logged; /* messages for the client */
 static double fake_progress;
+static bool fake_wants_progress = true;
 static unsigned fake_n_progress; /* of the last call */
 static struct mcp_content fake_contents[FAKE_MAX];
 static size_t fake_n_contents; /* of the last call */
@@ -136,6 +137,29 @@ static struct fake_script *fake_find(const char *route)
     return found;
 }
 
+/*
+ * What no script is about: a query that is created, and one that is run, are there. So that it is
+ * enough to script the rows, FAKE_ROWS("json").
+ */
+#define FAKE_ROWS(format) "GET /query_tasks/T-" format "/results"
+static struct fake_script *fake_query(const char *route, struct lk_str body)
+{
+    static struct fake_script made = {.status = 200, .media = LK_MEDIA_JSON};
+    struct lk_str format = {0};
+
+    if (strcmp(route, "POST /queries") == 0) {
+        made.body = "{\"id\":\"71\",\"slug\":\"sl\",\"share_url\":\"https://l/x/sl\"}";
+    } else if (strcmp(route, "POST /query_tasks") == 0) {
+        format = lk_json_get_string(fake_arena, body, LK_STR("result_format"));
+        made.body = lk_arena_printf(fake_arena, "{\"id\":\"T-%.*s\",\"status\":\"complete\"}",
+                                    LK_STR_ARG(format))
+                        .ptr;
+    } else {
+        return NULL;
+    }
+    return &made;
+}
+
 /* ---- api/api.h ---- */
 
 bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_request request,
@@ -155,6 +179,8 @@ bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_reque
                         wire.body.len > 0 ? " " : "", LK_STR_ARG(wire.body));
     fake_in_dev[fake_n_requests] = request.dev || request.op->needs_dev;
     fake_requests[fake_n_requests++] = (char *)(uintptr_t)lk_arena_cstr(fake_arena, line);
+    if (request.attempt != NULL)
+        request.attempt->begun = true;
     snprintf(route, sizeof(route), "%s %.*s", lk_method_name(request.op->method),
              (int)strcspn(wire.url, "?"), wire.url);
 
@@ -168,6 +194,8 @@ bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_reque
         return false;
 
     struct fake_script *script = fake_find(route);
+    if (script == NULL)
+        script = fake_query(route, wire.body);
     if (script == NULL || script->status >= 400 || script->status < 0) {
         int status = script != NULL ? abs(script->status) : 404;
         if (script != NULL && script->status == FAKE_SILENT)
@@ -180,7 +208,8 @@ bool lk_api_call(struct lk_api *api, struct lk_arena *arena, struct lk_api_reque
             err->status = status;
         return false;
     }
-    size_t len = fake_lens[script - fake_scripts];
+    bool scripted = script >= fake_scripts && script < fake_scripts + FAKE_MAX;
+    size_t len = scripted ? fake_lens[script - fake_scripts] : 0;
     /* A copy, so that reading past its end or after its arena shows. */
     *ret_answer = (struct lk_api_answer){
         .status = script->status,
@@ -241,6 +270,39 @@ bool lk_workspace_take(struct mcp_call *call, const struct lk_workspace_stay *st
     return true;
 }
 #endif
+
+struct fake_beside {
+    void (*fn)(void *arg, struct lk_api *view);
+    void *arg;
+};
+
+static void fake_run_beside(void *arg)
+{
+    struct fake_beside *beside = arg;
+
+    beside->fn(beside->arg, NULL);
+    lk_loop_stop(fake_loop); /* fake_call waits for the last coroutine */
+}
+
+bool lk_api_beside(struct lk_api *view, void (*fn)(void *arg, struct lk_api *view), void *arg,
+                   struct lk_co **ret_co, struct lk_error *err)
+{
+    struct fake_beside *beside = lk_arena_new_object(fake_arena, struct fake_beside);
+
+    (void)view;
+    *beside = (struct fake_beside){fn, arg};
+    return lk_co_start(fake_loop, fake_run_beside, beside, ret_co, err);
+}
+
+/* As it was last called. */
+static struct lk_api *fake_guarded;
+static struct lk_lease *fake_lease;
+
+void lk_api_guard(struct lk_api *view, struct lk_lease *lease)
+{
+    fake_guarded = view;
+    fake_lease = lease;
+}
 
 /* ---- mcp/tool.h ---- */
 
@@ -313,6 +375,12 @@ bool mcp_call_send(struct mcp_call *call, struct lk_str bytes, struct lk_error *
 void *mcp_call_context(struct mcp_call *call)
 {
     return call->context;
+}
+
+bool mcp_call_wants_progress(const struct mcp_call *call)
+{
+    (void)call;
+    return fake_wants_progress;
 }
 
 void mcp_call_progress(struct mcp_call *call, double progress, double total, struct lk_str message)

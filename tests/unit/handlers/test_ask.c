@@ -11,7 +11,7 @@
 static void test_refused_credentials_are_not_a_missing_explore(void **state)
 {
     (void)state;
-    fake_refuses("POST /queries/run/json", 404);
+    fake_refuses("POST /queries", 404);
     const struct lk_error *err = refuse_tool("query", ASK);
     assert_int_equal(err->kind, LK_ERROR_AUTH);
     assert_string_equal(err->message, "Looker refused the credentials");

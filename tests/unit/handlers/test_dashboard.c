@@ -12,7 +12,7 @@
 #define FILTERS                                                                                    \
     "\"dashboard_filters\":[{\"name\":\"State\",\"title\":\"US State\",\"default_value\":\"CA\"}," \
     "{\"name\":\"Day\",\"title\":\"Day\",\"default_value\":null}]"
-#define INLINE "POST /queries/run/json"
+#define ROWS FAKE_ROWS("json")
 
 static void dashboard(const char *elements)
 {
@@ -30,7 +30,7 @@ static void test_query_tile_with_filters(void **state)
     dashboard("{\"id\":\"1\",\"title\":\"T\",\"type\":\"vis\"," LISTENS "," QUERY(
         ",\"filters\":{\"v.st\":\"TX\",\"v.day\":\"1 day\",\"v.z\":\"9\"},"
         "\"filter_config\":{\"a\":1},\"vis_config\":{\"b\":1},\"limit\":\"20\"") "}");
-    fake_answers(INLINE, "[{\"v.a\":1}]");
+    fake_answers(ROWS, "[{\"v.a\":1}]");
     assert_str(run_tool("run_dashboard", "{\"dashboard_id\":\"7\"}"),
                "{\"dashboard\":{\"id\":\"7\",\"title\":\"D\"},\"filters\":[{\"name\":\"State\","
                "\"title\":\"US State\",\"value\":\"CA\",\"source\":\"default\"}],\"count\":1,"
@@ -44,7 +44,7 @@ static void test_query_tile_with_filters(void **state)
     /* By title, in any case; an empty value lifts. */
     run_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"limit\":5,\"filters\":{\"us state\":"
                               "\"\\\"a, b\\\"\",\"Day\":\"\"}}");
-    assert_contains(fake_requests[3],
+    assert_contains(fake_requests[5],
                     "\"filters\":{\"v.z\":\"9\",\"v.st\":\"\\\"a, b\\\"\",\"v.day\":\"\"},"
                     "\"limit\":\"5\"");
 }
@@ -56,13 +56,13 @@ static void test_required_filters(void **state)
                  "{\"id\":\"7\",\"dashboard_filters\":[{\"name\":\"Day\",\"required\":true,"
                  "\"default_value\":\"\"},{\"name\":\"State\",\"required\":true,\"default_value\":"
                  "\"CA\"}],\"dashboard_elements\":[{\"id\":\"1\",\"title\":\"T\"," QUERY("") "}]}");
-    fake_answers(INLINE, "[]");
+    fake_answers(ROWS, "[]");
     const struct lk_error *err = refuse_tool("run_dashboard", "{\"dashboard_id\":\"7\"}");
     assert_int_equal(err->kind, LK_ERROR_ARGUMENT);
     assert_contains(err->message, "needs a value for \"Day\"");
     assert_int_equal(fake_n_requests, 1);
     run_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"filters\":{\"Day\":\"7 days\"}}");
-    assert_int_equal(fake_n_requests, 3);
+    assert_int_equal(fake_n_requests, 5);
     /* Nor may it be lifted. */
     err = refuse_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"filters\":{\"Day\":\"7 days\","
                                        "\"State\":\"\"}}");
@@ -81,7 +81,7 @@ static void test_time_zone(void **state)
     };
 
     (void)state;
-    fake_answers(INLINE, "[]");
+    fake_answers(ROWS, "[]");
     for (size_t i = 0; i < 4; i++) {
         fake_answers("GET /dashboards/7",
                      lk_arena_printf(fake_arena,
@@ -91,7 +91,7 @@ static void test_time_zone(void **state)
                                      cases[i].dashboard)
                          .ptr);
         run_tool("run_dashboard", "{\"dashboard_id\":\"7\"}");
-        assert_contains(fake_requests[fake_n_requests - 1], cases[i].sent);
+        assert_contains(fake_requests[fake_n_requests - 3], cases[i].sent);
     }
 }
 
@@ -104,7 +104,7 @@ static void test_filters_without_a_name(void **state)
         "{\"id\":\"7\",\"dashboard_filters\":[{\"name\":\"State\",\"title\":\"\","
         "\"default_value\":\"CA\"}],\"dashboard_elements\":[{\"id\":\"1\",\"title\":\"T\","
         "\"result_maker\":{\"filterables\":[{\"listen\":[{\"field\":\"v.x\"}]}]}," QUERY("") "}]}");
-    fake_answers(INLINE, "[]");
+    fake_answers(ROWS, "[]");
     run_tool("run_dashboard", "{\"dashboard_id\":\"7\"}");
     assert_null(strstr(fake_requests[1], "v.x"));
     assert_contains(
@@ -204,7 +204,7 @@ static void test_every_kind(void **state)
                         "\"v.st\"}]}]}}");
     fake_answers("GET /merge_queries/nn",
                  "{\"source_queries\":[{\"query_id\":\"10\"},{\"query_slug\":\"sl\"}]}");
-    fake_answers(INLINE, "[{\"v.a\":1}]");
+    fake_answers(ROWS, "[{\"v.a\":1}]");
     fake_answers("POST /sql_queries/slug/run/json", "[{\"x\":1}]");
     fake_answers(
         "GET /merge_queries/mm",
@@ -263,9 +263,9 @@ static void test_failures_stay_with_their_tile(void **state)
                                                        "{\"id\":\"4\",\"title\":\"E\",\"query\":7},"
                                                        "{\"id\":\"5\",\"title\":\"F\"," QUERY(
                                                            "") "}");
-    fake_answers(INLINE, "[{\"looker_error\":\"boom\"}]");
-    fake_fails(INLINE, 500, "down");
-    fake_answers(INLINE, "[]");
+    fake_answers(ROWS, "[{\"looker_error\":\"boom\"}]");
+    fake_fails(ROWS, 500, "down");
+    fake_answers(ROWS, "[]");
     struct lk_str answer = run_tool("run_dashboard", "{\"dashboard_id\":\"7\"}");
     assert_str(at(answer, "count"), "5");
     assert_str(at(answer, "failed"), "4");
@@ -291,9 +291,9 @@ static void test_tiles_share_the_room(void **state)
             "{\"id\":\"2\",\"title\":\"B\"," QUERY("") "},"
                                                        "{\"id\":\"3\",\"title\":\"C\"," QUERY(
                                                            "") "}");
-    fake_answers(INLINE, big.ptr);
-    fake_answers(INLINE, lk_arena_printf(fake_arena, "[{\"v.a\":\"%0900d\"}]", 0).ptr);
-    fake_answers(INLINE, big.ptr);
+    fake_answers(ROWS, big.ptr);
+    fake_answers(ROWS, lk_arena_printf(fake_arena, "[{\"v.a\":\"%0900d\"}]", 0).ptr);
+    fake_answers(ROWS, big.ptr);
     fake_context.max_result_bytes = 4000;
     struct lk_str answer = run_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"limit\":1000}");
     int64_t a = 0, c = 0;
@@ -320,7 +320,7 @@ static void many_tiles(int n)
         lk_buf_printf(&buf, "%s{\"id\":\"%d\",\"title\":\"T%d\"," QUERY("") "}", i > 0 ? "," : "",
                       i, i);
     dashboard(buf.ptr);
-    fake_answers(INLINE, "[]");
+    fake_answers(ROWS, "[]");
     lk_buf_free(&buf);
 }
 
@@ -332,7 +332,7 @@ static void test_tiles_run_at_once_within_a_bound(void **state)
     fake_context.max_parallel = 5;
     struct lk_str answer = run_tool("run_dashboard", "{\"dashboard_id\":\"7\"}");
     assert_int_equal(fake_most_in_flight, 5);
-    assert_int_equal(fake_n_requests, 21);
+    assert_int_equal(fake_n_requests, 1 + 20 * 3);
     assert_str(at(answer, "items/19/title"), "\"T19\"");
     assert_int_equal((int)fake_progress, 20);
 

@@ -9,23 +9,26 @@
 static void test_query(void **state)
 {
     (void)state;
-    fake_answers("POST /queries/run/json",
+    fake_answers(FAKE_ROWS("json"),
                  "[{\"v.a\":\"x\",\"v.n\":12345678901234567890},\n {\"v.a\":null}]");
     assert_str(run_tool("query", ASK ",\"limit\":5}"),
                "{\"count\":2,\"items\":[{\"v.a\":\"x\",\"v.n\":12345678901234567890},"
                "{\"v.a\":null}]}");
-    assert_int_equal(fake_n_requests, 1);
+    assert_int_equal(fake_n_requests, 3);
     assert_string_equal(fake_requests[0],
-                        "POST /queries/run/"
-                        "json?apply_formatting=false&cache=true&server_table_calcs=false "
-                        "{\"fields\":[\"v.a\",\"v.n\"],\"limit\":\"5\",\"model\":\"m\","
-                        "\"view\":\"v\"}");
+                        "POST /queries?fields=id {\"fields\":[\"v.a\",\"v.n\"],\"limit\":\"5\","
+                        "\"model\":\"m\",\"view\":\"v\"}");
+    assert_string_equal(
+        fake_requests[1],
+        "POST /query_tasks?apply_formatting=false&cache=true&fields=id%2Cstatus&"
+        "server_table_calcs=false {\"query_id\":\"71\",\"result_format\":\"json\"}");
+    assert_string_equal(fake_requests[2], FAKE_ROWS("json"));
 }
 
 static void test_every_argument_is_sent(void **state)
 {
     (void)state;
-    fake_answers("POST /queries/run/json", "[]");
+    fake_answers(FAKE_ROWS("json"), "[]");
     run_tool("query", ASK ",\"filters\":{\"v.a\":\"x,y\"},\"filter_expression\":\"1=1\","
                           "\"sorts\":[\"v.a desc\"],\"column_limit\":7,\"pivots\":[\"v.p\"],"
                           "\"fill_fields\":[\"v.d\"],\"total\":true,\"row_total\":\"right\","
@@ -34,7 +37,7 @@ static void test_every_argument_is_sent(void **state)
                           "\"apply_formatting\":true,\"server_table_calcs\":true}");
     assert_string_equal(
         fake_requests[0],
-        "POST /queries/run/json?apply_formatting=true&cache=false&server_table_calcs=true "
+        "POST /queries?fields=id "
         "{\"column_limit\":\"7\",\"dynamic_fields\":\"[{\\\"measure\\\":\\\"z\\\"}]\","
         "\"fields\":[\"v.a\",\"v.n\"],\"fill_fields\":[\"v.d\"],\"filter_expression\":\"1=1\","
         "\"filters\":{\"v.a\":\"x,y\"},\"limit\":\"500\",\"model\":\"m\",\"pivots\":[\"v.p\"],"
@@ -46,7 +49,7 @@ static void test_limit_is_lowered_and_said(void **state)
 {
     (void)state;
     fake_context.max_rows = 2;
-    fake_answers("POST /queries/run/json", "[{\"v.a\":1},{\"v.a\":2}]");
+    fake_answers(FAKE_ROWS("json"), "[{\"v.a\":1},{\"v.a\":2}]");
     struct lk_str answer = run_tool("query", ASK ",\"limit\":3}");
     assert_contains(fake_requests[0], "\"limit\":\"2\"");
     assert_str(at(answer, "limit_applied"), "2");
@@ -65,7 +68,7 @@ static void test_rows_are_cut_at_the_byte_limit(void **state)
 {
     (void)state;
     fake_context.max_result_bytes = 25;
-    fake_answers("POST /queries/run/json", "[{\"v.a\":1},{\"v.a\":2},{\"v.a\":3}]");
+    fake_answers(FAKE_ROWS("json"), "[{\"v.a\":1},{\"v.a\":2},{\"v.a\":3}]");
     struct lk_str answer = run_tool("query", ASK "}");
     assert_str(at(answer, "count"), "2");
     assert_str(at(answer, "items"), "[{\"v.a\":1},{\"v.a\":2}]");
@@ -87,12 +90,12 @@ static void test_rows_are_cut_at_the_byte_limit(void **state)
 static void test_detail(void **state)
 {
     (void)state;
-    fake_answers("POST /queries/run/json_detail",
+    fake_answers(FAKE_ROWS("json_detail"),
                  "{\"id\":\"q\",\"errors\":[],\"data\":[{\"v.a\":{\"value\":1}}],\"fields\":{}}");
     assert_str(run_tool("query", ASK ",\"result_format\":\"json_detail\"}"),
                "{\"detail\":{\"id\":\"q\",\"errors\":[],\"fields\":{}},\"count\":1,"
                "\"items\":[{\"v.a\":{\"value\":1}}]}");
-    fake_answers("POST /queries/run/json_bi", "{\"metadata\":{\"x\":1},\"rows\":[{\"v.a\":1}]}");
+    fake_answers(FAKE_ROWS("json_bi"), "{\"metadata\":{\"x\":1},\"rows\":[{\"v.a\":1}]}");
     assert_str(run_tool("query", ASK ",\"result_format\":\"json_bi\"}"),
                "{\"detail\":{\"metadata\":{\"x\":1}},\"count\":1,\"items\":[{\"v.a\":1}]}");
 }
@@ -100,7 +103,7 @@ static void test_detail(void **state)
 static void test_text_formats(void **state)
 {
     (void)state;
-    fake_answers_text("POST /queries/run/csv", "A,N\n\xc3\xa4,1\nb,2\n");
+    fake_answers_text(FAKE_ROWS("csv"), "A,N\n\xc3\xa4,1\nb,2\n");
     assert_str(run_tool("query", ASK ",\"result_format\":\"csv\"}"),
                "{\"format\":\"csv\",\"text\":\"A,N\\n\xc3\xa4,1\\nb,2\\n\"}");
     assert_str(
@@ -113,7 +116,7 @@ static void test_text_formats(void **state)
     assert_str(at(cut, "truncated/total"), "2");
     /* Without a line's end, between characters. */
     fake_context.max_result_bytes = 2;
-    fake_answers_text("POST /queries/run/html", "a\xc3\xa4");
+    fake_answers_text(FAKE_ROWS("html"), "a\xc3\xa4");
     cut = run_tool("query", ASK ",\"result_format\":\"html\"}");
     assert_str(at(cut, "text"), "\"a\"");
     assert_str(at(cut, "truncated/returned_bytes"), "1");
@@ -125,7 +128,7 @@ static struct lk_str reached(const char *format, const char *text, int limit)
 {
     char route[64], arguments[200];
 
-    snprintf(route, sizeof(route), "POST /queries/run/%s", format);
+    snprintf(route, sizeof(route), FAKE_ROWS("%s"), format);
     snprintf(arguments, sizeof(arguments), ASK ",\"result_format\":\"%s\",\"limit\":%d}", format,
              limit);
     fake_answers_text(lk_arena_cstr(fake_arena, lk_str(route)), text);
@@ -156,8 +159,8 @@ static void test_totals_that_do_not_show_are_noted(void **state)
     char arguments[200];
 
     (void)state;
-    fake_answers("POST /queries/run/json", "[]");
-    fake_answers("POST /queries/run/json_detail", "{\"data\":[],\"totals_data\":{}}");
+    fake_answers(FAKE_ROWS("json"), "[]");
+    fake_answers(FAKE_ROWS("json_detail"), "{\"data\":[],\"totals_data\":{}}");
     for (size_t i = 0; i < 3; i++) {
         snprintf(arguments, sizeof(arguments), ASK ",%s}", asked[i]);
         assert_contains(lk_arena_cstr(fake_arena, at(run_tool("query", arguments), "totals_note")),
@@ -175,29 +178,29 @@ static void test_totals_that_do_not_show_are_noted(void **state)
 static void test_errors_inside_a_200(void **state)
 {
     (void)state;
-    fake_answers("POST /queries/run/json", "[{\"looker_error\":\"Unknown column \\\"z\\\"\"}]");
+    fake_answers(FAKE_ROWS("json"), "[{\"looker_error\":\"Unknown column \\\"z\\\"\"}]");
     const struct lk_error *err = refuse_tool("query", ASK "}");
     assert_int_equal(err->kind, LK_ERROR_UPSTREAM);
     assert_string_equal(err->detail, "Unknown column \"z\"");
     assert_int_equal(err->status, 0); /* of the answer's 200 nobody would make sense */
-    fake_answers("POST /queries/run/json_detail",
+    fake_answers(FAKE_ROWS("json_detail"),
                  "{\"data\":[],\"errors\":[{\"message\":\"Bad\",\"message_details\":\"why\"}]}");
     err = refuse_tool("query", ASK ",\"result_format\":\"json_detail\"}");
     assert_string_equal(err->detail, "Bad: why");
     /* A column that happens to be called so in a later row is data. */
     fake_scripts[0].body = "[{\"v.a\":1},{\"looker_error\":\"x\"}]";
     assert_str(at(run_tool("query", ASK "}"), "count"), "2");
-    fake_scripts[0] =
-        (struct fake_script){"POST /queries/run/json", "no rows", 200, LK_MEDIA_TEXT, false};
+    fake_scripts[0] = (struct fake_script){FAKE_ROWS("json"), "no rows", 200, LK_MEDIA_TEXT, false};
     assert_int_equal(refuse_tool("query", ASK "}")->kind, LK_ERROR_PARSE);
 }
 
 static void test_remedies(void **state)
 {
     (void)state;
+    fake_fails("POST /queries", 404, "Not found");
     assert_contains(refuse_tool("query", ASK "}")->message,
                     "no explore \"v\" in model \"m\", or no access to it: list_models");
-    fake_fails("POST /queries/run/json", 422, "fields is invalid");
+    fake_fails("POST /queries", 422, "fields is invalid");
     const struct lk_error *err = refuse_tool("query", ASK "}");
     assert_contains(err->message, "list_dimensions");
     assert_string_equal(err->detail, "fields is invalid");
@@ -206,14 +209,16 @@ static void test_remedies(void **state)
 static void test_share_url(void **state)
 {
     (void)state;
-    fake_answers("POST /queries/run/json", "[]");
+    fake_answers(FAKE_ROWS("json"), "[]");
     fake_answers("POST /queries", "{\"id\":\"9\",\"share_url\":\"https://l/x/S\"}");
     assert_str(run_tool("query", ASK ",\"share_url\":true}"),
                "{\"count\":0,\"items\":[],\"share_url\":\"https://l/x/S\",\"query_id\":\"9\"}");
-    /* Without the link the rows still come. */
+    assert_int_equal(fake_n_requests, 3); /* the link is that of the query that runs */
+    /* Without the link the SQL still comes. */
+    fake_answers_text("POST /queries/run/sql", "SELECT 1");
     fake_scripts[1].status = 403;
-    struct lk_str answer = run_tool("query", ASK ",\"share_url\":true}");
-    assert_str(at(answer, "count"), "0");
+    struct lk_str answer = run_tool("query", ASK ",\"share_url\":true,\"result_format\":\"sql\"}");
+    assert_str(at(answer, "text"), "\"SELECT 1\"");
     assert_contains(lk_arena_cstr(fake_arena, at(answer, "share_url_error")), "403");
 }
 
@@ -234,24 +239,22 @@ static void test_dev_mode(void **state)
         const char *tool, *arguments;
         size_t n_requests;
     } cases[] = {
-        {"query", "{\"model\":\"m\",\"view\":\"v\",\"fields\":[\"v.a\"],\"share_url\":true", 3},
+        {"query", "{\"model\":\"m\",\"view\":\"v\",\"fields\":[\"v.a\"],\"share_url\":true", 4},
         {"query_sql", "{\"model\":\"m\",\"view\":\"v\",\"fields\":[\"v.a\"]", 2},
         {"query_url", "{\"model\":\"m\",\"view\":\"v\",\"fields\":[\"v.a\"]", 2},
-        {"run_query", "{\"query_id\":\"1\"", 2},
-        {"run_look", "{\"look_id\":\"1\"", 2},
+        {"run_query", "{\"query_id\":\"1\"", 3},
+        {"run_look", "{\"look_id\":\"1\"", 3},
     };
     char arguments[200];
 
     (void)state;
     fake_answers("GET /lookml_models/m/explores/v",
                  "{\"fields\":{\"measures\":[{\"name\":\"v.a\"}]}}");
-    fake_answers("POST /queries/run/json", "[]");
+    fake_answers(FAKE_ROWS("json"), "[]");
     fake_answers_text("POST /queries/run/sql", "SELECT 1");
     fake_answers("POST /queries", "{\"id\":\"9\"}");
     fake_answers("GET /queries/1", "{\"id\":\"1\"}");
-    fake_answers("GET /queries/1/run/json", "[]");
-    fake_answers("GET /looks/1", "{\"id\":\"1\"}");
-    fake_answers("GET /looks/1/run/json", "[]");
+    fake_answers("GET /looks/1", "{\"id\":\"1\",\"query_id\":\"1\"}");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         for (int dev = 1; dev >= 0; dev--) {
             fake_n_requests = 0;
@@ -282,17 +285,17 @@ static void test_what_is_no_result(void **state)
     (void)state;
     fake_answers_text("POST /queries/run/sql", " <!DOCTYPE HTML><html>Sign in</html>");
     assert_contains(refuse_tool("query_sql", ASK "}")->message, "web page instead of sql");
-    fake_answers_text("POST /queries/run/csv", "<html><body>Sign in</body></html>");
+    fake_answers_text(FAKE_ROWS("csv"), "<html><body>Sign in</body></html>");
     assert_contains(refuse_tool("query", ASK ",\"result_format\":\"csv\"}")->message, "web page");
-    fake_answers_text("POST /queries/run/html", "<html><body>rows</body></html>");
+    fake_answers_text(FAKE_ROWS("html"), "<html><body>rows</body></html>");
     run_tool("query", ASK ",\"result_format\":\"html\"}");
     fake_answers_text("POST /queries/run/sql", "");
     assert_contains(refuse_tool("query_sql", ASK "}")->message, "nothing instead of SQL");
     fake_answers("POST /queries/run/sql", "[1,null]");
     assert_contains(refuse_tool("query_sql", ASK "}")->message, "JSON instead of SQL");
-    fake_answers("POST /queries/run/json", "{\"unexpected\":true}");
+    fake_answers(FAKE_ROWS("json"), "{\"unexpected\":true}");
     assert_contains(refuse_tool("query", ASK "}")->message, "an object that has none");
-    fake_answers("POST /queries/run/json_detail", "{\"fields\":{},\"data\":null}");
+    fake_answers(FAKE_ROWS("json_detail"), "{\"fields\":{},\"data\":null}");
     assert_contains(refuse_tool("query", ASK ",\"result_format\":\"json_detail\"}")->message,
                     "an object that has none");
 }
@@ -311,22 +314,22 @@ static void test_saved_query(void **state)
 {
     (void)state;
     fake_answers("GET /queries/12", "{\"id\":\"12\",\"model\":\"m\",\"limit\":\"3\"}");
-    fake_answers("GET /queries/12/run/json", "[{\"v.a\":1}]");
+    fake_answers(FAKE_ROWS("json"), "[{\"v.a\":1}]");
     assert_str(run_tool("run_query", "{\"query_id\":\"12\",\"apply_vis\":true}"),
                "{\"query\":{\"id\":\"12\",\"model\":\"m\",\"limit\":\"3\"},\"count\":1,\"items\":["
                "{\"v.a\":1}]}");
     assert_contains(fake_requests[1], "apply_vis=true");
     assert_contains(fake_requests[1], "limit=3&");
     run_tool("run_query", "{\"query_id\":\"12\",\"limit\":7}");
-    assert_contains(fake_requests[3], "limit=7&");
+    assert_contains(fake_requests[4], "limit=7&");
     /* Saved as unlimited: the maximum holds. */
     fake_scripts[0].body = "{\"id\":\"12\",\"limit\":\"-1\"}";
     run_tool("run_query", "{\"query_id\":\"12\"}");
-    assert_contains(fake_requests[5], "limit=5000&");
+    assert_contains(fake_requests[7], "limit=5000&");
 
     fake_answers("GET /queries/slug/12ab", "{\"id\":\"12\"}");
     run_tool("run_query", "{\"query_id\":\"12ab\"}");
-    assert_contains(fake_requests[7], "GET /queries/12/run/json");
+    assert_contains(fake_requests[10], "{\"query_id\":\"12\",\"result_format\":\"json\"}");
     assert_contains(refuse_tool("run_query", "{\"query_id\":\"13\"}")->message, "no query");
     assert_contains(refuse_tool("run_query", "{\"query_id\":\"no/slug\"}")->message, "qid=");
 }
@@ -336,23 +339,43 @@ static void test_look(void **state)
     (void)state;
     fake_answers("GET /looks/42", "{\"id\":\"42\",\"title\":\"T\",\"public_url\":\"x\",\"folder\":{"
                                   "\"id\":\"1\",\"name\":\"F\",\"is_embed\":false},\"query\":{"
-                                  "\"model\":\"m\",\"vis_config\":{\"a\":1}}}");
-    fake_answers("GET /looks/42/run/json", "[{\"v.a\":1}]");
+                                  "\"id\":\"8\",\"model\":\"m\",\"vis_config\":{\"a\":1}}}");
+    fake_answers(FAKE_ROWS("json"), "[{\"v.a\":1}]");
     assert_str(run_tool("run_look", "{\"look_id\":\"42\"}"),
                "{\"look\":{\"id\":\"42\",\"title\":\"T\",\"folder\":{\"id\":\"1\",\"name\":\"F\"},"
-               "\"query\":{\"model\":\"m\"}},\"count\":1,\"items\":[{\"v.a\":1}]}");
+               "\"query\":{\"id\":\"8\",\"model\":\"m\"}},\"count\":1,\"items\":[{\"v.a\":1}]}");
     /* Saved without a limit: the maximum holds. */
     assert_contains(fake_requests[1], "limit=5000");
-    fake_answers("GET /looks/43", "{\"id\":\"43\",\"query\":{\"limit\":\"20\"}}");
-    fake_answers("GET /looks/43/run/json", "[]");
+    assert_contains(fake_requests[1], "{\"look_id\":\"42\",\"query_id\":\"8\",");
+    fake_answers("GET /looks/43", "{\"query_id\":\"9\",\"query\":{\"limit\":\"20\"}}");
     run_tool("run_look", "{\"look_id\":\"43\"}");
-    assert_contains(fake_requests[3], "limit=20");
+    assert_contains(fake_requests[4], "limit=20");
+    assert_contains(fake_requests[4], "\"query_id\":\"9\"");
     run_tool("run_look", "{\"look_id\":\"43\",\"limit\":30}");
-    assert_contains(fake_requests[5], "limit=30");
-    fake_answers_text("GET /looks/42/run/txt", "A\tB\n");
+    assert_contains(fake_requests[7], "limit=30");
+    fake_answers_text(FAKE_ROWS("txt"), "A\tB\n");
     assert_str(at(run_tool("run_look", "{\"look_id\":\"42\",\"result_format\":\"txt\"}"), "format"),
                "\"txt\"");
     assert_contains(refuse_tool("run_look", "{\"look_id\":\"1\"}")->message, "search_content");
+    fake_answers("GET /looks/44", "{\"id\":\"44\"}");
+    assert_contains(refuse_tool("run_look", "{\"look_id\":\"44\"}")->message, "which query");
+}
+
+/* Looker writes it without running anything: one request, and no task. */
+static void test_saved_sql(void **state)
+{
+    (void)state;
+    fake_answers("GET /queries/12", "{\"id\":\"12\"}");
+    fake_answers_text("GET /queries/12/run/sql", "SELECT 12");
+    fake_answers("GET /looks/42", "{\"id\":\"42\",\"query_id\":\"12\"}");
+    assert_str(at(run_tool("run_query", "{\"query_id\":\"12\",\"result_format\":\"sql\"}"), "text"),
+               "\"SELECT 12\"");
+    assert_str(at(run_tool("run_look", "{\"look_id\":\"42\",\"result_format\":\"sql\"}"), "text"),
+               "\"SELECT 12\"");
+    assert_int_equal(fake_n_requests, 4);
+    fake_answers_text("POST /queries/run/sql", "SELECT 1");
+    assert_str(at(run_tool("query", ASK ",\"result_format\":\"sql\"}"), "text"), "\"SELECT 1\"");
+    assert_int_equal(fake_n_requests, 5);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_set_up, fake_tear_down)
@@ -378,6 +401,7 @@ int main(void)
         TEST(test_url),
         TEST(test_saved_query),
         TEST(test_look),
+        TEST(test_saved_sql),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

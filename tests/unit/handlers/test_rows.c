@@ -11,7 +11,7 @@ static void test_large_detail_leaves_room_for_the_rows(void **state)
     (void)state;
     fake_context.max_result_bytes = 1000;
     fake_answers(
-        "POST /queries/run/json_detail",
+        FAKE_ROWS("json_detail"),
         lk_arena_printf(fake_arena,
                         "{\"fields\":{\"x\":\"%02000d\"},\"data\":[{\"v.a\":1},{\"v.a\":2}]}", 0)
             .ptr);
@@ -32,7 +32,7 @@ static void test_detail_takes_half_of_the_room(void **state)
     const size_t detail = strlen("\"detail\":{\"fields\":{\"x\":\"123456789\"}}");
 
     (void)state;
-    fake_answers("POST /queries/run/json_detail", body);
+    fake_answers(FAKE_ROWS("json_detail"), body);
     fake_context.max_result_bytes = 2 * detail;
     assert_str(at(run_tool("query", DETAIL), "detail/fields/x"), "\"123456789\"");
     fake_context.max_result_bytes = 2 * detail - 1;
@@ -43,7 +43,7 @@ static void test_detail_takes_half_of_the_room(void **state)
 static void test_escaped_name_of_the_rows(void **state)
 {
     (void)state;
-    fake_answers("POST /queries/run/json_detail", "{\"d\\u0061ta\":[{\"v.a\":1}],\"i\\u0064\":1}");
+    fake_answers(FAKE_ROWS("json_detail"), "{\"d\\u0061ta\":[{\"v.a\":1}],\"i\\u0064\":1}");
     assert_str(run_tool("query", DETAIL),
                "{\"detail\":{\"i\\u0064\":1},\"count\":1,\"items\":[{\"v.a\":1}]}");
 }
@@ -59,8 +59,7 @@ static void test_a_cursor_goes_on_row_by_row(void **state)
 
     (void)state;
     fake_context.max_result_bytes = 22;
-    fake_answers("POST /queries/run/json", rows);
-    fake_answers("GET /queries/77/run/json", rows);
+    fake_answers(FAKE_ROWS("json"), rows);
     fake_answers("POST /queries", "{\"id\":\"77\"}");
     struct lk_str answer = run_tool("query", ASK ",\"limit\":40,\"cache\":false}");
     assert_str(at(answer, "items"), "[{\"v.a\":1},{\"v.a\":2}]");
@@ -71,8 +70,10 @@ static void test_a_cursor_goes_on_row_by_row(void **state)
     assert_str(at(answer, "items"), "[{\"v.a\":[3]},{\"v.a\":4}]");
     assert_str(at(answer, "offset"), "2");
     assert_str(at(answer, "truncated/total"), "5");
-    assert_contains(fake_requests[3], "limit=40&");
-    assert_contains(fake_requests[3], "cache=false");
+    assert_contains(fake_requests[4], "POST /query_tasks?");
+    assert_contains(fake_requests[4], "{\"query_id\":\"77\"");
+    assert_contains(fake_requests[4], "limit=40&");
+    assert_contains(fake_requests[4], "cache=false");
 
     answer = run_tool("run_query", MORE(at(answer, "cursor")));
     assert_str(at(answer, "items"), "[{\"v.a\":5}]");
@@ -89,8 +90,7 @@ static void test_pages_of_csv(void **state)
 
     (void)state;
     fake_context.max_result_bytes = 12;
-    fake_answers_text("POST /queries/run/csv", text);
-    fake_answers_text("GET /queries/77/run/csv", text);
+    fake_answers_text(FAKE_ROWS("csv"), text);
     fake_answers("POST /queries", "{\"id\":\"77\"}");
     struct lk_str answer = run_tool("query", ASK ",\"result_format\":\"csv\"}");
     assert_str(at(answer, "text"), "\"A,B\\n1,\\\"x\\ny\\\"\\n\"");
@@ -106,26 +106,27 @@ static void test_pages_of_a_look(void **state)
 {
     (void)state;
     fake_context.max_result_bytes = 12;
-    fake_answers("GET /looks/3", "{\"id\":\"3\",\"query\":{\"limit\":\"20\"}}");
-    fake_answers("GET /looks/3/run/json", "[{\"v.a\":1,\"v.b\":{\"x\":1}},{\"v.b\":2,\"v.a\":3}]");
+    fake_answers("GET /looks/3", "{\"id\":\"3\",\"query\":{\"id\":\"8\",\"limit\":\"20\"}}");
+    fake_answers(FAKE_ROWS("json"), "[{\"v.a\":1,\"v.b\":{\"x\":1}},{\"v.b\":2,\"v.a\":3}]");
     struct lk_str answer = run_tool("run_look", "{\"look_id\":\"3\",\"fields\":[\"v.a\"],"
                                                 "\"apply_vis\":true,\"dev_mode\":true}");
     assert_str(at(answer, "items"), "[{\"v.a\":1}]");
     answer = run_tool("run_query", MORE(at(answer, "cursor")));
     assert_str(at(answer, "look"), "{\"id\":\"3\"}");
     assert_str(at(answer, "items"), "[{\"v.a\":3}]");
-    assert_contains(fake_requests[2], "apply_vis=true");
-    assert_contains(fake_requests[2], "limit=20");
-    assert_true(fake_in_dev[2]);
+    assert_contains(fake_requests[3], "apply_vis=true");
+    assert_contains(fake_requests[3], "limit=20");
+    assert_contains(fake_requests[3], "{\"look_id\":\"3\",\"query_id\":\"8\"");
+    assert_true(fake_in_dev[3] && fake_in_dev[4]);
 }
 
 static void test_a_result_that_changed_meanwhile(void **state)
 {
     (void)state;
     fake_context.max_result_bytes = 10;
-    fake_answers("POST /queries/run/json", "[{\"v.a\":1},{\"v.a\":2}]");
-    fake_answers("GET /queries/77/run/json", "[{\"v.a\":2},{\"v.a\":1}]");
-    fake_answers("GET /queries/77/run/json", "[]");
+    fake_answers(FAKE_ROWS("json"), "[{\"v.a\":1},{\"v.a\":2}]");
+    fake_answers(FAKE_ROWS("json"), "[{\"v.a\":2},{\"v.a\":1}]");
+    fake_answers(FAKE_ROWS("json"), "[]");
     fake_answers("POST /queries", "{\"id\":\"77\"}");
     struct lk_str cursor = at(run_tool("query", ASK "}"), "cursor");
     struct lk_str answer = run_tool("run_query", MORE(cursor));
@@ -140,7 +141,7 @@ static void test_a_cursor_that_is_none(void **state)
 {
     (void)state;
     fake_context.max_result_bytes = 10;
-    fake_answers("POST /queries/run/json", "[{\"v.a\":1},{\"v.a\":2}]");
+    fake_answers(FAKE_ROWS("json"), "[{\"v.a\":1},{\"v.a\":2}]");
     fake_answers("POST /queries", "{\"id\":\"77\"}");
     struct lk_str cursor =
         lk_json_decode_string(fake_arena, at(run_tool("query", ASK "}"), "cursor"));
@@ -165,25 +166,13 @@ static void test_a_cursor_that_is_none(void **state)
     assert_int_equal(fake_n_requests, before);
 }
 
-static void test_without_an_id_there_is_no_cursor(void **state)
-{
-    (void)state;
-    fake_context.max_result_bytes = 10;
-    fake_answers("POST /queries/run/json", "[{\"v.a\":1},{\"v.a\":2}]");
-    fake_fails("POST /queries", 403, "no");
-    struct lk_str answer = run_tool("query", ASK "}");
-    assert_str(at(answer, "cursor"), "(absent)");
-    assert_str(at(answer, "count"), "1");
-    assert_contains(lk_arena_cstr(fake_arena, at(answer, "cursor_error")), "403");
-}
-
 /* ---- limits ---- */
 
 static void test_a_call_has_its_own_limit(void **state)
 {
     (void)state;
     fake_context.max_result_bytes = 10;
-    fake_answers("POST /queries/run/json", "[{\"v.a\":1},{\"v.a\":2}]");
+    fake_answers(FAKE_ROWS("json"), "[{\"v.a\":1},{\"v.a\":2}]");
     fake_answers("POST /queries", "{\"id\":\"77\"}");
     assert_str(at(run_tool("query", ASK ",\"max_bytes\":1000}"), "count"), "2");
     assert_contains(refuse_tool("query", ASK ",\"max_bytes\":999}")->message, "1000");
@@ -201,7 +190,7 @@ static void test_the_rest_of_a_long_answer_is_left(void **state)
         memcpy(text + i * each, i == 0 ? "[{\"v.a\":123}" : ",{\"v.a\":123}", each);
     text[n * each] = ']';
     fake_piece_bytes = 60000;
-    fake_answers("POST /queries/run/json", text);
+    fake_answers(FAKE_ROWS("json"), text);
     fake_answers("POST /queries", "{\"id\":\"77\"}");
     struct lk_str answer = run_tool("query", ASK ",\"max_bytes\":1000}");
     assert_str(at(answer, "truncated/total"), "(absent)");
@@ -216,7 +205,7 @@ static void test_columns_of_rows(void **state)
 {
     (void)state;
     fake_answers("GET /queries/5", "{\"id\":\"5\",\"limit\":\"10\"}");
-    fake_answers("GET /queries/5/run/json",
+    fake_answers(FAKE_ROWS("json"),
                  "[{\"v.a\":1,\"v.b\":2,\"v.c\":3},{\"v.a\":4,\"v.b\":5,\"v.c\":6}]");
     assert_str(
         at(run_tool("run_query", "{\"query_id\":\"5\",\"fields\":[\"v.c\",\"v.a\",\"v.c\"]}"),
@@ -230,12 +219,16 @@ static void test_columns_of_rows(void **state)
                                              "\"result_format\":\"csv\"}")
                         ->message,
                     "result_format csv");
+    assert_string_equal(fake_requests[fake_n_requests - 1] + 4,
+                        "/queries/5?fields=id%2Cslug%2Cmodel%2C"
+                        "view%2Cfields%2Cpivots%2Cfilters%2C"
+                        "sorts%2Climit%2Cshare_url");
 }
 
 static void test_answers_that_end_too_early(void **state)
 {
     (void)state;
-    fake_script("POST /queries/run/json", 200, LK_MEDIA_TEXT, "");
+    fake_script(FAKE_ROWS("json"), 200, LK_MEDIA_TEXT, "");
     assert_contains(refuse_tool("query", ASK "}")->message, "nothing instead of rows");
 }
 
@@ -252,7 +245,6 @@ int main(void)
         TEST(test_pages_of_a_look),
         TEST(test_a_result_that_changed_meanwhile),
         TEST(test_a_cursor_that_is_none),
-        TEST(test_without_an_id_there_is_no_cursor),
         TEST(test_a_call_has_its_own_limit),
         TEST(test_the_rest_of_a_long_answer_is_left),
         TEST(test_columns_of_rows),

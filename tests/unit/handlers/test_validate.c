@@ -8,7 +8,8 @@
 #include "handlers/query/similar.h"
 
 #define EXPLORE "GET /lookml_models/m/explores/v"
-#define INLINE "POST /queries/run/json"
+#define ROWS FAKE_ROWS("json")
+#define RUN 3 /* requests that it takes to run a query */
 #define ASK(more) "{\"model\":\"m\",\"view\":\"v\",\"fields\":[\"v.status\",\"v.count\"]" more "}"
 #define FIELDS                                                                                     \
     "{\"fields\":{\"dimensions\":[{\"name\":\"v.status\"},{\"name\":\"v.created_date\"},"          \
@@ -19,7 +20,7 @@
 static void known_names(void)
 {
     fake_answers(EXPLORE, FIELDS);
-    fake_answers(INLINE, "[]");
+    fake_answers(ROWS, "[]");
 }
 
 static void test_what_is_there_is_asked(void **state)
@@ -30,12 +31,12 @@ static void test_what_is_there_is_asked(void **state)
                           "\"u.state\":\"CA\",\"v.count\":\">1\"},\"sorts\":[\"v.count desc 1\","
                           "\" v.status asc\"],\"pivots\":[\"v.status\"],\"fill_fields\":["
                           "\"v.created_date\"],\"subtotals\":[\"v.old_status\"]"));
-    assert_int_equal(fake_n_requests, 2);
+    assert_int_equal(fake_n_requests, 1 + RUN);
     assert_contains(fake_requests[0], "fields=fields%28dimensions%28name%29%2Cmeasures%28name%29");
-    assert_contains(fake_requests[1], INLINE);
+    assert_contains(fake_requests[1], "POST /queries?");
     /* Nothing is remembered without a memory. */
     run_tool("query", ASK(""));
-    assert_int_equal(fake_n_requests, 4);
+    assert_int_equal(fake_n_requests, 2 * (1 + RUN));
 }
 
 static void test_a_name_without_end_is_not_compared(void **state)
@@ -102,9 +103,9 @@ static void test_many_wrong_names_are_counted(void **state)
 static void test_unless_told_not_to(void **state)
 {
     (void)state;
-    fake_answers(INLINE, "[]");
+    fake_answers(ROWS, "[]");
     run_tool("query", ASK(",\"validate\":false,\"pivots\":[\"v.no\"]"));
-    assert_int_equal(fake_n_requests, 1);
+    assert_int_equal(fake_n_requests, RUN);
 }
 
 /* Looker knows custom fields in several forms. */
@@ -118,7 +119,7 @@ static void test_dynamic_fields_count(void **state)
              "{\\\"measure\\\":\\\"big\\\",\\\"filters\\\":{\\\"a\\\":\\\"b\\\"}},"
              "{\\\"dimension\\\":\\\"bin\\\"},7]\"}");
     /* No name of the explore is left to ask for. */
-    assert_int_equal(fake_n_requests, 1);
+    assert_int_equal(fake_n_requests, RUN);
     assert_contains(refuse_tool("query", "{\"model\":\"m\",\"view\":\"v\",\"fields\":[\"shar\"],"
                                          "\"dynamic_fields\":\"[{\\\"table_calculation\\\":"
                                          "\\\"share\\\"}]\"}")
@@ -132,19 +133,19 @@ static void test_an_explore_that_cannot_be_read(void **state)
     static const int statuses[] = {403, 404, 429, 500};
 
     (void)state;
-    fake_answers(INLINE, "[]");
+    fake_answers(ROWS, "[]");
     for (size_t i = 0; i < 4; i++) {
         fake_fails(EXPLORE, statuses[i], "no");
         run_tool("query", ASK(""));
         fake_scripts[1].used = true;
-        assert_contains(fake_requests[fake_n_requests - 1], INLINE);
+        assert_contains(fake_requests[fake_n_requests - 1], ROWS);
     }
-    assert_int_equal(fake_n_requests, 8);
+    assert_int_equal(fake_n_requests, 4 * (1 + RUN));
     fake_answers(EXPLORE, "{\"fields\":null}");
     run_tool("query", ASK(""));
     fake_answers(EXPLORE, "[]");
     run_tool("query", ASK(""));
-    assert_int_equal(fake_n_requests, 12);
+    assert_int_equal(fake_n_requests, 6 * (1 + RUN));
 }
 
 static void test_cancelled_while_it_is_read(void **state)
@@ -168,19 +169,19 @@ static void test_names_are_remembered(void **state)
     fake_context.known = lk_known_new();
     run_tool("query", ASK(""));
     run_tool("query", ASK(",\"sorts\":[\"v.traffic_source\"]"));
-    assert_int_equal(fake_n_requests, 3);
+    assert_int_equal(fake_n_requests, 1 + 2 * RUN);
     /* Not for another explore, nor for the dev workspace. */
     fake_answers("GET /lookml_models/m/explores/w", FIELDS);
     run_tool("query", "{\"model\":\"m\",\"view\":\"w\",\"fields\":[\"v.count\"]}");
     run_tool("query", ASK(",\"dev_mode\":true"));
-    assert_int_equal(fake_n_requests, 7);
+    assert_int_equal(fake_n_requests, 3 + 4 * RUN);
     /* A name that was not there then may be there now: it is looked up, never held back. */
     fake_answers(EXPLORE,
                  "{\"fields\":{\"dimensions\":[{\"name\":\"v.new\"},{\"name\":\"v.count\"}]}}");
     run_tool("query", "{\"model\":\"m\",\"view\":\"v\",\"fields\":[\"v.new\",\"v.count\"]}");
-    assert_int_equal(fake_n_requests, 9);
+    assert_int_equal(fake_n_requests, 4 + 5 * RUN);
     run_tool("query", "{\"model\":\"m\",\"view\":\"v\",\"fields\":[\"v.new\"]}");
-    assert_int_equal(fake_n_requests, 10);
+    assert_int_equal(fake_n_requests, 4 + 6 * RUN);
     refuse_tool("query", ASK(""));
     lk_known_free(fake_context.known);
 }
@@ -227,7 +228,7 @@ static void test_memory_is_bounded(void **state)
 static void test_nearest_explore(void **state)
 {
     (void)state;
-    fake_fails(INLINE, 404, "Not found");
+    fake_fails("POST /queries", 404, "Not found");
     fake_answers("GET /lookml_models/m",
                  "{\"explores\":[{\"name\":\"orders\"},{\"name\":\"users\"}]}");
     const struct lk_error *err =
@@ -246,7 +247,7 @@ static void test_nearest_explore(void **state)
 static void test_nearest_model(void **state)
 {
     (void)state;
-    fake_fails(INLINE, 422, "invalid");
+    fake_fails("POST /queries", 422, "invalid");
     fake_answers("GET /lookml_models", "[{\"name\":\"thelook\"},{\"name\":\"web\"}]");
     const struct lk_error *err =
         refuse_tool("query", "{\"model\":\"the_look\",\"view\":\"v\",\"fields\":[\"o.x\"]}");
@@ -262,7 +263,7 @@ static void test_nearest_model(void **state)
 static void test_other_failures_are_left_alone(void **state)
 {
     (void)state;
-    fake_fails(INLINE, 503, "down");
+    fake_fails("POST /queries", 503, "down");
     fake_answers("GET /lookml_models/m", "{\"explores\":[]}");
     assert_contains(refuse_tool("query", ASK(",\"validate\":false"))->message, "503");
     assert_int_equal(fake_n_requests, 1);

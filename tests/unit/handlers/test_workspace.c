@@ -12,8 +12,6 @@
 
 struct lk_api {
     struct lk_principal principal;
-    bool guarded;
-    struct lk_lease *lease;
 };
 
 struct lk_lease {
@@ -41,12 +39,6 @@ static bool nobody_waits;
 const struct lk_principal *lk_api_principal(const struct lk_api *view)
 {
     return &view->principal;
-}
-
-void lk_api_guard(struct lk_api *view, struct lk_lease *of)
-{
-    view->guarded = true;
-    view->lease = of;
 }
 
 bool lk_lease_take(struct lk_leases *leases, const struct lk_lease_wish *wish,
@@ -126,6 +118,8 @@ static int set_up(void **state)
         return -1;
     fake_answers("GET /user", "{\"id\":\"1\"}");
     api = (struct lk_api){0};
+    fake_guarded = NULL;
+    fake_lease = NULL;
     lease = (struct lk_lease){0};
     loan = (struct lk_ci_loan){0};
     n_taken = n_given = n_given_unseen = 0;
@@ -313,11 +307,11 @@ static void a_branch_is_borrowed(void **state)
         assert_int_equal(lease.wish.imports, i % 2 == 0);
         assert_str(lease.wish.what, borrowing[i].name);
         assert_str(lease.wish.user.id, "1");
-        assert_ptr_equal(api.lease, &lease);
+        assert_ptr_equal(fake_lease, &lease);
         assert_true(dev_mode(call)); /* the branch implies it */
         lk_workspace_leave(call, &err);
-        assert_null(api.lease);
-        assert_true(api.guarded);
+        assert_null(fake_lease);
+        assert_ptr_equal(fake_guarded, &api);
         assert_int_equal(n_given, (int)i + 1);
     }
     assert_int_equal((int)fake_n_requests, 1); /* who it is, once */
@@ -334,7 +328,7 @@ static void without_a_branch_the_cell_is_held(void **state)
         assert_true(begin(call));
         assert_int_equal(n_taken - before, borrowing[i].dev != OFF);
         assert_int_equal(dev_mode(call), borrowing[i].dev != OFF);
-        assert_ptr_equal(api.lease, borrowing[i].dev != OFF ? &lease : NULL);
+        assert_ptr_equal(fake_lease, borrowing[i].dev != OFF ? &lease : NULL);
         lk_workspace_leave(call, &err);
         if (borrowing[i].dev != OFF)
             continue;
@@ -387,7 +381,7 @@ static void others_ask_for_nothing(void **state)
     (void)state;
     api.principal = (struct lk_principal){.kind = LK_AS_USER, .user_id = LK_STR("9")};
     assert_true(begin(call));
-    assert_true(api.guarded);
+    assert_ptr_equal(fake_guarded, &api);
     lk_workspace_leave(call, &err);
     call = new_call("call_operation", "{\"operation\":\"me\",\"dev_mode\":true}");
     assert_true(begin(call)); /* it takes it by itself */
@@ -396,7 +390,7 @@ static void others_ask_for_nothing(void **state)
         call, &(struct lk_workspace_stay){.how = LK_WORKSPACE_HOLD, .project = LK_STR("q")}, &err));
     assert_int_equal(lease.wish.mode, LK_CLAIM_HOLD);
     assert_str(lease.wish.projects[0], "q");
-    assert_ptr_equal(api.lease, &lease);
+    assert_ptr_equal(fake_lease, &lease);
     lk_workspace_leave(call, &err);
     assert_int_equal(n_given, 1);
     call = new_call("call_operation", "{\"operation\":\"me\"}");
@@ -534,7 +528,7 @@ static void what_was_not_taken_is_not_given(void **state)
     assert_string_equal(err.message, "busy");
     lk_workspace_leave(call, &err);
     assert_int_equal(n_given, 0);
-    assert_null(api.lease);
+    assert_null(fake_lease);
 }
 
 /* ---- CI users ---- */
@@ -553,7 +547,7 @@ static void a_ci_user_is_borrowed_with_the_branch(void **state)
     assert_str(ci_user, "{\"id\":\"77\",\"email\":\"ci@x.io\"}");
     assert_true(lk_workspace_enter(call, &err));
     assert_int_equal(n_taken, 1);
-    assert_ptr_equal(api.lease, &lease);
+    assert_ptr_equal(fake_lease, &lease);
     assert_false(loan.given);
     lk_workspace_leave(call, &err);
     assert_true(loan.given);

@@ -87,8 +87,8 @@ static const char schema_list_widgets[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"ids\":{\"type\":\"array\",\"description\":\"Only these.\",\"items\":{\"type\":\"string\"}},"
     "\"limit\":{\"type\":\"integer\",\"description\":\"At most so many.\",\"maximum\":500,\"default\":50},"
-    "\"offset\":{\"type\":\"integer\",\"default\":0},"
-    "\"include_hidden\":{\"type\":\"boolean\",\"description\":\"Hidden ones as well.\",\"default\":false}"
+    "\"offset\":{\"type\":\"integer\"},"
+    "\"include_hidden\":{\"type\":\"boolean\",\"description\":\"Hidden ones as well.\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_bind binds_list_widgets[] = {
     {-1, LK_BIND_PARAM, LK_CONVERT_NONE, 1, "\"id,name,owner(id,boss(name)),parts(name,hidden),hidden\""}, /* fields */
@@ -359,10 +359,10 @@ static const struct lk_field ask_args_fields[] = {
 TYPE(ask_args, "ask", ask_args_fields);
 static const char schema_ask[] =
     "{\"type\":\"object\",\"properties\":{"
-    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"D.\",\"default\":false},"
+    "\"dev_mode\":{\"type\":\"boolean\",\"description\":\"D.\"},"
     "\"branch\":{\"type\":\"string\",\"description\":\"B.\"},"
     "\"project_id\":{\"type\":\"string\",\"description\":\"P.\"},"
-    "\"imports\":{\"type\":\"boolean\",\"description\":\"I.\",\"default\":false}"
+    "\"imports\":{\"type\":\"boolean\",\"description\":\"I.\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_ask = {
     .how = LK_WORKSPACE_BORROW, .dev_arg = 1, .branch_arg = 0, .project_arg = 3,
@@ -414,7 +414,7 @@ TYPE(peek_args, "peek", peek_args_fields);
 static const char schema_peek[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"project\":{\"type\":\"string\",\"description\":\"P.\"},"
-    "\"draft\":{\"type\":\"boolean\",\"description\":\"D.\",\"default\":false}"
+    "\"draft\":{\"type\":\"boolean\",\"description\":\"D.\"}"
     "},\"required\":[\"project\"],\"additionalProperties\":false}";
 static const struct lk_bind binds_peek[] = {
     {1, LK_BIND_PARAM, LK_CONVERT_NONE, 0, NULL}, /* project_id */
