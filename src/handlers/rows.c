@@ -64,6 +64,30 @@ bool lk_rows_check_errors(struct lk_arena *arena, struct lk_str errors, struct l
                         lk_json_get_string(arena, first, LK_STR("message_details")));
 }
 
+bool lk_rows_check_member(struct lk_arena *arena, struct lk_str key, struct lk_str value,
+                          struct lk_error *err)
+{
+    if (value.ptr != NULL && lk_json_key_eq(key, LK_STR("looker_error")))
+        return lk_rows_fail(err, lk_json_decode_string(arena, value), (struct lk_str){0});
+    return value.ptr == NULL || !lk_json_key_eq(key, LK_STR("errors")) ||
+           lk_rows_check_errors(arena, value, err);
+}
+
+bool lk_rows_check_columns(struct lk_str row, const struct lk_projection *columns,
+                           struct lk_error *err)
+{
+    for (size_t i = 0; columns != NULL && i < columns->n_fields; i++) {
+        struct lk_str value, name = lk_str(columns->fields[i].name);
+
+        if (!lk_json_get(row, name, &value))
+            return lk_fail(err, LK_ERROR_ARGUMENT,
+                           "fields: the rows have no column \"%.*s\"; leave fields out once to see "
+                           "their columns",
+                           LK_STR_ARG(name));
+    }
+    return true;
+}
+
 /* {"errors":[…],…} */
 static bool check_object(struct lk_arena *arena, struct lk_str body, struct lk_error *err)
 {

@@ -21,11 +21,19 @@ bool lk_rows_fail(struct lk_error *err, struct lk_str text, struct lk_str more);
 bool lk_rows_check_errors(struct lk_arena *arena, struct lk_str errors, struct lk_error *err);
 /* Of a row; true when it is one. */
 bool lk_rows_check_row(struct lk_arena *arena, struct lk_str row, struct lk_error *err);
+/* Of a member of an answer that is an object, with a key and a value as of struct
+ * lk_json_flow_options; true when it does not say that the query failed. */
+bool lk_rows_check_member(struct lk_arena *arena, struct lk_str key, struct lk_str value,
+                          struct lk_error *err);
 /* Something else came instead of rows. Returns false. */
 bool lk_rows_fail_kind(struct lk_error *err, struct lk_str format, const char *what);
 
 /* Each row with these columns only; a list that is not empty. */
 struct lk_projection *lk_rows_columns(struct lk_arena *arena, const struct lk_string_list *fields);
+/* Whether a row has each of them: one that is silently missing would be taken for empty. NULL: all
+ * columns. */
+bool lk_rows_check_columns(struct lk_str row, const struct lk_projection *columns,
+                           struct lk_error *err);
 
 /* The members limit_reached to limit_note; rows: how many came. */
 void lk_rows_write_limit(struct lk_json_writer *w, int64_t rows, const struct lk_rows_limit *limit);

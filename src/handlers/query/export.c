@@ -21,6 +21,9 @@
 #define MAX_LINK_BYTES ((size_t)24 * 1024)
 #define MAX_ROW_BYTES ((size_t)4 * 1024 * 1024)
 #define MAX_LINE_BYTES (MAX_ROW_BYTES + 64 * 1024)
+#define MAX_ERROR_BYTES ((size_t)64 * 1024)
+/* So much of CSV is looked at before any is sent: enough to know a web page by. */
+#define FIRST_LOOK_BYTES 1024
 
 /* ---- the tool ---- */
 
@@ -284,7 +287,8 @@ struct download {
     const struct lk_cursor *what;
     bool begun;
     struct lk_json_flow flow;
-    struct lk_buf lines;
+    enum lk_media media; /* of what is held of CSV */
+    struct lk_buf held;  /* lines that are whole; of CSV the beginning, until it was looked at */
     struct lk_projection *columns; /* or NULL */
     int64_t rows;
     struct lk_error error;
@@ -301,50 +305,102 @@ static bool begin(struct download *download)
 }
 
 /* Nothing before the first row, which may say that the query failed. */
-static bool send_lines(struct download *download)
+static bool send_held(struct download *download)
 {
-    bool ok = download->lines.len == 0 ||
+    bool ok = download->held.len == 0 ||
               (begin(download) &&
-               mcp_call_send(download->call, lk_buf_view(&download->lines), &download->error));
+               mcp_call_send(download->call, lk_buf_view(&download->held), &download->error));
 
-    lk_buf_truncate(&download->lines, 0);
+    lk_buf_truncate(&download->held, 0);
     return ok;
+}
+
+/* ---- JSON lines ---- */
+
+/* Of what is an object, and should have been a list: it may say why. */
+static bool on_member(void *arg, struct lk_str key, struct lk_str value)
+{
+    struct download *download = arg;
+
+    return lk_rows_check_member(mcp_call_arena(download->call), key, value, &download->error);
 }
 
 /* A row without the line breaks that stand between its parts; inside a string there are none. */
 static bool on_row(void *arg, struct lk_str row)
 {
     struct download *download = arg;
-    size_t before = download->lines.len;
+    struct lk_buf *held = &download->held;
+    size_t before = held->len;
 
     if (download->rows++ == 0 &&
-        !lk_rows_check_row(mcp_call_arena(download->call), row, &download->error))
+        (!lk_rows_check_row(mcp_call_arena(download->call), row, &download->error) ||
+         !lk_rows_check_columns(row, download->columns, &download->error)))
         return false;
-    if (!lk_project(row, download->columns, false, &download->lines, &download->error))
+    if (!lk_project(row, download->columns, false, held, &download->error))
         return false;
-    for (size_t i = before; i < download->lines.len; i++) {
-        if (download->lines.ptr[i] == '\n' || download->lines.ptr[i] == '\r')
-            download->lines.ptr[i] = ' ';
+    for (size_t i = before; i < held->len; i++) {
+        if (held->ptr[i] == '\n' || held->ptr[i] == '\r')
+            held->ptr[i] = ' ';
     }
-    return lk_buf_char(&download->lines, '\n') ||
-           lk_fail(&download->error, LK_ERROR_LIMIT, "one row is larger than %zu bytes",
-                   MAX_ROW_BYTES);
+    return lk_buf_char(held, '\n') || lk_fail(&download->error, LK_ERROR_LIMIT,
+                                              "one row is larger than %zu bytes", MAX_ROW_BYTES);
 }
+
+static bool end_lines(struct download *download)
+{
+    const struct lk_json_flow *flow = &download->flow;
+
+    return lk_json_flow_end(flow, &download->error) &&
+           (flow->has_list ||
+            lk_rows_fail_kind(&download->error, download->what->format, "an object that has none"));
+}
+
+/* ---- CSV ---- */
+
+/* Whether it is no error, nor a page of something in between. JSON is never CSV. */
+static bool check_held(struct download *download)
+{
+    struct lk_str format = download->what->format;
+    struct lk_api_answer answer = {.media = download->media, .body = lk_buf_view(&download->held)};
+    bool json = answer.media == LK_MEDIA_JSON && answer.body.len > 0;
+
+    if (json && !lk_json_check(answer.body, LK_JSON_MAX_DEPTH, 0, NULL))
+        return lk_rows_fail_kind(&download->error, format, "JSON");
+    return lk_rows_check(mcp_call_arena(download->call), &answer, format, &download->error) &&
+           (!json || lk_rows_fail_kind(&download->error, format, "JSON"));
+}
+
+static bool take_csv(struct download *download, enum lk_media media, struct lk_str bytes)
+{
+    struct lk_buf *held = &download->held;
+
+    if (download->begun)
+        return mcp_call_send(download->call, bytes, &download->error);
+    download->media = media;
+    if (media == LK_MEDIA_JSON && held->len + bytes.len > MAX_ERROR_BYTES)
+        return lk_rows_fail_kind(&download->error, download->what->format, "JSON");
+    if (!lk_buf_str(held, bytes)) /* one piece of the transfer is never that large */
+        return lk_fail(&download->error, LK_ERROR_INTERNAL, "no room for %zu bytes", bytes.len);
+    return media == LK_MEDIA_JSON || held->len < FIRST_LOOK_BYTES ||
+           (check_held(download) && send_held(download));
+}
+
+static bool end_csv(struct download *download)
+{
+    return download->begun || (check_held(download) && send_held(download));
+}
+
+/* ---- both ---- */
 
 static bool take(void *arg, enum lk_media media, struct lk_str bytes)
 {
     struct download *download = arg;
 
-    if (is_csv(download->what)) {
-        if (media == LK_MEDIA_JSON)
-            return lk_fail(&download->error, LK_ERROR_PARSE,
-                           "Looker answered the query with JSON instead of CSV");
-        return begin(download) && mcp_call_send(download->call, bytes, &download->error);
-    }
+    if (is_csv(download->what))
+        return take_csv(download, media, bytes);
     if (media != LK_MEDIA_JSON)
-        return lk_fail(&download->error, LK_ERROR_PARSE,
-                       "Looker answered the query with text instead of rows");
-    return lk_json_flow_feed(&download->flow, bytes, &download->error) && send_lines(download);
+        return lk_rows_fail_kind(&download->error, download->what->format, "text");
+    return lk_json_flow_feed(&download->flow, bytes, &download->error) && send_held(download);
 }
 
 static bool transfer(struct download *download, struct lk_error *err)
@@ -376,18 +432,16 @@ static bool transfer(struct download *download, struct lk_error *err)
     ok = lk_api_stream(context->api, mcp_call_arena(call),
                        what->look_id.len > 0 ? looker_run_look(&look) : looker_run_query(&query),
                        context->call_timeout_ms /* for the query to run */, &sink, &answer, err);
-    if (download->error.kind != LK_ERROR_NONE) {
-        if (err->kind == LK_ERROR_NONE)
-            *err = download->error;
-        return false;
-    }
     if (!ok)
         return lk_explain_status(err, 404,
                                  "what the link leads to is gone, or there is no access "
                                  "to it");
-    if (!is_csv(download->what) && !lk_json_flow_end(&download->flow, err))
-        return false;
-    return begin(download); /* of nothing at all */
+    if (download->error.kind == LK_ERROR_NONE &&
+        (is_csv(download->what) ? end_csv(download) : end_lines(download)) &&
+        begin(download)) /* of nothing at all */
+        return true;
+    *err = download->error;
+    return false;
 }
 
 static bool run_export(struct mcp_call *call, const void *args_, struct lk_error *err)
@@ -407,11 +461,12 @@ static bool run_export(struct mcp_call *call, const void *args_, struct lk_error
                                           .max_item_bytes = MAX_ROW_BYTES,
                                           .max_member_bytes = MAX_ROW_BYTES,
                                           .item = on_row,
+                                          .member = on_member,
                                           .arg = &download,
                                       });
-    lk_buf_init(&download.lines, MAX_LINE_BYTES);
+    lk_buf_init(&download.held, MAX_LINE_BYTES);
     ok = transfer(&download, err);
     lk_json_flow_free(&download.flow);
-    lk_buf_free(&download.lines);
+    lk_buf_free(&download.held);
     return ok;
 }

@@ -172,35 +172,78 @@ static void test_links_expire(void **state)
     assert_contains(fake_error.message, "cursor");
 }
 
-static void test_what_is_no_file(void **state)
+/* Follows the link to that answer, of which nothing goes out. */
+static const struct lk_error *refused(struct lk_str link, enum lk_media media, const char *body)
 {
-    struct lk_str csv = link_of("{\"query_id\":\"5\",\"export\":\"csv\"}");
-    struct lk_str lines = link_of("{\"query_id\":\"5\",\"export\":\"jsonl\"}");
+    fake_script("GET /queries/5/run/csv", 200, media, body);
+    fake_script("GET /queries/5/run/json", 200, media, body);
+    assert_false(follow(link));
+    assert_int_equal(fake_sent.len, 0);
+    return &fake_error;
+}
+
+static void test_what_is_no_csv(void **state)
+{
+    struct lk_str link = link_of("{\"query_id\":\"5\",\"export\":\"csv\"}");
+    static const char *const others[] = {"[]", "{}", "\"A,B\\n\"", "7", "oops", "[{"};
 
     (void)state;
-    fake_answers("GET /queries/5/run/csv", "[]");
-    assert_false(follow(csv));
-    assert_contains(fake_error.message, "JSON instead of CSV");
-    fake_answers_text("GET /queries/5/run/json", "oops");
-    assert_false(follow(lines));
-    assert_contains(fake_error.message, "text instead of rows");
-    fake_scripts[fake_n_scripts - 1].media = LK_MEDIA_JSON;
-    fake_scripts[fake_n_scripts - 1].body = "[{\"looker_error\":\"bad\"}]";
-    assert_false(follow(lines));
-    assert_string_equal(fake_error.detail, "bad");
-    assert_int_equal(fake_sent.len, 0); /* nothing had begun */
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_contains(refused(link, LK_MEDIA_JSON, others[i])->message, "JSON instead of csv");
+    assert_string_equal(refused(link, LK_MEDIA_JSON, "[{\"looker_error\":\"bad\"}]")->detail,
+                        "bad");
+    assert_string_equal(
+        refused(link, LK_MEDIA_JSON, "{\"errors\":[{\"message\":\"worse\"}]}")->detail, "worse");
+    assert_contains(refused(link, LK_MEDIA_TEXT, " \r\n<!DOCTYPE html><p>Sign in")->message,
+                    "web page");
+    assert_contains(
+        refused(link, LK_MEDIA_TEXT, lk_arena_printf(fake_arena, "<html>%05000d", 0).ptr)->message,
+        "web page");
+}
+
+static void test_what_are_no_lines(void **state)
+{
+    struct lk_str link = link_of("{\"query_id\":\"5\",\"export\":\"jsonl\"}");
+
+    (void)state;
+    assert_contains(refused(link, LK_MEDIA_TEXT, "oops")->message, "text instead of rows");
+    assert_string_equal(refused(link, LK_MEDIA_JSON, "[{\"looker_error\":\"bad\"}]")->detail,
+                        "bad");
+    assert_string_equal(refused(link, LK_MEDIA_JSON, "{\"looker_error\":\"bad\"}")->detail, "bad");
+    assert_string_equal(
+        refused(link, LK_MEDIA_JSON, "{\"errors\":[{\"message\":\"worse\"}]}")->detail, "worse");
+    assert_contains(refused(link, LK_MEDIA_JSON, "{\"data\":[{\"v.a\":1}]}")->message,
+                    "an object that has none");
+    assert_contains(refused(link, LK_MEDIA_JSON, "[")->message, "ends too early");
+    link = link_of("{\"query_id\":\"5\",\"export\":\"jsonl\",\"fields\":[\"v.a\",\"v.z\"]}");
+    assert_contains(refused(link, LK_MEDIA_JSON, "[{\"v.a\":1}]")->message, "no column \"v.z\"");
+}
+
+/* What is looked at first is sent once, in its place. */
+static void test_csv_in_small_pieces(void **state)
+{
+    char *text = lk_arena_alloc(fake_arena, 5001);
+
+    (void)state;
+    for (size_t i = 0; i < 5000; i++)
+        text[i] = i % 100 == 99 ? '\n' : (char)('a' + i % 26);
+    fake_piece_bytes = 100;
+    fake_answers_text("GET /queries/5/run/csv", text);
+    assert_true(follow(link_of("{\"query_id\":\"5\",\"export\":\"csv\"}")));
+    assert_str(lk_buf_view(&fake_sent),
+               lk_arena_printf(fake_arena, "text/csv query-5.csv\n%s", text).ptr);
 }
 
 /* Then nothing more is fetched. */
 static void test_the_client_leaves(void **state)
 {
     (void)state;
-    fake_answers_text("GET /queries/5/run/csv", "A,B\n1,2\n1,2\n1,2\n1,2\n1,2\n1,2\n1,2\n");
+    fake_answers_text("GET /queries/5/run/csv", lk_arena_printf(fake_arena, "%05000d", 0).ptr);
     struct lk_str link = link_of("{\"query_id\":\"5\",\"export\":\"csv\"}");
     fake_leaves_after = 25;
     assert_false(follow(link));
     assert_int_equal(fake_error.kind, LK_ERROR_CANCELLED);
-    assert_int_equal(fake_n_poured, 14);
+    assert_in_range(fake_n_poured, 1024, 1100);
 }
 
 static void test_where_there_are_no_links(void **state)
@@ -232,7 +275,9 @@ int main(void)
         TEST(test_the_limit_of_the_server),
         TEST(test_links_that_do_not_open),
         TEST(test_links_expire),
-        TEST(test_what_is_no_file),
+        TEST(test_what_is_no_csv),
+        TEST(test_what_are_no_lines),
+        TEST(test_csv_in_small_pieces),
         TEST(test_the_client_leaves),
         TEST(test_where_there_are_no_links),
     };
