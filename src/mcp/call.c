@@ -85,7 +85,8 @@ static void log_end(const struct mcp_call *call, enum mcp_outcome outcome, int64
     fields[n++] = lk_log_text("outcome", mcp_outcome_name(outcome));
     fields[n++] = lk_log_int("ms", ms);
     if (!failed)
-        fields[n++] = lk_log_int("bytes", (int64_t)call->answer.len);
+        fields[n++] =
+            lk_log_int("bytes", (int64_t)(call->downloads ? call->sent_bytes : call->answer.len));
     if (failed && err->kind != LK_ERROR_NONE) /* else its answer says how */
         fields[n++] = lk_log_text("kind", lk_error_kind_name(err->kind));
     if (failed && err->status != 0) /* there is none when nobody answered */

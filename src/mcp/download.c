@@ -88,5 +88,8 @@ bool mcp_call_send(struct mcp_call *call, struct lk_str bytes, struct lk_error *
 {
     const struct mcp_inbound *inbound = &call->inbound;
 
-    return bytes.len == 0 || inbound->send(inbound->arg, bytes, err);
+    if (bytes.len > 0 && !inbound->send(inbound->arg, bytes, err))
+        return false;
+    call->sent_bytes += bytes.len;
+    return true;
 }

@@ -121,8 +121,9 @@ struct mcp_call {
     bool refused_caller;
     struct lk_str demanded_scope; /* empty: none is */
     bool admitted;                /* `admit` was asked */
-    bool downloads;               /* has no time limit, and sends bytes */
-    bool failed;                  /* says the tool of its own answer */
+    bool downloads;               /* has no time limit, and sends bytes: */
+    uint64_t sent_bytes;
+    bool failed; /* says the tool of its own answer */
     bool has_progress;
     double progress;              /* the last one sent */
     enum mcp_log_level log_level; /* the least severe that is sent */

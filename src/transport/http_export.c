@@ -50,6 +50,13 @@ static struct lk_str on_header(void *arg, struct lk_str name)
     return lk_http_headers_get(&export->headers, name);
 }
 
+static struct lk_str on_from(void *arg)
+{
+    struct export *export = arg;
+
+    return export->req != NULL ? lk_http_from(export->arena, export->req) : (struct lk_str){0};
+}
+
 static void on_demand_scope(void *arg, struct lk_str scope)
 {
     struct export *export = arg;
@@ -126,6 +133,7 @@ static bool on_send_head(void *arg, struct lk_str content_type, struct lk_str na
     /* Before HTTP/1.1 the end of the connection is the end of the file. */
     if (export->server->stopping || req->version < 0x101)
         req->http1_is_persistent = 0;
+    lk_http_count(export->server, 200);
     h2o_start_response(req, &export->generator);
     return true;
 }
@@ -260,6 +268,8 @@ void lk_http_export_get(struct lk_http_server *server, h2o_req_t *req, struct lk
                         &(struct mcp_inbound){
                             .peer = &export->peer,
                             .header = on_header,
+                            .request_id = lk_http_request_id(server, req, arena),
+                            .from = on_from,
                             .caller = caller,
                             .demand_scope = on_demand_scope,
                             .refuse_caller = on_refuse_caller,

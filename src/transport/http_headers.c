@@ -1,8 +1,11 @@
 /*
- * The headers of a request that a call may ask for, copied: the request can go before the call.
- * Called by http_mcp.c and http_export.c.
+ * What a call may ask of its request, copied: the request can go before the call. Headers, the
+ * address of this server, that of the client, and the request id. Called by http_mcp.c and
+ * http_export.c.
  */
 #include "transport/http_internal.h"
+
+#include <netinet/in.h>
 
 static const char mcp_headers[] = "mcp-protocol-version,mcp-method,mcp-name,traceparent,tracestate,"
                                   "baggage";
@@ -83,4 +86,32 @@ struct lk_str lk_http_origin(struct lk_arena *arena, h2o_req_t *req)
 {
     return lk_arena_printf(arena, "%.*s://%.*s", (int)req->scheme->name.len, req->scheme->name.base,
                            (int)req->authority.len, req->authority.base);
+}
+
+struct lk_str lk_http_from(struct lk_arena *arena, h2o_req_t *req)
+{
+    struct sockaddr_storage address = {0};
+    const struct sockaddr_in *in = (const void *)&address;
+    const struct sockaddr_in6 *in6 = (const void *)&address;
+    struct lk_str from = {0};
+
+    (void)h2o_socket_getpeername(lk_http_connection(req)->sock, (void *)&address);
+    if (address.ss_family == AF_INET)
+        from = lk_str_n((const char *)&in->sin_addr, 4);
+    else if (address.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+        from = lk_str_n((const char *)&in6->sin6_addr + 12, 4);
+    else if (address.ss_family == AF_INET6)
+        from = lk_str_n((const char *)&in6->sin6_addr, 8);
+    return lk_arena_str(arena, from);
+}
+
+struct lk_str lk_http_request_id(struct lk_http_server *server, h2o_req_t *req,
+                                 struct lk_arena *arena)
+{
+    struct lk_str id = lk_http_header(req, LK_STR("x-request-id"));
+
+    id = mcp_is_request_id(id) ? lk_arena_str(arena, id)
+                               : mcp_make_request_id(arena, &server->random);
+    lk_http_add_header(req, LK_STR("x-request-id"), id);
+    return id;
 }

@@ -266,6 +266,13 @@ void lk_http_headers_copy(struct lk_http_headers *headers, struct lk_arena *aren
 struct lk_str lk_http_headers_get(const struct lk_http_headers *headers, struct lk_str name);
 /* "https://host:port", as the request names this server. */
 struct lk_str lk_http_origin(struct lk_arena *arena, h2o_req_t *req);
+/* The client's address, as bytes; of IPv6 the network, since a host there has as many addresses as
+ * it likes. */
+struct lk_str lk_http_from(struct lk_arena *arena, h2o_req_t *req);
+/* By which the client, or a gateway, knows the request; else one of our own. The answer gets it as
+ * a header, so the arena has to live as long as the request. */
+struct lk_str lk_http_request_id(struct lk_http_server *server, h2o_req_t *req,
+                                 struct lk_arena *arena);
 
 /* ---- http_export.c ---- */
 

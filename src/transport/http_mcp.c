@@ -14,7 +14,6 @@
  */
 #include "transport/http_internal.h"
 
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -50,37 +49,12 @@ static struct lk_str on_header(void *arg, struct lk_str name)
     return lk_http_headers_get(&exchange->headers, name);
 }
 
-/* The address; of IPv6 the network, since a host there has as many addresses as it likes. */
 static struct lk_str on_from(void *arg)
 {
     struct exchange *exchange = arg;
-    struct sockaddr_storage address = {0};
-    const struct sockaddr_in *in = (const void *)&address;
-    const struct sockaddr_in6 *in6 = (const void *)&address;
-    struct lk_str from = {0};
 
-    if (exchange->req == NULL)
-        return from;
-    (void)h2o_socket_getpeername(lk_http_connection(exchange->req)->sock, (void *)&address);
-    if (address.ss_family == AF_INET)
-        from = lk_str_n((const char *)&in->sin_addr, 4);
-    else if (address.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-        from = lk_str_n((const char *)&in6->sin6_addr + 12, 4);
-    else if (address.ss_family == AF_INET6)
-        from = lk_str_n((const char *)&in6->sin6_addr, 8);
-    return lk_arena_str(exchange->arena, from);
-}
-
-/* By which the client, or a gateway, knows the request; else one of our own. The answer has it. */
-static struct lk_str request_id(struct exchange *exchange)
-{
-    h2o_req_t *req = exchange->req;
-    struct lk_str id = lk_http_header(req, LK_STR("x-request-id"));
-
-    id = mcp_is_request_id(id) ? lk_arena_str(exchange->arena, id)
-                               : mcp_make_request_id(exchange->arena, &exchange->server->random);
-    lk_http_add_header(req, LK_STR("x-request-id"), id);
-    return id;
+    return exchange->req != NULL ? lk_http_from(exchange->arena, exchange->req)
+                                 : (struct lk_str){0};
 }
 
 /* ---- the two ends ---- */
@@ -261,7 +235,7 @@ void lk_http_mcp_post(struct lk_http_server *server, h2o_req_t *req, struct lk_a
     lk_http_connection(req)->exchange = exchange;
     lk_http_on_dispose(req, on_disposed, exchange);
     lk_http_headers_copy(&exchange->headers, arena, server, req);
-    inbound.request_id = request_id(exchange);
+    inbound.request_id = lk_http_request_id(server, req, arena);
     mcp_server_receive(server->options.server, &inbound, &call);
     if (!exchange->replied)
         wait_for(exchange, call, inbound.notify != NULL);

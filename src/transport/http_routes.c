@@ -27,7 +27,9 @@ static const struct {
     {415, "Unsupported Media Type"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
+    {502, "Bad Gateway"},
     {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
 };
 
 #define N_REASONS (sizeof(reasons) / sizeof(reasons[0]))

@@ -228,6 +228,49 @@ def test_what_fails_before_it_begins_says_why(http: Any, looker: Sandbox) -> Non
     assert status == 502 and "No such column" in json.loads(body)["detail"]
 
 
+def responses(server: HttpServer, status: int) -> int:
+    _, _, metrics = server.exchange("GET", "/metrics")
+    start = f'looker_mcp_http_responses_total{{code="{status}"}} '
+    return sum(int(line[len(start) :]) for line in metrics.decode().splitlines() if line.startswith(start))
+
+
+def test_it_is_logged_and_counted_as_every_call_is(http: Any, looker: Sandbox) -> None:
+    server = http()
+    path = export(server, limit=500)
+    with download(server, path, {"X-Request-Id": "from-the-gateway/2"}) as response:
+        assert response.getheader("x-request-id") == "from-the-gateway/2"
+        data = response.read()
+
+    def lines() -> list[dict[str, Any]] | None:
+        return [entry for entry in server.process.log() if entry.get("tool") == "export"] or None
+
+    (line,) = wait_for("the log line of the download", lines)
+    assert line["request_id"] == "from-the-gateway/2" and line["outcome"] == "ok"
+    assert line["bytes"] == len(data)
+    looker.rules({"operation": "run_query", "status": 500, "body": "{}"})
+    with download(server, path) as response:
+        assert (response.status, response.reason) == (502, "Bad Gateway")
+        assert response.getheader("x-request-id")
+    assert responses(server, 502) == 1
+    looker.obey()
+    before = responses(server, 200)
+    assert fetch(server, path)[0] == 200
+    assert responses(server, 200) == before + 2  # itself, and the scrape before
+
+
+def test_a_batch_hands_out_links_as_well(http: Any) -> None:
+    server = http(revision="2025-03-26")
+    query_id = server.answer("query_url", WIDE)["query_id"]
+    message = {"name": "run_query", "arguments": {"query_id": query_id, "export": "csv", "limit": 2}}
+    _, _, data = server.post(
+        json.dumps([server.envelope("tools/call", message, 1)]).encode(),
+        {"MCP-Protocol-Version": "2025-03-26"},
+    )
+    (answered,) = json.loads(data)
+    answer = json.loads(answered["result"]["content"][0]["text"])
+    assert fetch(server, urllib.parse.urlsplit(answer["export"]["uri"]).path)[0] == 200
+
+
 def test_what_breaks_off_is_no_whole_file(http: Any, looker: Sandbox) -> None:
     server = http()
     path = export(server, limit=50_000)
