@@ -12,25 +12,6 @@
 #define MAX_COROUTINES ((size_t)24576) /* of the process: see lk_co_set_max */
 #define MAX_HEADER_NAMES_BYTES ((size_t)16 * 1024)
 
-static const char instructions[] =
-    "Looker, a business intelligence platform, as tools. Data questions: find the model and "
-    "explore (list_models, get_explore), pick fields (list_dimensions, list_measures; names are "
-    "view.field), then `query`. Queries go through LookML models: joins, measures and access rules "
-    "are Looker's, so prefer `query` to writing SQL, and use query_sql only to see the SQL that a "
-    "query becomes. Existing content: search_content, then run_look or run_dashboard. What lies "
-    "under the models: list_connections, then list_schemas, list_tables, list_columns. New "
-    "dashboards: create_dashboard, add_dashboard_filter, add_dashboard_element, each with the ids "
-    "that the one before answered; create_look saves one query. Lists come as "
-    "{\"count\",\"items\"}; when an answer says `truncated` or has `next_offset`, it also says how "
-    "to get the rest: narrow the question first (fewer fields, filters, a lower limit) rather than "
-    "page through everything. Resources (looker://…) show an explore, a LookML file, a dashboard "
-    "or a Look without a tool call; prompts begin common work. "
-    "Tools that change more than one thing answer `steps`, `changed` and "
-    "`left_to_do`, also when one step failed: read left_to_do before going on. Before deleting, "
-    "deploying or taking access away, tell the user what will happen (many tools preview it with "
-    "dry_run, or without confirm) and let them decide. Errors say what was wrong and what to do; "
-    "an error about an argument will not go away by calling again unchanged.";
-
 static bool admit(struct mcp_call *call, struct lk_error *err)
 {
     const struct lk_tool_context *tools = mcp_call_context(call);
@@ -265,7 +246,7 @@ static struct mcp_server *new_mcp(struct lk_worker *worker)
         .name = "looker-mcp-server",
         .title = "Looker",
         .version = LK_VERSION,
-        .instructions = instructions,
+        .instructions = worker->offers.instructions,
         .tools = toolset->tools,
         .n_tools = toolset->n_tools,
         .resources = worker->offers.resources,

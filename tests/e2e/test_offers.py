@@ -4,6 +4,7 @@ transports. Every message is judged by the schema of its revision (harness.schem
 from __future__ import annotations
 
 import json
+import re
 import socket
 from typing import Any
 from urllib.parse import quote
@@ -269,6 +270,22 @@ def test_prompts_say_what_was_asked(request: Any) -> None:
     got = server.request("prompts/get", {"name": "audit_instance", "arguments": {"focus": "errors"}})
     text = got["messages"][0]["content"]["text"]
     assert "scope=errors" in text and "find_stale_content" not in text
+    got = server.request("prompts/get", {"name": "explore_dataset", "arguments": {"explore": "orders"}})
+    assert "Find the explore orders" in got["messages"][0]["content"]["text"]
+
+
+@pytest.mark.parametrize("groups", ["all", "explore,query", "query", "admin", "api", "schema,content"])
+def test_instructions_name_only_tools_that_are_served(request: Any, groups: str) -> None:
+    server = start(request, "stdio", GROUPS=groups)
+    text = server.initialize()["instructions"]
+    assert len(text) < 2048
+    served = {tool["name"] for tool in server.tools()}
+    words = set(re.findall("[a-z]+(?:_[a-z]+)+", text))
+    named = words - {"next_offset", "left_to_do", "dry_run"}
+    assert named <= served, named - served
+    assert named, "with which tool to start"
+    assert ("Resources" in text) == ("resources" in server.initialize()["capabilities"])
+    assert ("Prompts" in text) == ("prompts" in server.initialize()["capabilities"])
 
 
 @pytest.mark.parametrize("groups", ["all", "explore,modeling,git"])
@@ -292,6 +309,7 @@ def test_a_branch_is_checked_with_what_is_there(request: Any, groups: str) -> No
         {"name": "audit_instance", "arguments": {"focus": "everything"}},
         {"name": "clean_up_content", "arguments": {"days": "many"}},
         {"name": "clean_up_content", "arguments": {"days": "-1"}},
+        {"name": "clean_up_content", "arguments": {"days": "0"}},
         {"name": "explore_dataset", "arguments": {"modle": "thelook"}},
     ],
 )

@@ -8,6 +8,14 @@
 
 #define LK_EXPLORE_URI "looker://models/{model}/explores/{explore}"
 
+/* offers.c: whether all tools of these names, up to a NULL, are served. */
+bool lk_offers_has_all(const struct mcp_tool *const *tools, size_t n_tools,
+                       const char *const *names);
+
+/* instructions.c: after the resources and prompts were chosen. */
+void lk_offers_instruct(struct lk_offers *offers, const struct mcp_tool *const *tools,
+                        size_t n_tools);
+
 /* read.c: mcp_resource.read, and struct mcp_server_options.list_resources. */
 bool lk_read_file(struct mcp_call *call, struct lk_error *err);
 bool lk_read_look(struct mcp_call *call, struct lk_error *err);

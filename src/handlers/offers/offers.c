@@ -90,7 +90,8 @@ static const struct mcp_tool *find(const struct mcp_tool *const *tools, size_t n
     return NULL;
 }
 
-static bool has_all(const struct mcp_tool *const *tools, size_t n_tools, const char *const *names)
+bool lk_offers_has_all(const struct mcp_tool *const *tools, size_t n_tools,
+                       const char *const *names)
 {
     for (; *names != NULL; names++) {
         if (find(tools, n_tools, *names) == NULL)
@@ -122,8 +123,9 @@ void lk_offers_choose(struct lk_offers *ret_offers, const struct mcp_tool *const
         const struct mcp_prompt *prompt = &lk_prompt_rows[i].prompt;
         size_t n = offers->n_prompts;
 
-        if (has_all(tools, n_tools, lk_prompt_rows[i].tools) &&
+        if (lk_offers_has_all(tools, n_tools, lk_prompt_rows[i].tools) &&
             (n == 0 || strcmp(offers->prompts[n - 1]->name, prompt->name) != 0))
             offers->prompts[offers->n_prompts++] = prompt;
     }
+    lk_offers_instruct(offers, tools, n_tools);
 }

@@ -1,7 +1,8 @@
 /*
  * Resources and prompts: what a client can put before a model without a tool call, and texts that
- * set it to work. Only those are offered whose tools are served, since a text that names a tool
- * which is not there, or a resource that shows what the tools may not, helps nobody.
+ * set it to work; and the instructions, which say with which tool to start. Only those are offered
+ * whose tools are served, since a text that names a tool which is not there, or a resource that
+ * shows what the tools may not, helps nobody.
  *
  *     looker://models/{model}/explores/{explore}   get_explore
  *     looker://projects/{project}/files/{path}     get_file, in production
@@ -30,6 +31,7 @@ struct lk_offers {
     /* For struct mcp_server_options: the explores that are not hidden, up to 500; NULL: nothing is
      * listed. */
     bool (*list_resources)(struct mcp_call *call, struct lk_str cursor, struct lk_error *err);
+    char instructions[2048];
 };
 
 /* What goes with these tools. */

@@ -4,6 +4,7 @@
  * core.
  */
 #include "handlers/offers/internal.h"
+#include "json/scan.h"
 
 #define ARRAY_LEN(array) (sizeof(array) / sizeof((array)[0]))
 #define MAX_TEXT_BYTES ((size_t)128 * 1024)
@@ -43,11 +44,13 @@ static bool explore_dataset(struct mcp_call *call, struct lk_error *err)
                       "explore_name=%.*s. Note its joins and the filters that it insists on.\n",
                       LK_STR_ARG(model), LK_STR_ARG(explore));
     else
-        lk_buf_printf(&text,
-                      "1. Find the explore: list_models%s%.*s, with words of the subject as "
-                      "`search`; then read the one that fits with get_explore. If several fit, "
-                      "say how they differ and ask me.\n",
-                      model.len > 0 ? ", in the model " : "", LK_STR_ARG(model));
+        lk_buf_printf(
+            &text,
+            "1. Find the explore%s%.*s: list_models%s%.*s, with %s as `search`; then read "
+            "the one that fits with get_explore. If several fit, say how they differ and "
+            "ask me.\n",
+            explore.len > 0 ? " " : "", LK_STR_ARG(explore), model.len > 0 ? ", in the model " : "",
+            LK_STR_ARG(model), explore.len > 0 ? "its name" : "words of the subject");
     lk_buf_lit(&text, "2. Look at the fields by list_dimensions and list_measures; names are "
                       "view.field, and only names that you have seen there exist.\n");
     if (field.len > 0)
@@ -210,14 +213,13 @@ static const char *const audit_tools[] = {
 
 /* ---- clean_up_content ---- */
 
-/* Digits, so that it can stand where a tool wants a number. */
+/* So that it can stand where a tool wants a number of at least 1. */
 static bool is_number_of_days(struct lk_str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-    }
-    return text.len > 0 && text.len <= 4;
+    int64_t days;
+
+    return text.len <= 4 && lk_json_check(text, 1, 0, NULL) && lk_json_integer(text, &days) &&
+           days > 0;
 }
 
 static bool clean_up_content(struct mcp_call *call, struct lk_error *err)
