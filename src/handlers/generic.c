@@ -108,8 +108,8 @@ static bool explain(const struct run *run, const struct lk_api_request *request,
 
 /* ---- lists ---- */
 
-/* So large one item may be as Looker sends it; what is left of it when it is projected is another
- * matter (items.h). */
+/* So large one item may be as Looker sends it, to be held; what is left of it when it is projected
+ * is another matter (items.h). */
 #define MAX_RAW_ITEM_BYTES ((size_t)16 * 1024 * 1024)
 
 /* A list that comes in pieces, item by item. */
@@ -134,6 +134,7 @@ static bool is_dropped(const struct lk_projection *projection, bool drop, struct
            lk_json_get(item, lk_str(projection->drop_if_true), &mark) && lk_json_is_true(mark);
 }
 
+/* ptr NULL: it is too large to be held. */
 static bool on_item(void *arg, struct lk_str item)
 {
     struct listing *listing = arg;
@@ -141,12 +142,16 @@ static bool on_item(void *arg, struct lk_str item)
     struct lk_items *items = &listing->items;
     int64_t index = listing->n++;
 
-    if (is_dropped(projection, listing->drop, item) || !lk_items_next(items))
+    if ((item.ptr != NULL && is_dropped(projection, listing->drop, item)) || !lk_items_next(items))
         return true;
-    /* What there is no room for is cut below. */
-    lk_project(item, projection, listing->drop, &items->buf, NULL);
-    if (lk_items_end(items))
-        return true;
+    if (item.ptr == NULL) {
+        lk_items_end_too_large(items);
+    } else {
+        /* What there is no room for is cut below. */
+        lk_project(item, projection, listing->drop, &items->buf, NULL);
+        if (lk_items_end(items))
+            return true;
+    }
     listing->resume = index;
     return !listing->by_looker; /* else the rest is counted */
 }
@@ -238,6 +243,7 @@ static bool stream_list(struct listing *listing, struct lk_api_request request,
     lk_json_flow_init(&listing->flow, &(struct lk_json_flow_options){
                                           .lists = run->binding->items,
                                           .max_item_bytes = MAX_RAW_ITEM_BYTES,
+                                          .passes_large_items = true,
                                           .max_member_bytes = 64,
                                           .item = on_item,
                                           .member = on_member,

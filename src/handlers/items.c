@@ -28,12 +28,17 @@ bool lk_items_next(struct lk_items *items)
     return true;
 }
 
+void lk_items_end_too_large(struct lk_items *items)
+{
+    items->too_large = items->taken == 0;
+    lk_buf_truncate(&items->buf, items->before_);
+    items->cut = true;
+}
+
 bool lk_items_end(struct lk_items *items)
 {
     if (items->buf.overflow || (items->taken > 0 && items->buf.len > items->max_bytes)) {
-        items->too_large = items->taken == 0;
-        lk_buf_truncate(&items->buf, items->before_);
-        items->cut = true;
+        lk_items_end_too_large(items);
         return false;
     }
     items->taken++;

@@ -41,6 +41,9 @@ bool lk_items_next(struct lk_items *items);
  * other follows. Returns whether it was taken. */
 bool lk_items_end(struct lk_items *items);
 
+/* The same of an item that is too large to be had at all: it is not taken. */
+void lk_items_end_too_large(struct lk_items *items);
+
 /*
  * Writes the members count, items, and next_offset when there is a next page; `total` before them
  * when all items were offered, and truncated when the byte limit cut the page short.

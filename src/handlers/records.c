@@ -6,7 +6,7 @@
 void lk_records_init(struct lk_records *records, size_t max_bytes)
 {
     lk_buf_init(&records->held_, max_bytes);
-    records->enough = records->quoted_ = false;
+    records->quoted_ = records->passing_ = false;
 }
 
 void lk_records_free(struct lk_records *records)
@@ -33,18 +33,36 @@ static const char *find_end(struct lk_records *records, const char *at, const ch
     return NULL;
 }
 
-static bool fail_too_large(const struct lk_records *records, struct lk_error *err)
+/* From now on the record is too large. */
+static bool pass(struct lk_records *records, struct lk_error *err)
 {
-    return lk_fail(err, LK_ERROR_LIMIT, "one row is larger than %zu bytes",
-                   records->held_.max_bytes);
+    if (!records->passes_large)
+        return lk_fail(err, LK_ERROR_LIMIT, "one row is larger than %zu bytes",
+                       records->held_.max_bytes);
+    records->passing_ = true;
+    lk_buf_truncate(&records->held_, 0);
+    return true;
 }
 
-static bool hand_on(struct lk_records *records, struct lk_str record, struct lk_error *err)
+/* One that is whole: `part` is its end, of which nothing is held yet. */
+static bool hand_on(struct lk_records *records, struct lk_str part, struct lk_error *err)
 {
-    if (record.len > records->held_.max_bytes)
-        return fail_too_large(records, err);
-    records->enough = !records->record(records->arg, record);
-    return !records->enough;
+    struct lk_buf *held = &records->held_;
+    struct lk_str record = part;
+    bool more;
+
+    if (!records->passing_ && held->len + part.len > held->max_bytes && !pass(records, err))
+        return false;
+    if (records->passing_) {
+        record = (struct lk_str){0};
+    } else if (held->len > 0) {
+        lk_buf_str(held, part);
+        record = lk_buf_view(held);
+    }
+    more = records->record(records->arg, record);
+    records->passing_ = false;
+    lk_buf_truncate(held, 0);
+    return more;
 }
 
 bool lk_records_feed(struct lk_records *records, struct lk_str piece, struct lk_error *err)
@@ -56,13 +74,12 @@ bool lk_records_feed(struct lk_records *records, struct lk_str piece, struct lk_
         const char *after = find_end(records, at, end);
         struct lk_str part = lk_str_n(at, (size_t)((after != NULL ? after : end) - at));
 
-        if ((after == NULL || held->len > 0) && !lk_buf_str(held, part))
-            return fail_too_large(records, err);
+        if (after == NULL && !records->passing_ && held->len + part.len > held->max_bytes)
+            return pass(records, err);
         if (after == NULL)
-            return true;
-        if (!hand_on(records, held->len > 0 ? lk_buf_view(held) : part, err))
+            return records->passing_ || lk_buf_str(held, part);
+        if (!hand_on(records, part, err))
             return false;
-        lk_buf_truncate(held, 0);
         at = after;
     }
     return true;
@@ -70,5 +87,6 @@ bool lk_records_feed(struct lk_records *records, struct lk_str piece, struct lk_
 
 bool lk_records_end(struct lk_records *records, struct lk_error *err)
 {
-    return records->held_.len == 0 || hand_on(records, lk_buf_view(&records->held_), err);
+    return (records->held_.len == 0 && !records->passing_) ||
+           hand_on(records, (struct lk_str){0}, err);
 }

@@ -10,20 +10,21 @@
 
 struct lk_records {
     bool csv;
-    /* The record with its line break, which the last one may lack; gone when this returns. False:
-     * that was enough. */
+    bool passes_large; /* records that are too large are handed on without their text */
+    /* The record with its line break, which the last one may lack; gone when this returns. ptr
+     * NULL: it was too large. False: that was enough. */
     bool (*record)(void *arg, struct lk_str record);
     void *arg;
-    bool enough;         /* said record */
-    bool quoted_;        /* the piece before ended between quotes */
-    struct lk_buf held_; /* the beginning of a record */
+    bool quoted_, passing_; /* the piece before ended between quotes, in one that is too large */
+    struct lk_buf held_;    /* the beginning of a record */
 };
 
-/* What is not set in *records, is. A record above max_bytes is LK_ERROR_LIMIT. */
+/* What is not set in *records, is. A record above max_bytes is LK_ERROR_LIMIT, unless passes_large.
+ */
 void lk_records_init(struct lk_records *records, size_t max_bytes);
 void lk_records_free(struct lk_records *records);
 
-/* False: enough (records->enough), or the error. */
+/* False: that was enough (*err is left as it was), or the error. */
 bool lk_records_feed(struct lk_records *records, struct lk_str piece, struct lk_error *err);
 bool lk_records_end(struct lk_records *records, struct lk_error *err);
 

@@ -40,11 +40,21 @@ void lk_json_flow_free(struct lk_json_flow *flow)
     lk_buf_free(&flow->key_);
 }
 
-static bool fail_at(const struct lk_json_flow *flow, size_t offset, const char *what,
-                    struct lk_error *err)
+/* Of the text. */
+static size_t offset_of(const struct lk_json_flow *flow, const char *at)
 {
-    return lk_fail(err, LK_ERROR_PARSE, "not valid JSON at byte %zu: %s", flow->bytes_ + offset,
-                   what);
+    return flow->bytes_ + (size_t)(at - flow->piece_);
+}
+
+static bool fail_at(size_t offset, const char *what, struct lk_error *err)
+{
+    return lk_fail(err, LK_ERROR_PARSE, "not JSON at byte %zu: %s", offset, what);
+}
+
+static bool fail_too_large(const struct lk_json_flow *flow, struct lk_error *err)
+{
+    return lk_fail(err, LK_ERROR_LIMIT, "the item at byte %zu is larger than %zu bytes",
+                   flow->value_at_, flow->options.max_item_bytes);
 }
 
 /* ---- values ---- */
@@ -107,8 +117,9 @@ static const char *pass_value(struct lk_json_flow *flow, const char *at, const c
     return end;
 }
 
-static void begin_value(struct lk_json_flow *flow, char first)
+static void begin_value(struct lk_json_flow *flow, const char *at, char first)
 {
+    flow->value_at_ = offset_of(flow, at);
     flow->in_value_ = true;
     flow->in_string_ = flow->escaped_ = flow->passing_ = false;
     flow->depth_ = 0;
@@ -126,11 +137,20 @@ static bool hold(struct lk_json_flow *flow, struct lk_str bytes, struct lk_error
         return true;
     if (flow->held_.len + bytes.len <= max)
         return lk_buf_str(&flow->held_, bytes);
-    if (item)
-        return lk_fail(err, LK_ERROR_LIMIT, "one item is larger than %zu bytes", max);
+    if (item && !flow->options.passes_large_items)
+        return fail_too_large(flow, err);
     flow->passing_ = true;
     lk_buf_truncate(&flow->held_, 0);
     return true;
+}
+
+/* The text around it is open twice. */
+static bool check_value(const struct lk_json_flow *flow, struct lk_str value, struct lk_error *err)
+{
+    struct lk_error why = {0};
+
+    return lk_json_check(value, LK_JSON_MAX_DEPTH - 2, 0, &why) ||
+           lk_fail(err, why.kind, "in what begins at byte %zu: %s", flow->value_at_, why.message);
 }
 
 static bool hand_on(struct lk_json_flow *flow, struct lk_str value, struct lk_error *err)
@@ -142,19 +162,19 @@ static bool hand_on(struct lk_json_flow *flow, struct lk_str value, struct lk_er
     bool more;
 
     if (!flow->passing_ && value.len > max) {
-        if (item)
-            return lk_fail(err, LK_ERROR_LIMIT, "one item is larger than %zu bytes", max);
+        if (item && !options->passes_large_items)
+            return fail_too_large(flow, err);
         flow->passing_ = true;
     }
-    /* The text around it is open twice. */
-    if (!flow->passing_ && !lk_json_check(value, LK_JSON_MAX_DEPTH - 2, 0, err))
+    if (flow->passing_)
+        value = (struct lk_str){0};
+    else if (!check_value(flow, value, err))
         return false;
     if (item)
         more = options->item(options->arg, value);
     else
         more = options->member == NULL ||
-               options->member(options->arg, lk_str_n(key.ptr + 1, key.len - 2),
-                               flow->passing_ ? (struct lk_str){0} : value);
+               options->member(options->arg, lk_str_n(key.ptr + 1, key.len - 2), value);
     flow->enough = !more;
     return more;
 }
@@ -168,7 +188,7 @@ static bool take_value(struct lk_json_flow *flow, const char **at, const char *e
     bool done;
 
     if (!flow->in_value_)
-        begin_value(flow, *begin);
+        begin_value(flow, begin, *begin);
     *at = pass_value(flow, begin, end, &done);
     part = lk_str_n(begin, (size_t)(*at - begin));
     if (!done)
@@ -207,7 +227,7 @@ static bool take_key(struct lk_json_flow *flow, const char **at, const char *end
     const char *begin = *at;
 
     if (!flow->in_value_) {
-        begin_value(flow, '"');
+        begin_value(flow, begin, '"');
         flow->in_string_ = true;
         lk_buf_truncate(&flow->key_, 0);
         lk_buf_char(&flow->key_, '"');
@@ -221,7 +241,7 @@ static bool take_key(struct lk_json_flow *flow, const char **at, const char *end
         return true;
     flow->in_value_ = false;
     flow->state_ = COLON;
-    return lk_json_check(lk_buf_view(&flow->key_), 1, 0, err);
+    return check_value(flow, lk_buf_view(&flow->key_), err);
 }
 
 /* ---- between ---- */
@@ -252,8 +272,7 @@ static int next_state(struct lk_json_flow *flow, char c)
 }
 
 /* One value, key or byte that is no space. */
-static bool step(struct lk_json_flow *flow, const char *begin, const char **at, const char *end,
-                 struct lk_error *err)
+static bool step(struct lk_json_flow *flow, const char **at, const char *end, struct lk_error *err)
 {
     char c = **at;
     int next;
@@ -279,7 +298,7 @@ static bool step(struct lk_json_flow *flow, const char *begin, const char **at, 
     if (flow->state_ == ITEM || flow->state_ == MEMBER) {
         if (flow->in_value_ || (!ends_scalar(c) && c != ':'))
             return take_value(flow, at, end, err);
-        return fail_at(flow, (size_t)(*at - begin), "a value is missing", err);
+        return fail_at(offset_of(flow, *at), "a value is missing", err);
     }
     if (flow->state_ == KEYS && c == '"')
         flow->state_ = KEY;
@@ -287,7 +306,7 @@ static bool step(struct lk_json_flow *flow, const char *begin, const char **at, 
         return take_key(flow, at, end, err);
     next = next_state(flow, c);
     if (next < 0)
-        return fail_at(flow, (size_t)(*at - begin),
+        return fail_at(offset_of(flow, *at),
                        flow->state_ == BEGIN ? "neither a list nor an object"
                                              : "another character was to come",
                        err);
@@ -300,10 +319,11 @@ bool lk_json_flow_feed(struct lk_json_flow *flow, struct lk_str piece, struct lk
 {
     const char *at = piece.ptr, *end = lk_str_end(piece);
 
+    flow->piece_ = piece.ptr;
     while (at < end) {
         if (!flow->in_value_)
             at = lk_json_skip_space(at, end);
-        if (at < end && !step(flow, piece.ptr, &at, end, err))
+        if (at < end && !step(flow, &at, end, err))
             return false;
     }
     flow->bytes_ += piece.len;
@@ -312,5 +332,5 @@ bool lk_json_flow_feed(struct lk_json_flow *flow, struct lk_str piece, struct lk
 
 bool lk_json_flow_end(const struct lk_json_flow *flow, struct lk_error *err)
 {
-    return flow->state_ == END || fail_at(flow, 0, "the text ends too early", err);
+    return flow->state_ == END || fail_at(flow->bytes_, "the text ends too early", err);
 }

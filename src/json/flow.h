@@ -6,7 +6,8 @@
  *     {"a": …, "data": [item, item, …], …}       or a member of it is, whose name is known
  *
  * Where a piece ends does not matter. Every item and member that is handed on has passed
- * lk_json_check.
+ * lk_json_check, but for what is handed on without its text, of which only the brackets and quotes
+ * were looked at.
  */
 #ifndef LK_JSON_FLOW_H
 #define LK_JSON_FLOW_H
@@ -19,10 +20,12 @@
 struct lk_json_flow_options {
     const char *const *lists; /* names of the member that is the list, NULL-terminated; the first
                                  that is there counts. NULL: only a text that is a list has one */
-    size_t max_item_bytes;    /* a larger one is LK_ERROR_LIMIT */
+    size_t max_item_bytes;    /* a larger one is LK_ERROR_LIMIT, unless: */
+    bool passes_large_items;  /* they are handed on without their text */
     size_t max_member_bytes;  /* a larger one is handed on without its value */
     /* What is handed on is gone when these return; false: that was enough. `key` is as of
-     * lk_json_next, and value.ptr is NULL when it was too large. `member` may be NULL. */
+     * lk_json_next, and ptr of an item or value is NULL when it was too large. `member` may be
+     * NULL. */
     bool (*item)(void *arg, struct lk_str item);
     bool (*member)(void *arg, struct lk_str key, struct lk_str value);
     void *arg;
@@ -34,6 +37,8 @@ struct lk_json_flow {
     bool has_list;
     bool enough;   /* said item or member */
     size_t bytes_; /* of the pieces before this one */
+    const char *piece_;
+    size_t value_at_; /* where in the text the value began that comes */
     uint8_t state_;
     bool nested_;                                  /* the list is a member */
     bool in_value_, in_string_, escaped_, scalar_; /* of the value that comes */

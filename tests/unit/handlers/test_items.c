@@ -83,12 +83,38 @@ static void test_no_room_for_the_second(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_set_up, fake_tear_down)
 
+/* As it comes an item may be so large that it is not even looked at; the others can be had. */
+static void test_an_item_that_cannot_be_held(void **state)
+{
+    struct lk_buf body;
+
+    (void)state;
+    fake_piece_bytes = MIB;
+    lk_buf_init(&body, 20 * MIB);
+    lk_buf_lit(&body, "[\"a\",\"");
+    memset(lk_buf_reserve(&body, 17 * MIB), 'x', 17 * MIB);
+    body.len += 17 * MIB;
+    lk_buf_lit(&body, "\",\"c\"]");
+    fake_answers("GET /connections/c/databases", body.ptr);
+    struct lk_str answer = run_tool("list_databases", "{\"connection_name\":\"c\"}");
+    assert_str(at(answer, "items"), "[\"a\"]");
+    assert_str(at(answer, "total"), "3");
+    assert_str(at(answer, "next_offset"), "1");
+    assert_contains(
+        refuse_tool("list_databases", "{\"connection_name\":\"c\",\"offset\":1}")->message,
+        "set offset to skip that item");
+    answer = run_tool("list_databases", "{\"connection_name\":\"c\",\"offset\":2}");
+    assert_str(at(answer, "items"), "[\"c\"]");
+    lk_buf_free(&body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_high_limit_holds),
         TEST(test_no_room_for_the_first),
         TEST(test_no_room_for_the_second),
+        TEST(test_an_item_that_cannot_be_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

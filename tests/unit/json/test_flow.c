@@ -21,7 +21,7 @@ static bool on_item(void *arg, struct lk_str item)
 {
     struct seen *seen = arg;
 
-    lk_buf_str(&seen->text, item);
+    lk_buf_str(&seen->text, item.ptr != NULL ? item : LK_STR("(large)"));
     lk_buf_char(&seen->text, ';');
     return ++seen->n != seen->enough_after;
 }
@@ -37,6 +37,8 @@ static bool on_member(void *arg, struct lk_str key, struct lk_str value)
     return true;
 }
 
+static bool passes_large_items; /* the flows of the test */
+
 static const char *const lists[] = {"data", "rows", NULL};
 
 static struct lk_json_flow_options options_for(struct seen *seen)
@@ -46,6 +48,7 @@ static struct lk_json_flow_options options_for(struct seen *seen)
     return (struct lk_json_flow_options){
         .lists = lists,
         .max_item_bytes = 100,
+        .passes_large_items = passes_large_items,
         .max_member_bytes = 60,
         .item = on_item,
         .member = on_member,
@@ -285,6 +288,53 @@ static void limits(void **state)
     }
 }
 
+static void large_items_are_passed_over(void **state)
+{
+    char text[600];
+
+    (void)state;
+    passes_large_items = true;
+    snprintf(text, sizeof(text), "[1,\"%099d\",{\"a\":[\"]\\\"\",\"%0200d\"]},\"%098d\",2]", 0, 0,
+             7);
+    assert_flows(text, "1;(large);(large);"
+                       "\"00000000000000000000000000000000000000000000000000"
+                       "000000000000000000000000000000000000000000000007\";2;");
+    snprintf(text, sizeof(text), "[\"%0300d", 0);
+    assert_refused(text, LK_ERROR_PARSE);
+    passes_large_items = false;
+}
+
+static void assert_says(const char *text, const char *expected)
+{
+    struct lk_error err = {0};
+    struct seen seen;
+
+    for (size_t a = 0; a <= strlen(text); a++) {
+        err = (struct lk_error){0};
+        assert_false(flows(&seen, text, a, a, &err));
+        if (strcmp(err.message, expected) != 0)
+            fail_msg("cut at %zu: %s", a, err.message);
+        lk_buf_free(&seen.text);
+    }
+}
+
+/* Bytes are counted from the beginning of all, wherever it is cut. */
+static void errors_say_where(void **state)
+{
+    char text[400];
+
+    (void)state;
+    assert_says("[1, ,2]", "not JSON at byte 4: a value is missing");
+    assert_says("{\"a\":1 \"b\":2}", "not JSON at byte 7: another character was to come");
+    assert_says("[1,2", "not JSON at byte 4: the text ends too early");
+    assert_says("[1, {\"a\":NaN}]",
+                "in what begins at byte 4: not JSON at byte 5: expected a value");
+    assert_says("{\"a\":1,\"\\x\":2}",
+                "in what begins at byte 7: not JSON at byte 1: no such escape in a string");
+    snprintf(text, sizeof(text), "[1, \"%099d\"]", 0);
+    assert_says(text, "the item at byte 4 is larger than 100 bytes");
+}
+
 static void long_key(void **state)
 {
     static char text[10000];
@@ -310,6 +360,8 @@ int main(void)
         cmocka_unit_test(enough_is_enough),
         cmocka_unit_test(broken_text),
         cmocka_unit_test(limits),
+        cmocka_unit_test(large_items_are_passed_over),
+        cmocka_unit_test(errors_say_where),
         cmocka_unit_test(long_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
