@@ -105,6 +105,11 @@ static bool check_list(struct lk_arena *arena, struct lk_str body, struct lk_err
     return !lk_json_next(&it, NULL, &row) || lk_rows_check_row(arena, row, err);
 }
 
+bool lk_rows_fail_json(struct lk_error *err, const struct lk_error *why)
+{
+    return lk_fail(err, why->kind, "Looker's answer to the query: %s", why->message);
+}
+
 bool lk_rows_fail_kind(struct lk_error *err, struct lk_str format, const char *what)
 {
     return lk_fail(err, LK_ERROR_PARSE, "Looker answered the query with %s instead of %.*s", what,

@@ -25,6 +25,8 @@ bool lk_rows_check_row(struct lk_arena *arena, struct lk_str row, struct lk_erro
  * lk_json_flow_options; true when it does not say that the query failed. */
 bool lk_rows_check_member(struct lk_arena *arena, struct lk_str key, struct lk_str value,
                           struct lk_error *err);
+/* What came is no JSON, or a row of it too large: `why`, where it was found. Returns false. */
+bool lk_rows_fail_json(struct lk_error *err, const struct lk_error *why);
 /* Something else came instead of rows. Returns false. */
 bool lk_rows_fail_kind(struct lk_error *err, struct lk_str format, const char *what);
 

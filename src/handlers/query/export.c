@@ -346,12 +346,25 @@ static bool on_row(void *arg, struct lk_str row)
                                               "one row is larger than %zu bytes", MAX_ROW_BYTES);
 }
 
+static bool take_lines(struct download *download, enum lk_media media, struct lk_str bytes)
+{
+    struct lk_error why = {0};
+
+    if (media != LK_MEDIA_JSON)
+        return lk_rows_fail_kind(&download->error, download->what->format, "text");
+    if (lk_json_flow_feed(&download->flow, bytes, &why))
+        return send_held(download);
+    return why.kind != LK_ERROR_NONE && lk_rows_fail_json(&download->error, &why);
+}
+
 static bool end_lines(struct download *download)
 {
     const struct lk_json_flow *flow = &download->flow;
+    struct lk_error why = {0};
 
-    return lk_json_flow_end(flow, &download->error) &&
-           (flow->has_list ||
+    if (!lk_json_flow_end(flow, &why))
+        return lk_rows_fail_json(&download->error, &why);
+    return (flow->has_list ||
             lk_rows_fail_kind(&download->error, download->what->format, "an object that has none"));
 }
 
@@ -396,11 +409,8 @@ static bool take(void *arg, enum lk_media media, struct lk_str bytes)
 {
     struct download *download = arg;
 
-    if (is_csv(download->what))
-        return take_csv(download, media, bytes);
-    if (media != LK_MEDIA_JSON)
-        return lk_rows_fail_kind(&download->error, download->what->format, "text");
-    return lk_json_flow_feed(&download->flow, bytes, &download->error) && send_held(download);
+    return is_csv(download->what) ? take_csv(download, media, bytes)
+                                  : take_lines(download, media, bytes);
 }
 
 static bool transfer(struct download *download, struct lk_error *err)
