@@ -3,7 +3,6 @@
  */
 #include "toolset.h"
 
-#include "base/buf.h"
 #include "base/nearest.h"
 #include "looker_tools.h"
 
@@ -67,4 +66,17 @@ bool lk_toolset_select(struct lk_arena *arena, struct lk_str groups, struct lk_t
         return lk_fail(err, LK_ERROR_CONFIG, "LOOKER_GROUPS names no group");
     *ret_toolset = set;
     return true;
+}
+
+void lk_toolset_explain(struct lk_str tool, struct lk_buf *out)
+{
+    for (size_t i = 0; i < LOOKER_TOOL_COUNT; i++) {
+        if (!lk_str_eq(tool, lk_str(looker_tools[i].name)))
+            continue;
+        lk_buf_printf(out,
+                      ": it is in the group \"%s\", which is not served here; whoever runs this "
+                      "server adds it to --groups (LOOKER_GROUPS) and starts it again",
+                      looker_tools[i].group->name);
+        return;
+    }
 }

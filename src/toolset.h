@@ -5,6 +5,7 @@
 #define LK_TOOLSET_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "mcp/tool.h"
 
@@ -17,5 +18,9 @@ struct lk_toolset {
  * LK_ERROR_CONFIG names an unknown group, the nearest one and all there are. */
 bool lk_toolset_select(struct lk_arena *arena, struct lk_str groups, struct lk_toolset *ret_toolset,
                        struct lk_error *err);
+
+/* For mcp_server_options.explain_unserved: which group has the tool, and how it is served. Nothing
+ * for a tool that there is not. */
+void lk_toolset_explain(struct lk_str tool, struct lk_buf *out);
 
 #endif

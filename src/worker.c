@@ -262,6 +262,7 @@ static struct mcp_server *new_mcp(struct lk_worker *worker)
         .admit = admit,
         .leave = lk_workspace_leave,
         .ended = on_ended,
+        .explain_unserved = lk_toolset_explain,
         .keep_arguments = worker->shared->plugin != NULL,
         .max_in_flight_name = "LOOKER_MAX_IN_FLIGHT",
         .max_queue_name = "LOOKER_MAX_QUEUE",

@@ -24,15 +24,42 @@ static bool call(struct lk_api *api, struct lk_arena *arena, const struct lk_lea
     return ok;
 }
 
+static bool is_missing(const struct lk_error *err)
+{
+    return err->kind == LK_ERROR_UPSTREAM && err->status == 404;
+}
+
+/* Of a 404: what it is that is not there, which Looker does not say. */
+static void say_missing(struct lk_error *failure, struct lk_str text)
+{
+    failure->kind = LK_ERROR_NONE;
+    lk_fail(failure, LK_ERROR_UPSTREAM, "%.*s", LK_STR_ARG(text));
+}
+
+static bool fail_with(const struct lk_error *failure, struct lk_error *err)
+{
+    if (err != NULL && err->kind == LK_ERROR_NONE)
+        *err = *failure;
+    return false;
+}
+
 static bool current(void *arg, struct lk_arena *arena, const struct lk_lease_user *user,
                     struct lk_str project, struct lk_str *ret_branch, struct lk_error *err)
 {
     struct looker_git_branch_params params = {.project_id = lk_string(project)};
     struct looker_git_branch branch = {0};
+    struct lk_error failure = {0};
 
     if (!call(arg, arena, user, NULL, lk_in_dev(looker_git_branch(&params), true),
-              &looker_git_branch_type, &branch, err))
-        return false;
+              &looker_git_branch_type, &branch, &failure)) {
+        if (is_missing(&failure))
+            say_missing(&failure,
+                        lk_arena_printf(arena,
+                                        "there is no project \"%.*s\", or no access to it: "
+                                        "list_projects shows what there is",
+                                        LK_STR_ARG(project)));
+        return fail_with(&failure, err);
+    }
     if (branch.name.is != LK_PRESENT || branch.name.value.len == 0)
         return lk_fail(err, LK_ERROR_PARSE,
                        "Looker does not say which branch of project %.*s is checked out in the "
@@ -53,16 +80,16 @@ static bool check_out(void *arg, struct lk_arena *arena, const struct lk_lease_u
     if (call(arg, arena, user, lease, lk_in_dev(looker_update_git_branch(&params, &body), true),
              &looker_git_branch_type, &now, &failure))
         return true;
-    lk_error_advise(&failure, "branch %.*s of project %.*s was to be checked out",
-                    LK_STR_ARG(branch), LK_STR_ARG(project));
-    if (err != NULL && err->kind == LK_ERROR_NONE)
-        *err = failure;
-    return false;
-}
-
-static bool is_missing(const struct lk_error *err)
-{
-    return err->kind == LK_ERROR_UPSTREAM && err->status == 404;
+    if (is_missing(&failure)) /* the project is there: what is checked out in it was read before */
+        say_missing(&failure,
+                    lk_arena_printf(arena,
+                                    "project \"%.*s\" has no branch \"%.*s\": list_git_branches "
+                                    "shows what it has",
+                                    LK_STR_ARG(project), LK_STR_ARG(branch)));
+    else
+        lk_error_advise(&failure, "branch %.*s of project %.*s was to be checked out",
+                        LK_STR_ARG(branch), LK_STR_ARG(project));
+    return fail_with(&failure, err);
 }
 
 static bool has_branch(void *arg, struct lk_arena *arena, const struct lk_lease_user *user,
@@ -78,11 +105,8 @@ static bool has_branch(void *arg, struct lk_arena *arena, const struct lk_lease_
     bool has = call(arg, arena, user, NULL, lk_in_dev(looker_find_git_branch(&params), true),
                     &looker_git_branch_type, &found, &failure);
 
-    if (!has && !is_missing(&failure)) {
-        if (err != NULL && err->kind == LK_ERROR_NONE)
-            *err = failure;
-        return false;
-    }
+    if (!has && !is_missing(&failure))
+        return fail_with(&failure, err);
     *ret_has = has;
     return true;
 }
@@ -105,9 +129,7 @@ static bool imports(void *arg, struct lk_arena *arena, const struct lk_lease_use
             *ret_n = 0;
             return true;
         }
-        if (err != NULL && err->kind == LK_ERROR_NONE)
-            *err = failure;
-        return false;
+        return fail_with(&failure, err);
     }
     *ret_projects = lk_arena_array(arena, manifest.imports.len, sizeof(**ret_projects));
     for (size_t i = 0; i < manifest.imports.len; i++) {

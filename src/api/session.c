@@ -129,8 +129,25 @@ static bool log_in_keys(const struct lk_session *session, struct lk_arena *arena
            explain_refusal(session, err);
 }
 
-/* What Looker means by refusing to impersonate; never a reason to run as somebody else. */
-static bool explain_sudo(const struct lk_session *session, struct lk_error *err)
+/* Awaits. Whether the user's own record says so; token: of the service account. */
+static bool is_disabled(const struct lk_session *session, struct lk_arena *arena, const char *token)
+{
+    struct looker_user_params params = {
+        .user_id = lk_string(session->principal.user_id),
+        .fields = lk_string(LK_STR("id,is_disabled")),
+    };
+    struct looker_user user = {0};
+    struct lk_api_answer answer;
+    struct lk_error ignored = {0};
+
+    return ask(session, arena, looker_user(&params), token, &answer, &ignored) &&
+           lk_decode_answer(arena, &looker_user_type, answer.body, &user, &ignored) &&
+           lk_is_true(user.is_disabled);
+}
+
+/* Awaits. What Looker means by refusing to impersonate; never a reason to run as somebody else. */
+static bool explain_sudo(const struct lk_session *session, struct lk_arena *arena,
+                         const char *token, struct lk_error *err)
 {
     const char *why = err->status == 404
                           ? "there is no such user, or the service account may not "
@@ -146,6 +163,9 @@ static bool explain_sudo(const struct lk_session *session, struct lk_error *err)
         return false;
     memcpy(detail, err->detail, sizeof(detail));
     *err = (struct lk_error){0};
+    if (is_disabled(session, arena, token))
+        why = "this user is disabled in Looker; an admin can enable it (update_user with "
+              "is_disabled: false), or name another user";
     lk_fail(err, LK_ERROR_AUTH, "Looker did not let this call run as user %.*s: %s",
             LK_STR_ARG(session->principal.user_id), why);
     err->status = status;
@@ -177,7 +197,7 @@ static bool log_in_user(const struct lk_session *session, struct lk_arena *arena
             continue;
         }
         if (!ok) {
-            explain_sudo(session, &failure);
+            explain_sudo(session, arena, token.text, &failure);
             *err = failure;
         }
         break;
@@ -195,6 +215,8 @@ static bool enter_dev(const struct lk_session *session, struct lk_arena *arena, 
 
     if (ask(session, arena, looker_update_session(&body), token, &answer, err))
         return true;
+    if (err->kind == LK_ERROR_UPSTREAM && err->status < 500 && err->status != 429)
+        err->kind = LK_ERROR_AUTH;
     lk_error_advise(err, "the dev workspace could not be entered: it takes the permission develop");
     ask(session, arena, looker_logout(), token, &answer, NULL);
     return false;

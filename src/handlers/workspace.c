@@ -268,16 +268,6 @@ static void settle_in(struct mcp_call *call, const struct lk_lease_wish *wish,
     lk_api_guard(context->api, visit->lease);
 }
 
-static bool explain_missing(const struct lk_lease_wish *wish, struct lk_error *err)
-{
-    if (wish->mode == LK_CLAIM_BRANCH)
-        lk_explain_status(err, 404,
-                          "there is no project \"%.*s\", or no branch \"%.*s\" in it, or no access "
-                          "to them: list_projects and list_git_branches show what there is",
-                          LK_STR_ARG(wish->projects[0]), LK_STR_ARG(wish->branch));
-    return false;
-}
-
 static bool take(struct mcp_call *call, struct lk_lease_wish *wish, struct lk_error *err)
 {
     struct lk_tool_context *context = own_context(call);
@@ -293,7 +283,7 @@ static bool take(struct mcp_call *call, struct lk_lease_wish *wish, struct lk_er
     wish->user.principal = *principal;
     visit = lk_arena_new_object(mcp_call_arena(call), struct lk_visit);
     if (!lk_lease_take(context->workspace->options.leases, wish, &visit->lease, err))
-        return explain_missing(wish, err);
+        return false;
     settle_in(call, wish, visit);
     return true;
 }
@@ -434,7 +424,7 @@ bool lk_workspace_borrow_user(struct mcp_call *call, bool associative, struct lk
     wish = wish_of(call, &plan);
     wish.user.principal = (struct lk_principal){.kind = LK_AS_USER, .associative = associative};
     if (!lk_ci_users_borrow(users, arena, &wish, &visit->loan, &visit->lease, err))
-        return explain_missing(&wish, err);
+        return false;
     *ret_user = (struct lk_ci_user){lk_ci_loan_id(visit->loan), lk_ci_loan_email(visit->loan)};
     *ret_visit = visit;
     write_ci_user(call, ret_user);

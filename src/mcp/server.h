@@ -67,6 +67,9 @@ struct mcp_server_options {
     /* Told of each call that was asked about, when it has ended, how: err->kind is LK_ERROR_NONE
      * for a success. It does not await. NULL: nobody wants to know. */
     void (*ended)(struct mcp_call *call, const struct lk_error *err);
+    /* Appends to the error for a tool that is not served why it is not, such as "; it is …": for
+     * tools that are there and were not chosen. NULL, or when it appends nothing: it is unknown. */
+    void (*explain_unserved)(struct lk_str tool, struct lk_buf *out);
     bool keep_arguments;     /* for mcp_call_arguments */
     size_t max_answer_bytes; /* of one tool's answer object; 0: 8 MiB */
     /* Says which calls may run; the others wait, or are refused with an isError. NULL: a gate of

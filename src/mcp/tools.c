@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define WHY_BYTES_MAX 280 /* of what is added to the error for an unknown tool */
+
 bool mcp_tool_decode(struct mcp_call *call, struct lk_str arguments, struct lk_error *err)
 {
     static const struct lk_type none = {.name = "no arguments"};
@@ -36,10 +38,26 @@ bool mcp_tool_run(struct mcp_call *call, struct lk_error *err)
 
 static const struct mcp_target tool_target = {.run = mcp_tool_run, .reply = mcp_result_reply};
 
+static void refuse_unknown(const struct mcp_request *request, struct lk_str name)
+{
+    const struct mcp_server_options *options = &request->server->options;
+    const char *nearest;
+    struct lk_buf why;
+
+    lk_buf_init(&why, WHY_BYTES_MAX);
+    if (options->explain_unserved != NULL)
+        options->explain_unserved(name, &why);
+    nearest = why.len == 0 ? mcp_tool_nearest(request->server, name) : NULL;
+    if (nearest != NULL)
+        lk_buf_printf(&why, "; did you mean \"%s\"?", nearest);
+    mcp_refuse_params(request, "unknown tool \"%.*s\"%.*s", name.len < 100 ? (int)name.len : 100,
+                      name.ptr, LK_STR_ARG(lk_buf_view(&why)));
+    lk_buf_free(&why);
+}
+
 static const struct mcp_tool *find_tool(struct mcp_request *request)
 {
     const struct mcp_tool *tool;
-    const char *nearest;
     struct lk_str name;
 
     if (!mcp_param_string(request, request->message.params, "name", &name)) {
@@ -47,13 +65,9 @@ static const struct mcp_tool *find_tool(struct mcp_request *request)
         return NULL;
     }
     tool = mcp_tool_find(request->server, name);
-    if (tool != NULL)
-        return tool;
-    nearest = mcp_tool_nearest(request->server, name);
-    mcp_refuse_params(request, "unknown tool \"%.*s\"%s%s%s", name.len < 100 ? (int)name.len : 100,
-                      name.ptr, nearest != NULL ? "; did you mean \"" : "",
-                      nearest != NULL ? nearest : "", nearest != NULL ? "\"?" : "");
-    return NULL;
+    if (tool == NULL)
+        refuse_unknown(request, name);
+    return tool;
 }
 
 /* ---- x-mcp-header: arguments that stand in a header as well ---- */

@@ -325,7 +325,15 @@ def test_a_file_that_is_written_late_is_on_the_branch_that_was_meant(stdio: Any,
 
 def test_a_branch_that_is_none_takes_nothing(stdio: Any, looker: Sandbox) -> None:
     error = stdio().failure("query", {**ORDERS, **HERE, "branch": "none"})
-    assert '"none"' in error["error"] and "list_git_branches" in error["error"]
+    assert 'project "thelook" has no branch "none"' in error["error"]
+    assert "list_git_branches" in error["error"] and "list_projects" not in error["error"]
+    assert switches(looker) == 0
+
+
+def test_a_project_that_is_none_is_told_from_a_branch(stdio: Any, looker: Sandbox) -> None:
+    error = stdio().failure("query", {**ORDERS, **HERE, "project_id": "nope"})
+    assert 'no project "nope"' in error["error"] and "list_projects" in error["error"]
+    assert "list_git_branches" not in error["error"]
     assert switches(looker) == 0
 
 

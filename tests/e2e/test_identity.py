@@ -99,6 +99,7 @@ def test_a_disabled_user_is_not_impersonated_and_nobody_else_instead(http: Any, 
     server = as_user(http(), X_User_Email="gone@example.com")
     failure = server.failure("whoami")
     assert failure["kind"] == "auth" and failure["status"] == 403
+    assert "disabled in Looker" in failure["error"] and "permission sudo" not in failure["error"]
     assert looker.requests("me") == []
 
 

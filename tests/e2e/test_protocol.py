@@ -189,6 +189,20 @@ def test_unknown_tool_is_a_protocol_error(http: Any, revision: str) -> None:
     assert "no_such_tool" in caught.value.message
 
 
+def test_a_tool_that_is_not_served_names_its_group(http: Any) -> None:
+    server = http(GROUPS="identity,query")
+    for tool, group in (("check_branch", "workflows"), ("list_models", "explore")):
+        with pytest.raises(McpError) as caught:
+            server.call(tool)
+        assert caught.value.code == -32602
+        for word in (tool, f'group "{group}"', "--groups", "LOOKER_GROUPS"):
+            assert word in caught.value.message
+        assert "did you mean" not in caught.value.message
+    with pytest.raises(McpError) as caught:
+        server.call("whoam")
+    assert 'did you mean "whoami"?' in caught.value.message and "group" not in caught.value.message
+
+
 def test_the_list_obeys_what_providers_demand(stdio: Any) -> None:
     for revision in (LEGACY, MODERN):
         tools = stdio(revision=revision).tools()

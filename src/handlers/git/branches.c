@@ -167,6 +167,34 @@ static void look_at_files(struct lk_steps *steps, struct lk_string project_id)
                   "%lld files of the branch that is checked out", (long long)n);
 }
 
+/* Awaits. Of a 404 to a branch by name: which of the two it is that is not there. */
+static void explain_missing(struct lk_steps *steps, const struct reset *reset,
+                            struct lk_error *failure)
+{
+    struct looker_git_branch_params params = {.project_id = reset->project_id};
+    struct lk_error other = {0};
+    struct lk_str ignored;
+    bool there = reset->branch_name.is == LK_PRESENT && lk_failed_with(failure, 404) &&
+                 lk_ask(lk_tool_context(steps->call)->api, mcp_call_arena(steps->call),
+                        current_branch(&params, true), LK_JSON_OBJECT, &ignored, &other);
+
+    if (there)
+        lk_explain_status(failure, 404,
+                          "project \"%.*s\" has no branch \"%.*s\": list_git_branches shows what "
+                          "it has",
+                          LK_STR_ARG(reset->project_id.value),
+                          LK_STR_ARG(reset->branch_name.value));
+    else if (reset->branch_name.is != LK_PRESENT || lk_failed_with(&other, 404))
+        lk_explain_status(failure, 404,
+                          "there is no project \"%.*s\", or no access to it: list_projects shows "
+                          "what there is",
+                          LK_STR_ARG(reset->project_id.value));
+    else
+        lk_explain_status(failure, 404,
+                          "there is no such project or branch, or no access to it: list_projects "
+                          "and list_git_branches show what there is");
+}
+
 /* The branch that is to be reset. */
 static bool find_branch(struct lk_steps *steps, const struct reset *reset,
                         struct lk_str *ret_branch)
@@ -183,12 +211,7 @@ static bool find_branch(struct lk_steps *steps, const struct reset *reset,
 
     if (!lk_ask(lk_tool_context(steps->call)->api, mcp_call_arena(steps->call), request,
                 LK_JSON_OBJECT, ret_branch, &failure)) {
-        lk_explain_status(&failure, 404, "%s",
-                          reset->branch_name.is == LK_PRESENT
-                              ? "there is no such project or branch, or no access to it: "
-                                "list_projects and list_git_branches show what there is"
-                              : "there is no such project, or no access to it: list_projects shows "
-                                "what there is");
+        explain_missing(steps, reset, &failure);
         lk_steps_failed(steps, "read_branch", true, &failure);
         return false;
     }

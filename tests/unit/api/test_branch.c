@@ -130,8 +130,32 @@ static void test_a_check_out_asks_whether_it_still_may(void **state)
     assert_false(
         looker.check_out(looker.arg, arena, &user, lease, LK_STR("shop"), LK_STR("x"), &err));
     assert_int_equal(err.status, 404);
-    assert_non_null(strstr(err.message, "branch x of project shop"));
+    assert_non_null(strstr(err.message, "project \"shop\" has no branch \"x\": list_git_branches"));
     assert_int_equal(fake.ended, 2);
+    fake.status = 422;
+    err = (struct lk_error){0};
+    assert_false(
+        looker.check_out(looker.arg, arena, &user, lease, LK_STR("shop"), LK_STR("x"), &err));
+    assert_non_null(strstr(err.message, "failed; branch x of project shop"));
+}
+
+static void test_a_project_that_is_missing_is_told_from_a_branch(void **state)
+{
+    struct lk_error err = {0};
+    struct lk_str branch;
+
+    (void)state;
+    fake.kind = LK_ERROR_UPSTREAM;
+    fake.status = 404;
+    assert_false(looker.current(looker.arg, arena, &user, LK_STR("shop"), &branch, &err));
+    assert_int_equal(err.kind, LK_ERROR_UPSTREAM);
+    assert_int_equal(err.status, 404);
+    assert_non_null(strstr(err.message, "no project \"shop\", or no access to it: list_projects"));
+    assert_null(strstr(err.message, "branch"));
+    fake.kind = LK_ERROR_AUTH; /* somebody who may not go there */
+    err = (struct lk_error){0};
+    assert_false(looker.current(looker.arg, arena, &user, LK_STR("shop"), &branch, &err));
+    assert_string_equal(err.message, "failed");
 }
 
 static void test_which_failures_leave_it_open_whether_the_branch_moved(void **state)
@@ -233,6 +257,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_the_branch_that_is_checked_out),
         TEST(test_an_answer_without_a_branch_is_none),
+        TEST(test_a_project_that_is_missing_is_told_from_a_branch),
         TEST(test_a_check_out_asks_whether_it_still_may),
         TEST(test_which_failures_leave_it_open_whether_the_branch_moved),
         TEST(test_only_a_404_says_that_there_is_no_such_branch),

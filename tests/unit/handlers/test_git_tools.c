@@ -120,6 +120,40 @@ static void test_a_reset_is_shown_before_it_is_done(void **state)
     assert_int_equal(fake_n_requests, 4);
 }
 
+#define NAMED "GET /projects/p/git_branch/x"
+
+static void test_a_branch_that_is_missing_is_told_from_a_project(void **state)
+{
+    static const struct {
+        int named, current; /* 0: it is there */
+        const char *says;
+    } rows[] = {
+        {404, 0, "has no branch \\\"x\\\": list_git_branches"},
+        {404, 404, "there is no project \\\"p\\\", or no access to it: list_projects"},
+        {404, 500, "no such project or branch"},
+        {500, 0, "Looker answered 500"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        fake_n_scripts = fake_n_requests = 0;
+        fake_fails(NAMED, rows[i].named, "Not found");
+        if (rows[i].current != 0)
+            fake_fails(CURRENT, rows[i].current, "Not found");
+        else
+            fake_answers(CURRENT, BRANCH("dev", "aaa"));
+        struct lk_str answer =
+            run_tool("update_git_branch", P ",\"branch_name\":\"x\",\"ref\":\"y\"}");
+        assert_contains(text_at(answer, "error"), rows[i].says);
+        assert_int_equal(fake_n_requests, rows[i].named == 404 ? 2 : 1);
+    }
+    fake_n_scripts = fake_n_requests = 0;
+    fake_fails(CURRENT, 404, "Not found");
+    struct lk_str answer = run_tool("reset_git_branch_to_remote", P "}");
+    assert_contains(text_at(answer, "error"), "there is no project \\\"p\\\"");
+    assert_int_equal(fake_n_requests, 1);
+}
+
 static void test_a_reset_tells_before_and_after(void **state)
 {
     (void)state;
@@ -222,6 +256,7 @@ int main(void)
         TEST(test_a_deploy_that_fails),
         TEST(test_a_first_deploy_has_no_production_before),
         TEST(test_a_reset_is_shown_before_it_is_done),
+        TEST(test_a_branch_that_is_missing_is_told_from_a_project),
         TEST(test_a_reset_tells_before_and_after),
         TEST(test_resets_that_fail),
         TEST(test_a_named_branch_is_reset_to_a_ref),

@@ -108,6 +108,38 @@ static void malformed_calls_are_protocol_errors(void **state)
     }
 }
 
+static void explain_unserved(struct lk_str tool, struct lk_buf *out)
+{
+    if (lk_str_eq(tool, LK_STR("slep")))
+        lk_buf_lit(out, ": it is asleep");
+    if (lk_str_eq(tool, LK_STR("long")))
+        for (int i = 0; i < 1000; i++)
+            lk_buf_lit(out, ": why?");
+}
+
+static int setup_unserved(void **state)
+{
+    const struct mcp_server_options options = {.explain_unserved = explain_unserved};
+
+    *state = world_new(&options);
+    return 0;
+}
+
+static void a_tool_that_is_not_served_is_explained(void **state)
+{
+    struct world *world = *state;
+
+    ask(world, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":"
+               "\"slep\"}}");
+    assert_contains(world->body, "\"unknown tool \\\"slep\\\": it is asleep\"");
+    ask(world, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":"
+               "\"echoo\"}}");
+    assert_contains(world->body, "; did you mean \\\"echo\\\"?\"");
+    ask(world, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":"
+               "\"long\"}}");
+    assert_contains(world->body, "unknown tool \\\"long\\\": why?");
+}
+
 static void failures_say_what_is_known(void **state)
 {
     assert_string_equal(
@@ -395,6 +427,8 @@ int main(void)
         LIMITS(answers_have_a_limit),
         STDIO(large_answers_arrive_whole),
         LIMITS(calls_in_flight_have_a_limit),
+        cmocka_unit_test_setup_teardown(a_tool_that_is_not_served_is_explained, setup_unserved,
+                                        teardown),
         cmocka_unit_test_setup_teardown(calls_wait_for_their_turn, setup_queue, teardown),
         cmocka_unit_test_setup_teardown(a_call_is_cancelled_while_it_waits, setup_queue, teardown),
         cmocka_unit_test_setup_teardown(the_wait_counts_as_time, setup_hurried_queue, teardown),
