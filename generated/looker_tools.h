@@ -19,7 +19,7 @@
  *   spec/tools/render.yaml sha256 d4515ff85ab6f8dc32ae40aba6decf71b15a08882f6e07f2954d0f57fa79df4b
  *   spec/tools/schema.yaml sha256 044848f99d05975a8b32531a546dae0bec20b380f1734598e574c7ec7208f75b
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
- *   spec/tools/workflows.yaml sha256 4ee0135bc2cb714040daa50cb40ff817f6da6d32a76c342bef767e4e6bb0d0ca
+ *   spec/tools/workflows.yaml sha256 2525593bb1dd837e57e97fe3ac49ef2b2e50465bba519863c3ea002950da4091
  */
 /* clang-format off */
 /*

@@ -348,6 +348,36 @@ static void write_restore(struct mcp_call *call, const struct lk_lease_end *end)
         mcp_call_add_member(call, "restore", lk_buf_view(text));
 }
 
+/* A text as a member of the answer. */
+static void add_text(struct mcp_call *call, const char *name, struct lk_str value)
+{
+    struct lk_buf *text = lk_arena_new_object(mcp_call_arena(call), struct lk_buf);
+    struct lk_json_writer w = lk_json_writer(text);
+
+    lk_buf_init(text, (size_t)64 * 1024);
+    lk_arena_defer(mcp_call_arena(call), lk_buf_free_deferred, text);
+    lk_json_put_string(&w, value);
+    if (!text->overflow)
+        mcp_call_add_member(call, name, lk_buf_view(text));
+}
+
+void lk_workspace_tell_project(struct mcp_call *call, struct lk_str model, struct lk_str project)
+{
+    const struct lk_visit *visit = own_context(call)->visit;
+    struct plan plan = plan_of(call);
+
+    if (visit == NULL || project.len == 0 || plan.branch.len == 0 ||
+        lk_lease_covers(visit->lease, project))
+        return;
+    add_text(call, "branch_note",
+             lk_arena_printf(mcp_call_arena(call),
+                             "model %.*s belongs to project %.*s, and branch %.*s was borrowed in "
+                             "project %.*s: it had a part in this answer only if %.*s imports "
+                             "that. For a branch of the model itself give project_id %.*s",
+                             LK_STR_ARG(model), LK_STR_ARG(project), LK_STR_ARG(plan.branch),
+                             LK_STR_ARG(plan.project), LK_STR_ARG(project), LK_STR_ARG(project)));
+}
+
 /* What it read may have been another branch's. Of what it changed the report is kept. */
 static void fail_lost(struct mcp_call *call, struct lk_error *err)
 {

@@ -62,6 +62,13 @@ bool lk_workspace_take(struct mcp_call *call, const struct lk_workspace_stay *st
  */
 void lk_workspace_leave(struct mcp_call *call, struct lk_error *err);
 
+/*
+ * For a call that asks a model of that project (empty: not known). When a branch was borrowed for
+ * the call, and not in that project, the answer says so in its member `branch_note`: the branch may
+ * have had no part in it. Once a call.
+ */
+void lk_workspace_tell_project(struct mcp_call *call, struct lk_str model, struct lk_str project);
+
 /* ---- CI users ---- */
 
 /* Whether the argument act_as_user asks for any CI user. */

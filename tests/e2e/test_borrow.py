@@ -274,6 +274,21 @@ def test_imported_projects_come_along(stdio: Any, looker: Sandbox) -> None:
     assert cells(looker)[SERVICE, "common"]["switches"] == 2
 
 
+def test_a_branch_of_another_project_than_the_model_s_is_told(stdio: Any, looker: Sandbox) -> None:
+    server = stdio()
+    elsewhere = {"project_id": "retail", "branch": "feature/tax"}
+    for _ in range(2):
+        answer = server.answer("query", {**ORDERS, **elsewhere})
+        for word in ("thelook belongs to project thelook", "feature/tax", "retail", "project_id thelook"):
+            assert word in answer["branch_note"]
+    explores = len(looker.requests("lookml_model_explore"))
+    assert explores == 1, "what is known needs no request"
+    compared = server.answer("compare_query", {**ORDERS, **elsewhere})
+    assert compared["equal"] is True and "project_id thelook" in compared["branch_note"]
+    for tool in ("query", "compare_query"):
+        assert "branch_note" not in server.answer(tool, {**ORDERS, **HERE})
+
+
 def test_a_cursor_goes_on_on_its_branch(stdio: Any, looker: Sandbox) -> None:
     server = stdio()
     first = server.answer("query", {**ORDERS, **HERE, "limit": 900, "max_bytes": 1000})

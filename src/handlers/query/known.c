@@ -13,7 +13,7 @@
 
 struct slot {
     struct lk_arena *arena; /* NULL: empty */
-    struct lk_str explore;
+    struct lk_str explore, project;
     uint64_t *hashes;
     size_t n;
     uint64_t until_ms;
@@ -84,8 +84,8 @@ static struct slot *slot_for(struct lk_known *known, struct lk_str explore)
     return best;
 }
 
-void lk_known_learn(struct lk_known *known, struct lk_str explore, const struct lk_str *names,
-                    size_t n, uint64_t now_ms)
+void lk_known_learn(struct lk_known *known, struct lk_str explore, struct lk_str project,
+                    const struct lk_str *names, size_t n, uint64_t now_ms)
 {
     if (known == NULL || n > MAX_NAMES)
         return;
@@ -96,6 +96,7 @@ void lk_known_learn(struct lk_known *known, struct lk_str explore, const struct 
     *slot = (struct slot){
         .arena = arena,
         .explore = lk_arena_str(arena, explore),
+        .project = lk_arena_str(arena, project),
         .hashes = lk_arena_array(arena, n, sizeof(*slot->hashes)),
         .n = n,
         .until_ms = now_ms + LIFE_MS,
@@ -117,4 +118,11 @@ bool lk_known_has(const struct lk_known *known, struct lk_str explore, struct lk
     uint64_t hash = hash_of(name);
 
     return slot != NULL && bsearch(&hash, slot->hashes, slot->n, sizeof(hash), compare) != NULL;
+}
+
+struct lk_str lk_known_project(const struct lk_known *known, struct lk_str explore, uint64_t now_ms)
+{
+    const struct slot *slot = find(known, explore, now_ms);
+
+    return slot != NULL ? slot->project : (struct lk_str){0};
 }

@@ -21,13 +21,17 @@ struct lk_known *lk_known_new(void);
 /* NULL is legal. */
 void lk_known_free(struct lk_known *known);
 
-/* explore: whatever text tells it from others. An explore with more names than there is room for
- * is not remembered. With NULL nothing is, and nothing is known. */
-void lk_known_learn(struct lk_known *known, struct lk_str explore, const struct lk_str *names,
-                    size_t n, uint64_t now_ms);
+/* explore: whatever text tells it from others; project: that has its model, empty: not said. An
+ * explore with more names than there is room for is not remembered. With NULL nothing is, and
+ * nothing is known. */
+void lk_known_learn(struct lk_known *known, struct lk_str explore, struct lk_str project,
+                    const struct lk_str *names, size_t n, uint64_t now_ms);
 
 bool lk_known_explore(const struct lk_known *known, struct lk_str explore, uint64_t now_ms);
 bool lk_known_has(const struct lk_known *known, struct lk_str explore, struct lk_str name,
                   uint64_t now_ms);
+/* Empty when it is not known; until the next call here. */
+struct lk_str lk_known_project(const struct lk_known *known, struct lk_str explore,
+                               uint64_t now_ms);
 
 #endif

@@ -8,13 +8,15 @@
 #include "handlers/bind.h"
 #include "handlers/query/known.h"
 #include "handlers/query/similar.h"
+#include "handlers/workspace.h"
 #include "looker_ops.h"
 #include "json/scan.h"
 
 /* Some explores take Looker long; then the query goes out without having been judged. */
 #define EXPLORE_TIMEOUT_MS 15000
 #define NAMES                                                                                      \
-    "fields(dimensions(name),measures(name),filters(name),parameters(name)),aliases(name,value)"
+    "project_name,fields(dimensions(name),measures(name),filters(name),parameters(name)),"         \
+    "aliases(name,value)"
 #define SHOWN_BYTES 60 /* of a name that is wrong */
 #define MAX_SHOWN 4    /* wrong names in one error */
 
@@ -126,6 +128,7 @@ struct lk_query_names lk_query_names(struct lk_arena *arena, const struct looker
 struct explore {
     struct lk_str *names;
     size_t n;
+    struct lk_str project; /* empty: Looker does not say */
 };
 
 /* Branches differ in their fields, and a user's workspace is nobody else's. */
@@ -185,7 +188,9 @@ static bool ask_names(struct mcp_call *call, const struct looker_query *query, b
     for (size_t i = 0; i < 4; i++)
         n += lk_json_count(list_at(answer.body, "fields", categories[i]));
     struct explore explore = {
-        .names = lk_arena_array(arena, n + 2 * lk_json_count(aliases), sizeof(*explore.names))};
+        .names = lk_arena_array(arena, n + 2 * lk_json_count(aliases), sizeof(*explore.names)),
+        .project = lk_json_get_string(arena, answer.body, LK_STR("project_name")),
+    };
     for (size_t i = 0; i < 4; i++)
         collect(arena, list_at(answer.body, "fields", categories[i]), "name", &explore);
     if (explore.n == 0)
@@ -251,6 +256,13 @@ static bool fail_unknown(struct lk_arena *arena, const struct looker_query *quer
     return false;
 }
 
+static void tell_project(struct mcp_call *call, const struct looker_query *query, bool dev,
+                         struct lk_str project)
+{
+    if (dev)
+        lk_workspace_tell_project(call, query->model.value, project);
+}
+
 bool lk_query_validate(struct mcp_call *call, const struct looker_query *query, bool dev,
                        struct lk_error *err)
 {
@@ -264,8 +276,11 @@ bool lk_query_validate(struct mcp_call *call, const struct looker_query *query, 
 
     /* 1. What is known from before needs no request. */
     drop_known(call, query, key, &names);
-    if (names.n == 0)
+    if (names.n == 0) {
+        tell_project(call, query, dev,
+                     lk_known_project(context->known, key, lk_loop_now_ms(context->loop)));
         return true;
+    }
 
     /* 2. The explore as it is now; without it Looker decides. */
     if (!ask_names(call, query, dev, &explore, &failure)) {
@@ -273,7 +288,9 @@ bool lk_query_validate(struct mcp_call *call, const struct looker_query *query, 
             *err = failure;
         return failure.kind != LK_ERROR_CANCELLED;
     }
-    lk_known_learn(context->known, key, explore.names, explore.n, lk_loop_now_ms(context->loop));
+    lk_known_learn(context->known, key, explore.project, explore.names, explore.n,
+                   lk_loop_now_ms(context->loop));
+    tell_project(call, query, dev, explore.project);
 
     /* 3. What it does not have is wrong. */
     for (size_t i = 0; i < names.n; i++) {

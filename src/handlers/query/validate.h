@@ -25,7 +25,8 @@ bool lk_query_from_args(struct mcp_call *call, const void *args, struct looker_q
  * Awaits, except when all names are known already (known.h). That the explore has every name in
  * fields, filters, sorts, pivots, fill_fields and subtotals; names that occur in dynamic_fields
  * count. When the explore cannot be read there is nothing to judge by: true, and Looker decides.
- * dev: look in the dev workspace, as the query itself will.
+ * dev: look in the dev workspace, as the query itself will; that the model is none of the project
+ * whose branch was borrowed is told then (lk_workspace_tell_project).
  * Errors: LK_ERROR_ARGUMENT with each wrong name, its place and the nearest ones that there are;
  * LK_ERROR_CANCELLED.
  */

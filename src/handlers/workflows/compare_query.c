@@ -7,12 +7,14 @@
 #include "handlers/query/validate.h"
 #include "handlers/rows.h"
 #include "handlers/workflows/rows_diff.h"
+#include "handlers/workspace.h"
 #include "looker_tools.h"
 #include "rt/parallel.h"
 
 #define EXPLORE_TIMEOUT_MS 15000
 #define EXPLORE_FIELDS                                                                             \
-    "fields(dimensions(name),measures(name),filters(name),parameters(name)),aliases(name,value)"
+    "project_name,fields(dimensions(name),measures(name),filters(name),parameters(name)),"         \
+    "aliases(name,value)"
 #define FORMAT "json_detail"
 #define N_SHARES 4
 
@@ -22,6 +24,7 @@ static const char *const where[] = {"on the branch", "in production"};
 struct side {
     enum { UNKNOWN, THERE, ABSENT } explore; /* whether it was read */
     struct lk_str names, measures;           /* "\nview.field\n…\n" */
+    struct lk_str project;                   /* that has the model; empty: not known */
     struct looker_query query;               /* without what it does not have */
     struct lk_string_list missing;           /* names of the query that it does not have */
     struct lk_api_answer answer;
@@ -71,6 +74,7 @@ static void take_explore(struct comparison *c, struct side *side, struct lk_str 
         put_names(&buf, c->arena, explore, fields[i], "name");
     }
     side->explore = THERE;
+    side->project = lk_json_get_string(c->arena, explore, LK_STR("project_name"));
     side->names = lk_arena_str(c->arena, lk_buf_view(&buf));
     side->measures = lk_str_n(side->names.ptr + measures, side->names.len - measures);
     lk_buf_free(&buf);
@@ -378,6 +382,15 @@ static bool write_diff(struct comparison *c, int64_t max_differences,
     return true;
 }
 
+/* Of another project the branch changes nothing, and production would be compared with itself. */
+static void tell_project(struct comparison *c)
+{
+    struct lk_str on_branch = c->sides[BRANCH].project;
+
+    lk_workspace_tell_project(c->call, c->query.model.value,
+                              on_branch.len > 0 ? on_branch : c->sides[PRODUCTION].project);
+}
+
 bool lk_handler_compare_query(struct mcp_call *call, const void *args_, struct lk_error *err)
 {
     const struct looker_compare_query_args *args = args_;
@@ -392,7 +405,10 @@ bool lk_handler_compare_query(struct mcp_call *call, const void *args_, struct l
     c->query.limit = lk_string(lk_arena_printf(c->arena, "%lld", (long long)limit.applied));
 
     /* 1. What the explore has on either side; unknown is no reason not to ask. */
-    if (!lk_parallel(context->loop, 2, 2, read_explore, c, err) || !judge_names(c, err))
+    if (!lk_parallel(context->loop, 2, 2, read_explore, c, err))
+        return false;
+    tell_project(c);
+    if (!judge_names(c, err))
         return false;
     if (c->why_not.len > 0) {
         struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));

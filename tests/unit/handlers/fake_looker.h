@@ -74,6 +74,8 @@ static struct mcp_content fake_contents[FAKE_MAX];
 static size_t fake_n_contents; /* of the last call */
 #ifndef FAKE_REAL_WORKSPACE
 static struct lk_workspace_stay fake_stay; /* the last one that a handler asked for */
+static unsigned fake_n_told;               /* calls of lk_workspace_tell_project, */
+static char fake_told[64];                 /* and "model project" of the last */
 #endif
 static unsigned fake_n_stays;
 static bool fake_failed; /* the last call said so of its own answer (mcp_call_set_failed) */
@@ -277,6 +279,13 @@ bool lk_workspace_take(struct mcp_call *call, const struct lk_workspace_stay *st
     fake_stay.project = lk_arena_str(fake_arena, stay->project);
     fake_n_stays++;
     return true;
+}
+
+void lk_workspace_tell_project(struct mcp_call *call, struct lk_str model, struct lk_str project)
+{
+    (void)call;
+    fake_n_told++;
+    snprintf(fake_told, sizeof(fake_told), "%.*s %.*s", LK_STR_ARG(model), LK_STR_ARG(project));
 }
 #endif
 

@@ -11,7 +11,8 @@
 #define N(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 #define HAS(dimensions, measures)                                                                  \
-    "{\"fields\":{\"dimensions\":[" dimensions "],\"measures\":[" measures "]}}"
+    "{\"project_name\":\"shop\",\"fields\":{\"dimensions\":[" dimensions                           \
+    "],\"measures\":[" measures "]}}"
 #define D "{\"name\":\"v.d\"}"
 #define M "{\"name\":\"v.n\"}"
 #define NEW "{\"name\":\"v.new\"}"
@@ -64,6 +65,24 @@ static void test_rows_that_differ(void **state)
     assert_int_equal(fake_n_requests, 4);
     assert_string_equal(fake_requests[2], RUN " {\"fields\":[\"v.d\",\"v.n\"],\"limit\":\"500\","
                                               "\"model\":\"m\",\"view\":\"e\"}");
+}
+
+/* It may be another project's than the one whose branch was borrowed. */
+static void test_whose_the_model_is_is_told(void **state)
+{
+    (void)state;
+    fake_n_told = 0;
+    compare(ROWS(""), ROWS(""));
+    assert_string_equal(fake_told, "m shop");
+    assert_int_equal(fake_n_told, 1);
+    assert_contains(fake_requests[0], "fields=project_name%2Cfields");
+    /* On the branch, if it is there. */
+    fake_forget();
+    fake_fails(EXPLORE, 404, "Not found");
+    fake_answers(EXPLORE, HAS(D, M));
+    fake_told[0] = '\0';
+    run_tool("compare_query", ARGS);
+    assert_string_equal(fake_told, "m shop");
 }
 
 static void test_rows_that_are_equal(void **state)
@@ -350,6 +369,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_rows_that_differ),
         TEST(test_rows_that_are_equal),
+        TEST(test_whose_the_model_is_is_told),
         TEST(test_values_that_nearly_agree),
         TEST(test_keys_that_are_not_unique),
         TEST(test_a_key_is_no_concatenation),

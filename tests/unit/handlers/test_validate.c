@@ -12,7 +12,8 @@
 #define RUN 3 /* requests that it takes to run a query */
 #define ASK(more) "{\"model\":\"m\",\"view\":\"v\",\"fields\":[\"v.status\",\"v.count\"]" more "}"
 #define FIELDS                                                                                     \
-    "{\"fields\":{\"dimensions\":[{\"name\":\"v.status\"},{\"name\":\"v.created_date\"},"          \
+    "{\"project_name\":\"shop\",\"fields\":{\"dimensions\":[{\"name\":\"v.status\"},"              \
+    "{\"name\":\"v.created_date\"},"                                                               \
     "{\"name\":\"u.state\"},{\"name\":\"v.traffic_source\"}],\"measures\":[{\"name\":\"v.count\"}" \
     "],\"filters\":[{\"name\":\"v.date_range\"}],\"parameters\":[{\"name\":\"v.timeframe\"}]},"    \
     "\"aliases\":[{\"name\":\"v.old_status\",\"value\":\"v.status\"}]}"
@@ -32,7 +33,8 @@ static void test_what_is_there_is_asked(void **state)
                           "\" v.status asc\"],\"pivots\":[\"v.status\"],\"fill_fields\":["
                           "\"v.created_date\"],\"subtotals\":[\"v.old_status\"]"));
     assert_int_equal(fake_n_requests, 1 + RUN);
-    assert_contains(fake_requests[0], "fields=fields%28dimensions%28name%29%2Cmeasures%28name%29");
+    assert_contains(fake_requests[0],
+                    "fields=project_name%2Cfields%28dimensions%28name%29%2Cmeasures%28");
     assert_contains(fake_requests[1], "POST /queries?");
     /* Nothing is remembered without a memory. */
     run_tool("query", ASK(""));
@@ -186,6 +188,27 @@ static void test_names_are_remembered(void **state)
     lk_known_free(fake_context.known);
 }
 
+static void test_whose_the_model_is_is_told_of_the_dev_workspace(void **state)
+{
+    (void)state;
+    known_names();
+    fake_context.known = lk_known_new();
+    fake_n_told = 0;
+    run_tool("query", ASK(""));
+    assert_int_equal(fake_n_told, 0);
+    run_tool("query", ASK(",\"dev_mode\":true"));
+    assert_int_equal(fake_n_told, 1);
+    assert_string_equal(fake_told, "m shop");
+    fake_told[0] = '\0';
+    /* From memory as well, and before a name is found wrong. */
+    run_tool("query", ASK(",\"dev_mode\":true"));
+    assert_int_equal(fake_n_requests, 5);
+    assert_string_equal(fake_told, "m shop");
+    refuse_tool("query", ASK(",\"dev_mode\":true,\"sorts\":[\"v.none\"]"));
+    assert_int_equal(fake_n_told, 3);
+    lk_known_free(fake_context.known);
+}
+
 static void test_memory_is_bounded(void **state)
 {
     struct lk_known *known = lk_known_new();
@@ -196,7 +219,7 @@ static void test_memory_is_bounded(void **state)
     (void)state;
     for (int i = 0; i < 100; i++) {
         snprintf(explore, sizeof(explore), "m::%d", i);
-        lk_known_learn(known, lk_str(explore), &name, 1, 1000 + (uint64_t)i);
+        lk_known_learn(known, lk_str(explore), LK_STR("p"), &name, 1, 1000 + (uint64_t)i);
     }
     for (int i = 0; i < 100; i++) {
         snprintf(explore, sizeof(explore), "m::%d", i);
@@ -210,15 +233,20 @@ static void test_memory_is_bounded(void **state)
     assert_true(lk_known_has(known, LK_STR("m::99"), name, 1099 + 299999));
     assert_false(lk_known_has(known, LK_STR("m::99"), name, 1099 + 300000));
     /* Learnt again, it is the same slot. */
-    lk_known_learn(known, LK_STR("m::98"), &name, 0, 3000);
+    lk_known_learn(known, LK_STR("m::98"), LK_STR("q"), &name, 0, 3000);
     assert_false(lk_known_has(known, LK_STR("m::98"), name, 3000));
     assert_true(lk_known_has(known, LK_STR("m::40"), name, 3000));
     for (size_t i = 0; i < 16385; i++)
         many[i] = name;
-    lk_known_learn(known, LK_STR("huge"), many, 16385, 3000);
+    lk_known_learn(known, LK_STR("huge"), LK_STR("p"), many, 16385, 3000);
     assert_false(lk_known_explore(known, LK_STR("huge"), 3000));
-    lk_known_learn(NULL, LK_STR("m::1"), &name, 1, 1);
+    lk_known_learn(NULL, LK_STR("m::1"), LK_STR("p"), &name, 1, 1);
     assert_false(lk_known_has(NULL, LK_STR("m::1"), name, 1));
+    assert_str(lk_known_project(known, LK_STR("m::40"), 3000), "p");
+    assert_str(lk_known_project(known, LK_STR("m::98"), 3000), "q");
+    assert_int_equal(lk_known_project(known, LK_STR("huge"), 3000).len, 0);
+    assert_int_equal(lk_known_project(known, LK_STR("m::40"), 500000).len, 0);
+    assert_int_equal(lk_known_project(NULL, LK_STR("m::40"), 1).len, 0);
     lk_known_free(known);
     lk_known_free(NULL);
 }
@@ -307,6 +335,7 @@ int main(void)
         TEST(test_an_explore_that_cannot_be_read),
         TEST(test_cancelled_while_it_is_read),
         TEST(test_names_are_remembered),
+        TEST(test_whose_the_model_is_is_told_of_the_dev_workspace),
         TEST(test_memory_is_bounded),
         TEST(test_nearest_explore),
         TEST(test_nearest_model),

@@ -32,7 +32,8 @@ static struct lk_workspace *workspace;
 static struct lk_error err;
 /* Of the last call. */
 static struct lk_tool_context context;
-static struct lk_str restore, ci_user;
+static struct lk_str restore, ci_user, note;
+static unsigned n_notes;
 static struct lk_error kept; /* that it failed with, though its answer was kept */
 static bool nobody_waits;
 
@@ -62,6 +63,11 @@ void lk_lease_give(struct lk_lease *of, struct lk_arena *in, struct lk_lease_end
     n_given_unseen += in == NULL;
     if (ret_end != NULL)
         *ret_end = lease.end;
+}
+
+bool lk_lease_covers(const struct lk_lease *of, struct lk_str project)
+{
+    return lk_str_eq(project, of->wish.projects[0]) || lk_str_eq(project, LK_STR("imported"));
 }
 
 bool lk_ci_users_borrow(struct lk_ci_users *users, struct lk_arena *in,
@@ -101,7 +107,10 @@ bool mcp_call_is_awaited(const struct mcp_call *call)
 void mcp_call_add_member(struct mcp_call *call, const char *name, struct lk_str json)
 {
     (void)call;
-    *(strcmp(name, "restore") == 0 ? &restore : &ci_user) = json;
+    n_notes += strcmp(name, "branch_note") == 0;
+    *(strcmp(name, "restore") == 0       ? &restore
+      : strcmp(name, "branch_note") == 0 ? &note
+                                         : &ci_user) = json;
 }
 
 void mcp_call_fail_answer(struct mcp_call *call, const struct lk_error *failure)
@@ -141,7 +150,8 @@ static struct mcp_call *new_call(const char *name, const char *arguments)
     cJSON *tree;
 
     err = kept = (struct lk_error){0};
-    restore = ci_user = (struct lk_str){0};
+    restore = ci_user = note = (struct lk_str){0};
+    n_notes = 0;
     nobody_waits = false;
     context = (struct lk_tool_context){.loop = fake_loop, .api = &api, .workspace = workspace};
     *call = (struct mcp_call){.tool = fake_tool(name), .arena = fake_arena, .context = &context};
@@ -315,6 +325,30 @@ static void a_branch_is_borrowed(void **state)
         assert_int_equal(n_given, (int)i + 1);
     }
     assert_int_equal((int)fake_n_requests, 1); /* who it is, once */
+}
+
+static void a_model_of_another_project_is_told(void **state)
+{
+    struct mcp_call *call = new_call("query", "{" QUERY ",\"project_id\":\"p\",\"branch\":\"b\"}");
+
+    (void)state;
+    lk_workspace_tell_project(call, LK_STR("m"), LK_STR("other")); /* it has not entered */
+    assert_true(begin(call));
+    lk_workspace_tell_project(call, LK_STR("m"), LK_STR("p"));
+    lk_workspace_tell_project(call, LK_STR("m"), LK_STR("imported"));
+    lk_workspace_tell_project(call, LK_STR("m"), LK_STR(""));
+    assert_int_equal(n_notes, 0);
+    lk_workspace_tell_project(call, LK_STR("m"), LK_STR("other"));
+    assert_int_equal(n_notes, 1);
+    assert_says(lk_arena_cstr(fake_arena, note),
+                "\"model m belongs to project other, and branch b was borrowed in project p: ");
+    assert_says(lk_arena_cstr(fake_arena, note), "give project_id other\"");
+    lk_workspace_leave(call, &err);
+    call = new_call("query", "{" QUERY ",\"dev_mode\":true}");
+    assert_true(begin(call));
+    lk_workspace_tell_project(call, LK_STR("m"), LK_STR("other")); /* it has borrowed none */
+    assert_int_equal(n_notes, 0);
+    lk_workspace_leave(call, &err);
 }
 
 static void without_a_branch_the_cell_is_held(void **state)
@@ -576,6 +610,7 @@ int main(void)
         TEST(exactly_the_tools_of_the_table_borrow),
         TEST(partners_are_missed_before_anything_is_asked),
         TEST(a_branch_is_borrowed),
+        TEST(a_model_of_another_project_is_told),
         TEST(without_a_branch_the_cell_is_held),
         TEST(what_moves_the_branch_has_it_alone),
         TEST(others_ask_for_nothing),
