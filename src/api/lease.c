@@ -130,6 +130,7 @@ void lk_leases_end(struct lk_leases *leases, uint64_t timeout_ms)
 
 void lk_leases_recover(struct lk_leases *leases)
 {
+    leases->recovers = true;
     (void)lk_looker_start(leases);
 }
 

@@ -131,8 +131,9 @@ struct lk_lease_end {
  */
 void lk_lease_give(struct lk_lease *lease, struct lk_arena *arena, struct lk_lease_end *ret_end);
 
-/* Starts putting right what processes that died have left behind, and goes on looking for it now
- * and then. What somebody has moved meanwhile is reported (log) and left alone. Does not await. */
+/* Tries whether anything can be kept in the store (log, if not). Starts putting right what
+ * processes that died have left behind, and goes on looking for it now and then. What somebody has
+ * moved meanwhile is reported (log) and left alone. Does not await. */
 void lk_leases_recover(struct lk_leases *leases);
 
 /* Awaits. Everything that is held is given back, in at most timeout_ms; the journal keeps what is

@@ -46,6 +46,7 @@ struct lk_leases {
 
     struct lk_co *looker; /* NULL: does not run */
     bool looker_woken, looks;
+    bool recovers; /* the next look is the first of the process */
     struct lk_leftover *leftovers;
     uint64_t next_try_ms, try_delay_ms; /* of what is stuck */
 

@@ -224,12 +224,32 @@ static void look(struct lk_leases *leases, bool first)
     lk_arena_free(arena);
 }
 
+/* Whether anything can be kept there shows now, not when the first branch is wanted. */
+static void try_store(struct lk_leases *leases)
+{
+    struct lk_arena *arena = lk_arena_new();
+    struct lk_error failure = {0};
+    struct lk_str where;
+
+    if (leases->options.durable &&
+        !lk_lease_store_check(leases->options.store, arena, &where, &failure) &&
+        failure.kind != LK_ERROR_CANCELLED)
+        lk_log_warning(leases->options.log, "lease.store_unusable",
+                       lk_log_text("why", failure.message),
+                       lk_log_text("remedy", "no branch is borrowed until it can be used: mend it, "
+                                             "or name another place; --check tries it again"));
+    lk_arena_free(arena);
+}
+
 static void run(void *arg)
 {
     struct lk_leases *leases = arg;
     bool first = true, go_on = true;
 
     leases->looker = lk_co_self(leases->options.loop);
+    if (leases->recovers)
+        try_store(leases);
+    leases->recovers = false;
     while (go_on && !leases->ending) {
         look(leases, first);
         first = false;

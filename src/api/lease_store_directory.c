@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define DIRECTORY_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
 #define INSTANCE_PREFIX "instance-"
 
 /* store->data */
@@ -38,36 +39,44 @@ bool lk_lease_file_fail(const struct lk_lease_store *store, const char *what, co
 
 /* ---- the directory ---- */
 
-/* mkdir -p; an error is for opening it to find. */
-static void make_directory(const char *path)
+int lk_lease_directory_make(const char *path)
 {
     char *copy = lk_memory_new(strlen(path) + 1);
+    int why = 0, fd;
 
     strcpy(copy, path);
-    for (char *at = copy + 1; *at != '\0'; at++) {
-        if (*at != '/')
+    for (char *at = copy + 1;; at++) {
+        char end = *at;
+
+        if (end != '/' && end != '\0')
             continue;
         *at = '\0';
-        (void)mkdir(copy, 0700);
-        *at = '/';
+        if (mkdir(copy, 0700) != 0 && errno != EEXIST && why == 0)
+            why = errno;
+        *at = end;
+        if (end == '\0')
+            break;
     }
-    (void)mkdir(copy, 0700);
     free(copy);
+    fd = open(path, DIRECTORY_FLAGS);
+    if (fd < 0 && why != 0)
+        errno = why;
+    return fd;
 }
 
 bool lk_lease_directory_open(const struct lk_lease_store *store, bool make, int *ret_fd,
                              struct lk_error *err)
 {
     const char *path = store->shared->options.state_dir.ptr;
-    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     struct stat st;
-    int fd = open(path, flags);
+    int fd = open(path, DIRECTORY_FLAGS);
 
     if (fd < 0 && errno == ENOENT) {
         if (!make)
             return *ret_fd = -1, true;
-        make_directory(path);
-        fd = open(path, flags);
+        fd = lk_lease_directory_make(path);
+        if (fd < 0)
+            return lk_lease_file_fail(store, "make", NULL, err);
     }
     if (fd < 0)
         return lk_lease_file_fail(store, "open", NULL, err);

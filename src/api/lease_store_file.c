@@ -244,49 +244,74 @@ static bool keys(struct lk_lease_store *store, struct lk_arena *arena, struct lk
 
 /* ---- whether it will do ---- */
 
-/* Of the directory, or where it would be made: the nearest that is there. */
-static bool can_be_made(const struct lk_lease_store *store, struct lk_arena *arena,
-                        struct lk_error *err)
+static bool try_in(const struct lk_lease_store *store, int dir_fd, struct lk_error *err)
 {
-    char *path = (char *)lk_arena_cstr(arena, store->shared->options.state_dir);
+    int lock_fd;
+    bool ok;
+
+    if (!lk_lease_directory_lock(store, dir_fd, &lock_fd, err))
+        return false;
+    ok = replace(store, dir_fd, "check", LK_STR("check\n"), SYNC_NOTHING, err) &&
+         remove_file(store, dir_fd, "check", false, err);
+    close(lock_fd);
+    return ok;
+}
+
+/* How much of the path is there: the length of the nearest directory above. */
+static size_t length_there(struct lk_arena *arena, const char *path)
+{
+    char *copy = (char *)lk_arena_cstr(arena, lk_arena_str(arena, lk_str(path)));
     struct stat st;
     char *slash;
 
-    while (stat(path, &st) != 0 && errno == ENOENT && (slash = strrchr(path, '/')) != NULL &&
-           slash != path)
+    while (stat(copy, &st) != 0 && (slash = strrchr(copy, '/')) != NULL && slash != copy)
         *slash = '\0';
-    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
-        errno = ENOTDIR;
-    else if (access(path, W_OK | X_OK) == 0)
-        return true;
-    return lk_lease_file_fail(store, "make", NULL, err);
+    return strlen(copy);
+}
+
+/* Asking leaves nothing behind: another directory beside it is made, used and removed, since
+ * somebody may begin to use the real one at any time. */
+static bool try_beside(const struct lk_lease_store *store, struct lk_arena *arena,
+                       struct lk_error *err)
+{
+    struct lk_str dir = store->shared->options.state_dir;
+    char *path, *slash;
+    size_t there;
+    bool ok;
+    int fd;
+
+    while (dir.len > 1 && dir.ptr[dir.len - 1] == '/')
+        dir.len--;
+    path = (char *)lk_arena_printf(arena, "%.*s.check-%.*s", LK_STR_ARG(dir),
+                                   LK_STR_ARG(store->instance))
+               .ptr;
+    there = length_there(arena, path);
+    fd = lk_lease_directory_make(path);
+    ok = fd >= 0 ? try_in(store, fd, err) : lk_lease_file_fail(store, "make", NULL, err);
+    if (fd >= 0) {
+        (void)unlinkat(fd, LK_LEASE_LOCK_FILE, 0);
+        close(fd);
+    }
+    while (strlen(path) > there && (slash = strrchr(path, '/')) != NULL && rmdir(path) == 0)
+        *slash = '\0';
+    return ok;
 }
 
 static bool check(struct lk_lease_store *store, struct lk_arena *arena, struct lk_str *ret_where,
                   struct lk_error *err)
 {
-    int dir_fd, lock_fd;
+    int dir_fd;
     bool ok;
 
     if (!lk_lease_directory_open(store, false, &dir_fd, err))
         return false;
-    if (dir_fd < 0) {
-        if (!can_be_made(store, arena, err))
-            return false;
-    } else {
-        ok = lk_lease_directory_lock(store, dir_fd, &lock_fd, err);
-        if (ok) {
-            ok = replace(store, dir_fd, "check", LK_STR("check\n"), SYNC_NOTHING, err) &&
-                 remove_file(store, dir_fd, "check", false, err);
-            close(lock_fd);
-        }
+    ok = dir_fd >= 0 ? try_in(store, dir_fd, err) : try_beside(store, arena, err);
+    if (dir_fd >= 0)
         close(dir_fd);
-        if (!ok)
-            return false;
-    }
-    *ret_where =
-        lk_arena_printf(arena, "files in %.*s", LK_STR_ARG(store->shared->options.state_dir));
-    return true;
+    if (ok)
+        *ret_where =
+            lk_arena_printf(arena, "files in %.*s", LK_STR_ARG(store->shared->options.state_dir));
+    return ok;
 }
 
 const struct lk_lease_kind lk_lease_file = {

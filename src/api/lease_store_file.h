@@ -23,6 +23,8 @@ bool lk_lease_file_fail(const struct lk_lease_store *store, const char *what, co
                         struct lk_error *err);
 bool lk_lease_file_sync(int fd); /* or false, with errno */
 
+/* mkdir -p (0700). Opens it; or -1, with errno of what kept it from being made. */
+int lk_lease_directory_make(const char *path);
 /* *ret_fd: -1 when it is not there and is not to be made. */
 bool lk_lease_directory_open(const struct lk_lease_store *store, bool make, int *ret_fd,
                              struct lk_error *err);

@@ -532,6 +532,25 @@ def test_switching_on_purpose_forgets_what_could_not_be_given_back(stdio: Any, l
     assert branch(looker) == HOTFIX
 
 
+def test_a_place_for_the_journal_that_cannot_be_is_warned_of_at_the_start(
+    stdio: Any, http: Any, looker: Sandbox, tmp_path: Path
+) -> None:
+    for start in (stdio, http):
+        server = start(STATE_DIR="/proc/nope")
+
+        def warned() -> dict[str, Any] | None:
+            lines = [e for e in server.process.log() if e["event"] == "lease.store_unusable"]
+            return lines[0] if lines else None
+
+        line = wait_for("the warning", warned)
+        assert line["level"] == "warning" and "cannot make /proc/nope" in line["why"]
+    assert "cannot make /proc/nope" in server.failure("query", {**ORDERS, **HERE})["error"]
+    fine = stdio(STATE_DIR=str(tmp_path / "state"))
+    fine.answer("whoami")
+    assert not [e for e in fine.process.log() if e["event"].startswith("lease.")]
+    assert not (tmp_path / "state").exists(), "asking makes no directory"
+
+
 def test_without_a_place_for_the_journal_nothing_is_borrowed(stdio: Any, looker: Sandbox) -> None:
     server = stdio("--state-dir", "/proc/none")
     refused = server.failure("query", {**ORDERS, **HERE})

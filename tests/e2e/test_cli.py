@@ -69,6 +69,9 @@ def test_check_tells_where_leases_are_kept(
     (tmp_path / "file").write_text("")
     status, said = leases(STATE_DIR=str(tmp_path / "file/state"))
     assert status == 1 and said.startswith("FAILED") and "Not a directory" in said
+    status, said = leases(STATE_DIR="/proc/nope")
+    assert status == 1 and said.startswith("FAILED") and "cannot make /proc/nope" in said
+    assert "LOOKER_STATE_DIR" in said
     (tmp_path / ".local").write_text("")
     status, said = leases()
     assert status == 0 and said.startswith("none"), "most servers never borrow a branch"

@@ -117,6 +117,8 @@ def test_redis_is_away(
     assert not looker.requests("create_query_task"), "nothing runs unguarded"
     assert not cell.checkouts()
     server.answer("query", cell.production(0))  # production needs no lease
+    (warned,) = (e for e in server.process.log() if e["event"] == "lease.store_unusable")
+    assert str(store.port) in warned["why"] and "--check" in warned["remedy"]
     store.start()
     server.answer("query", cell.query(0))
     cell.assert_well()

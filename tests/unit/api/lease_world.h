@@ -412,12 +412,23 @@ static bool world_is_alive(struct lk_lease_store *store, struct lk_str instance)
     return !w->knows_the_dead;
 }
 
+static bool world_check(struct lk_lease_store *store, struct lk_arena *arena,
+                        struct lk_str *ret_where, struct lk_error *err)
+{
+    (void)store;
+    (void)arena;
+    (void)err;
+    *ret_where = LK_STR("the world");
+    return true;
+}
+
 static const struct lk_lease_kind world_kind = {
     .durable = true,
     .load = world_load,
     .save = world_save,
     .keys = world_keys,
     .is_alive = world_is_alive,
+    .check = world_check,
 };
 
 #endif

@@ -119,7 +119,8 @@ static void test_where_others_can_write(void **state)
 
 static void test_places_that_cannot_be(void **state)
 {
-    static const char *const places[] = {"/dev/null/x", "/dev/null/x/y", "/dev/null"};
+    static const char *const places[] = {"/dev/null/x", "/dev/null/x/y", "/dev/null", "/proc/nope",
+                                         "/proc/self/nope/x/"};
     struct fixture *f = *state;
 
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
@@ -138,6 +139,35 @@ static void test_places_that_cannot_be(void **state)
         assert_false(d.ok);
         assert_in(d.err.message, places[i]);
     }
+}
+
+static void test_asking_tries_and_leaves_nothing_behind(void **state)
+{
+    struct fixture *f = *state;
+    char base[200], deep[256];
+    struct deed d;
+
+    assert_int_equal(mode_of(f->path), 0);
+    snprintf(base, sizeof(base), "%s", f->path);
+    for (int slashes = 0; slashes < 2; slashes++) {
+        close_stores(f);
+        snprintf(deep, sizeof(deep), "%s/a/b%s", base, slashes ? "//" : "");
+        f->options.state_dir = lk_str(deep);
+        assert_true(open_stores(f));
+        d = (struct deed){.store = f->one};
+        run_deed(f, do_check, &d);
+        assert_true(d.ok);
+        assert_int_equal(mode_of(base), 0);
+    }
+    /* What is there stays, and no more is there than was. */
+    put(f, "7", "a");
+    d = (struct deed){.store = f->one};
+    run_deed(f, do_check, &d);
+    assert_true(d.ok);
+    assert_str(load(f, f->one, "7").text, "a");
+    snprintf(deep, sizeof(deep), "%s/a/b/check", base);
+    assert_int_equal(mode_of(deep), 0);
+    remove_all(base);
 }
 
 static void test_removed_while_it_is_used(void **state)
@@ -505,6 +535,7 @@ int main(void)
         TEST(test_made_when_needed_and_nobody_elses),
         TEST(test_where_others_can_write),
         TEST(test_places_that_cannot_be),
+        TEST(test_asking_tries_and_leaves_nothing_behind),
         TEST(test_removed_while_it_is_used),
         TEST(test_nothing_is_lost_between_threads_and_processes),
         TEST(test_lock_of_another_process),
