@@ -116,6 +116,28 @@ static bool check_leases(struct lk_worker *worker, struct lk_arena *arena)
     return ok || !wanted;
 }
 
+static void tell_ci_user(struct lk_str who, const struct lk_error *why)
+{
+    if (why != NULL)
+        print_failure("CI user", why);
+    else
+        printf("%-14s ok      %.*s\n", "CI user", LK_STR_ARG(who));
+}
+
+static bool check_ci_users(struct lk_worker *worker, struct lk_arena *arena)
+{
+    struct lk_error error = {0};
+
+    if (worker->ci_users == NULL)
+        return true;
+    if (worker->config->sudo_as_user)
+        return lk_ci_users_check(worker->ci_users, arena, tell_ci_user);
+    lk_fail(&error, LK_ERROR_CONFIG,
+            "LOOKER_SUDO_AS_USER=false keeps everybody from borrowing those of LOOKER_CI_USERS");
+    print_failure("CI user", &error);
+    return false;
+}
+
 static void check(void *arg)
 {
     struct check *self = arg;
@@ -127,6 +149,8 @@ static void check(void *arg)
         self->ok = check_credentials(self->worker, arena);
     else
         printf("%-14s FAILED  not tried, for want of a Looker\n", "credentials");
+    if (self->ok)
+        self->ok = check_ci_users(self->worker, arena);
     self->ok &= leases;
     lk_api_logout(self->worker->api, LOGOUT_MS);
     lk_arena_free(arena);

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "handlers/users.h"
+#include "looker_ops.h"
 #include "rt/co.h"
 #include "json/scan.h"
 
@@ -120,6 +121,21 @@ static bool look_up(struct lk_ci_users *users, struct lk_arena *arena, struct me
     return true;
 }
 
+/* Whether one before it in the setting is the same user. */
+static bool is_named_once(const struct lk_ci_users *users, size_t i, struct lk_error *err)
+{
+    const struct member *member = &users->members[i];
+
+    for (size_t k = 0; k < i; k++) {
+        if (strcmp(member->id, users->members[k].id) == 0)
+            return lk_fail(err, LK_ERROR_CONFIG,
+                           "LOOKER_CI_USERS names the user %s twice, as \"%.*s\" and \"%.*s\"",
+                           member->id, LK_STR_ARG(users->members[k].name),
+                           LK_STR_ARG(member->name));
+    }
+    return true;
+}
+
 /* All of them: one that is mistyped is not to be noticed on a busy day only. */
 static bool look_up_all(struct lk_ci_users *users, struct lk_arena *arena, struct lk_error *err)
 {
@@ -131,15 +147,49 @@ static bool look_up_all(struct lk_ci_users *users, struct lk_arena *arena, struc
         if (!look_up(users, arena, &users->members[i], err))
             return false;
     }
-    for (size_t i = 0; i < users->n; i++)
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(users->members[i].id, users->members[k].id) == 0)
-                return lk_fail(err, LK_ERROR_CONFIG,
-                               "LOOKER_CI_USERS names the user %s twice, as \"%.*s\" and \"%.*s\"",
-                               users->members[i].id, LK_STR_ARG(users->members[k].name),
-                               LK_STR_ARG(users->members[i].name));
+    for (size_t i = 0; i < users->n; i++) {
+        if (!is_named_once(users, i, err))
+            return false;
+    }
     users->known_until_ms = lk_loop_now_ms(loop) + KNOWN_MS;
     return true;
+}
+
+/* As calls on a branch will. */
+static bool enter_dev(const struct lk_ci_users *users, struct lk_arena *arena,
+                      const struct member *member, struct lk_error *err)
+{
+    const struct lk_principal as = {.kind = LK_AS_USER, .user_id = lk_str(member->id)};
+    struct lk_api *view = lk_api_as(users->options.tools->api, arena, &as);
+    struct lk_error failure = {0};
+    struct lk_api_answer answer;
+    bool ok = lk_api_call(view, arena, lk_in_dev(looker_session(), true), &answer, &failure);
+
+    lk_api_end(view);
+    if (ok)
+        return true;
+    lk_error_advise(&failure, "LOOKER_CI_USERS names \"%.*s\"", LK_STR_ARG(member->name));
+    *err = failure;
+    return false;
+}
+
+bool lk_ci_users_check(struct lk_ci_users *users, struct lk_arena *arena,
+                       void (*tell)(struct lk_str who, const struct lk_error *why))
+{
+    bool all = true;
+
+    for (size_t i = 0; i < users->n; i++) {
+        struct member *member = &users->members[i];
+        struct lk_error failure = {0};
+        bool ok = look_up(users, arena, member, &failure) && is_named_once(users, i, &failure) &&
+                  enter_dev(users, arena, member, &failure);
+
+        tell(lk_arena_printf(arena, "\"%.*s\" is user %s%s%s", LK_STR_ARG(member->name), member->id,
+                             member->email[0] != '\0' ? ", " : "", member->email),
+             ok ? NULL : &failure);
+        all &= ok;
+    }
+    return all;
 }
 
 /* ---- whom to ask for ---- */

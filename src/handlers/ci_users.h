@@ -42,6 +42,13 @@ struct lk_ci_loan;
 bool lk_ci_users_borrow(struct lk_ci_users *users, struct lk_arena *arena,
                         const struct lk_lease_wish *wish, struct lk_ci_loan **ret_loan,
                         struct lk_lease **ret_lease, struct lk_error *err);
+/*
+ * Awaits. For --check: whether each of them is a user, named once, who gets into the dev workspace
+ * when the service account impersonates them. tell is called for each in turn, with a text of who
+ * it is, or with why not, which names what the setting has. True when all are well.
+ */
+bool lk_ci_users_check(struct lk_ci_users *users, struct lk_arena *arena,
+                       void (*tell)(struct lk_str who, const struct lk_error *why));
 struct lk_str lk_ci_loan_id(const struct lk_ci_loan *loan);
 struct lk_str lk_ci_loan_email(const struct lk_ci_loan *loan);
 /* After the lease was given back; NULL is legal. */

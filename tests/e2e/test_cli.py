@@ -85,6 +85,37 @@ def test_check_tells_where_leases_are_kept(
     assert status == 1 and f"Redis at 127.0.0.1:{server.port} cannot be reached" in said
 
 
+def test_check_tries_the_ci_users(tmp_path: Path, looker: Sandbox) -> None:
+    def lines(users: str, **more: str) -> tuple[int, list[str]]:
+        result = run(["--check"], tmp_path, settings_for(looker, CI_USERS=users, **more))
+        return result.returncode, re.findall(r"^CI user +(.*)$", result.stdout, re.MULTILINE)
+
+    status, (ada, grace) = lines("ada,3")
+    assert status == 0
+    assert re.fullmatch(r'ok +"ada" is user 2, ada@example.com', ada)
+    assert re.fullmatch(r'ok +"3" is user 3, grace@example.com', grace)
+    assert looker.state()["live_tokens"] == 0, "it logs out"
+    status, told = lines("ada,2,nobody@example.com,77,gone@example.com,grace@example.com")
+    assert status == 1 and len(told) == 6
+    for line, words in zip(
+        told,
+        (
+            ("ok ", "user 2"),
+            ("FAILED", 'the user 2 twice, as "ada" and "2"'),
+            ("FAILED", 'no user has the e-mail address "nobody@example.com"'),
+            ("FAILED", "no user with the id 77"),
+            ("FAILED", "disabled in Looker", 'LOOKER_CI_USERS names "gone@example.com"'),
+            ("ok ", "user 3"),
+        ),
+    ):
+        assert all(word in line for word in words), line
+    looker.rules({"operation": "update_session", "status": 422, "body": {"message": "Not allowed"}})
+    status, (refused,) = lines("ada")
+    assert status == 1 and "permission develop" in refused and '"ada"' in refused
+    status, (refused,) = lines("ada", SUDO_AS_USER="false")
+    assert status == 1 and "LOOKER_SUDO_AS_USER=false" in refused
+
+
 def test_check_with_wrong_credentials(tmp_path: Path, looker: Sandbox) -> None:
     result = run(["--check"], tmp_path, settings_for(looker, CLIENT_SECRET="wrong"))
     assert result.returncode == 1

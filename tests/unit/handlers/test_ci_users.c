@@ -47,6 +47,23 @@ bool lk_lease_take(struct lk_leases *leases, const struct lk_lease_wish *wish,
     return true;
 }
 
+/* As whom the next requests are. */
+static char as_user[20];
+
+struct lk_api *lk_api_as(struct lk_api *api, struct lk_arena *in,
+                         const struct lk_principal *principal)
+{
+    (void)in;
+    snprintf(as_user, sizeof(as_user), "%.*s", LK_STR_ARG(principal->user_id));
+    return api;
+}
+
+void lk_api_end(struct lk_api *view)
+{
+    (void)view;
+    as_user[0] = '\0';
+}
+
 /* ---- borrowers ---- */
 
 static struct lk_ci_users *users;
@@ -203,6 +220,49 @@ static void a_name_that_is_not_one_users_is_an_error(void **state)
         lk_ci_users_free(users);
     }
     users = NULL;
+}
+
+static char told[1000];
+static bool all_well;
+
+static void tell(struct lk_str who, const struct lk_error *why)
+{
+    size_t len = strlen(told);
+
+    assert_int_equal(as_user[0], '\0');
+    snprintf(told + len, sizeof(told) - len, "%.*s | ",
+             LK_STR_ARG(why != NULL ? lk_str(why->message) : who));
+}
+
+static void check(void *arg)
+{
+    (void)arg;
+    told[0] = '\0';
+    all_well = lk_ci_users_check(users, fake_arena, tell);
+}
+
+static void each_is_tried_and_told_of(void **state)
+{
+    (void)state;
+    make("1,ci-bot-1@x.io,3,7,2", 1000);
+    fake_answers("GET /users/search", "[{\"id\":\"1\",\"email\":\"ci-bot-1@x.io\"}]");
+    fake_fails("GET /users/7", 404, "Not found");
+    fake_answers("GET /session", "{\"workspace_id\":\"dev\"}");
+    fake_refuses("GET /session", 403);
+    fake_answers("GET /session", "{\"workspace_id\":\"dev\"}");
+    assert_true(lk_co_start(fake_loop, check, NULL, NULL, NULL));
+    assert_false(all_well);
+    assert_contains(told, "\"1\" is user 1, ci-bot-1@x.io | ");
+    assert_contains(told, "names the user 1 twice, as \"1\" and \"ci-bot-1@x.io\" | ");
+    assert_contains(told, "Looker refused the credentials; LOOKER_CI_USERS names \"3\" | ");
+    assert_contains(told, "no user with the id 7");
+    assert_contains(told, "LOOKER_CI_USERS names \"7\" | ");
+    assert_contains(told, "| \"2\" is user 2, ci-bot-2@x.io | ");
+    assert_true(fake_in_dev[1]);
+    lk_ci_users_free(users);
+    make("2", 1000);
+    assert_true(lk_co_start(fake_loop, check, NULL, NULL, NULL));
+    assert_true(all_well);
 }
 
 /* ---- who is chosen ---- */
@@ -413,6 +473,7 @@ int main(void)
         TEST(nobody_is_no_pool),
         TEST(names_are_ids_addresses_or_what_stands_before_the_at),
         TEST(a_name_that_is_not_one_users_is_an_error),
+        TEST(each_is_tried_and_told_of),
         TEST(each_branch_has_a_user_of_its_own),
         TEST(the_same_branch_has_the_same_user),
         TEST(the_one_unused_for_longest_is_next),
