@@ -152,6 +152,7 @@ static void copy_wish(struct lk_lease *lease, const struct lk_lease_wish *wish)
 
     lease->wish = *wish;
     lease->wish.user = lease->user;
+    lease->wish.why = NULL; /* not the actor's, who may outlive it */
     lease->wish.sets_branch = wish->sets_branch && wish->mode == LK_CLAIM_ALONE;
     lease->wish.branch =
         wish->mode == LK_CLAIM_BRANCH ? lk_arena_str(arena, wish->branch) : (struct lk_str){0};
@@ -276,6 +277,8 @@ bool lk_lease_take(struct lk_leases *leases, const struct lk_lease_wish *wish,
         return true;
     }
     refused = lease->refused;
+    if (refused && wish->why != NULL)
+        lk_buf_str(wish->why, lease->refusal);
     if (!refused && err != NULL && err->kind == LK_ERROR_NONE) {
         *err = lease->error;
         err->body = (struct lk_str){0}; /* goes with the arena */
@@ -284,6 +287,11 @@ bool lk_lease_take(struct lk_leases *leases, const struct lk_lease_wish *wish,
     if (refused)
         *ret_lease = NULL;
     return refused;
+}
+
+uint64_t lk_lease_shut_ms(const struct lk_lease *lease)
+{
+    return lease->shut_ms;
 }
 
 bool lk_lease_is_held(const struct lk_lease *lease)

@@ -91,6 +91,8 @@ struct lk_lease_wish {
                          this succeeds, since the branch is set on purpose (lk_lease_settled) */
     bool now_or_never;  /* do not wait: *ret_lease is NULL when it is not free, which is no error */
     struct lk_str what; /* the tool; for errors that others get */
+    struct lk_buf *why; /* now_or_never: gets by whom it is used when it is not free, as "is in use
+                           by ..."; NULL: nobody asks */
 };
 
 /*
@@ -102,6 +104,9 @@ struct lk_lease_wish {
  */
 bool lk_lease_take(struct lk_leases *leases, const struct lk_lease_wish *wish,
                    struct lk_lease **ret_lease, struct lk_error *err);
+
+/* For how much of its wait the store had come up empty, so that nothing could begin. */
+uint64_t lk_lease_shut_ms(const struct lk_lease *lease);
 
 /* Whether it is still held: false once it may have expired, by the real clock, not the loop's. To
  * be asked before each request that is sent under it. */

@@ -111,8 +111,11 @@ static bool take_step(struct lk_lease *actor, struct lk_txn *txn, void *arg, str
         return false;
     lk_txn_admit(txn);
     step->admitted = lk_state_claim(&txn->state, actor->id)->admitted_ms != 0;
-    if (!step->admitted && actor->wish.now_or_never)
+    if (!step->admitted && actor->wish.now_or_never) {
+        step->who = lk_state_who(&txn->state, actor->id);
+        copy_who(actor, step);
         return false;
+    }
     step->step = lk_state_step(&txn->state, &mover, &cell);
     if (step->step == LK_STEP_SETTLE || step->step == LK_STEP_MOVE)
         step->project = lk_arena_str(actor->arena, cell->project);
@@ -134,17 +137,17 @@ static void print_time(char text[32], uint64_t unix_ms)
         memcpy(text, "?", 2);
 }
 
-static bool fail_closed(const struct step *step, struct lk_error *err)
+static struct lk_str describe_shut(const struct lk_lease *actor, const struct step *step)
 {
-    return lk_fail(err, LK_ERROR_TIMEOUT,
-                   "the store of leases (LOOKER_LEASE_URL) has come up empty, and for another %llu "
-                   "ms nothing new begins, so that whoever held leases before can say so; try "
-                   "again then",
-                   (unsigned long long)step->closed_ms);
+    return lk_arena_printf(actor->arena,
+                           "the store of leases (LOOKER_LEASE_URL) has come up empty, and for "
+                           "another %llu ms nothing new begins, so that whoever held leases before "
+                           "can say so",
+                           (unsigned long long)step->closed_ms);
 }
 
-static bool fail_waiting(const struct lk_lease *actor, const struct lk_lease_who *who,
-                         struct lk_error *err)
+/* "is in use by 2 other calls (query) on branch x since … (in …)" */
+static struct lk_str describe_who(const struct lk_lease *actor, const struct lk_lease_who *who)
 {
     static const char *const verbs[] = {
         [LK_WHO_NOBODY] = "is not free for",
@@ -155,28 +158,57 @@ static bool fail_waiting(const struct lk_lease *actor, const struct lk_lease_who
     char since[32];
 
     print_time(since, who->since_ms);
-    return lk_fail(
-        err, LK_ERROR_TIMEOUT,
-        "%s%.*s in the dev workspace of user %.*s %s %zu other call%s%s%.*s%s%s%.*s since %s (in "
-        "%.*s), and was not free within LOOKER_BRANCH_WAIT (%llu s): try again when they have "
-        "ended, run as another user (act_as_user, or one of LOOKER_CI_USERS), or raise "
-        "LOOKER_BRANCH_WAIT",
-        who->project.len > 0 ? "project " : "everything", LK_STR_ARG(who->project),
-        LK_STR_ARG(actor->user.id), verbs[who->kind], who->n, who->n == 1 ? "" : "s",
-        who->what.len > 0 ? " (" : "", LK_STR_ARG(who->what), who->what.len > 0 ? ")" : "",
-        who->branch.len > 0 ? " on branch " : "", LK_STR_ARG(who->branch), since,
-        LK_STR_ARG(who->instance), (unsigned long long)(actor->leases->options.wait_ms / 1000));
+    return lk_arena_printf(actor->arena, "%s %zu other call%s%s%.*s%s%s%.*s since %s (in %.*s)",
+                           verbs[who->kind], who->n, who->n == 1 ? "" : "s",
+                           who->what.len > 0 ? " (" : "", LK_STR_ARG(who->what),
+                           who->what.len > 0 ? ")" : "", who->branch.len > 0 ? " on branch " : "",
+                           LK_STR_ARG(who->branch), since, LK_STR_ARG(who->instance));
 }
 
-/* False when the limit is over. */
-static bool wait_for_others(struct lk_lease *actor, uint64_t until_ms)
+static bool fail_waiting(const struct lk_lease *actor, const struct step *step,
+                         struct lk_error *err)
+{
+    const struct lk_lease_who *who = &step->who;
+
+    if (step->closed)
+        return lk_fail(err, LK_ERROR_TIMEOUT, "%.*s; try again then",
+                       LK_STR_ARG(describe_shut(actor, step)));
+    return lk_fail(
+        err, LK_ERROR_TIMEOUT,
+        "%s%.*s in the dev workspace of user %.*s %.*s, and was not free within LOOKER_BRANCH_WAIT "
+        "(%llu s): try again when they have ended, run as another user (act_as_user, or one of "
+        "LOOKER_CI_USERS), or raise LOOKER_BRANCH_WAIT",
+        who->project.len > 0 ? "project " : "everything", LK_STR_ARG(who->project),
+        LK_STR_ARG(actor->user.id), LK_STR_ARG(describe_who(actor, who)),
+        (unsigned long long)(actor->leases->options.wait_ms / 1000));
+}
+
+/* Counts how long nothing could begin because the store had come up empty. */
+static void count_shut(struct lk_lease *actor, bool shut)
+{
+    uint64_t now_ms = lk_leases_now_ms(actor->leases);
+
+    if (actor->shut_since_ms != 0)
+        actor->shut_ms += now_ms - actor->shut_since_ms;
+    actor->shut_since_ms = shut ? now_ms : 0;
+}
+
+static bool refuse(struct lk_lease *actor, struct lk_str why)
+{
+    actor->refused = true;
+    actor->refusal = why;
+    return false;
+}
+
+/* At most most_ms. False when the limit is over. */
+static bool wait_for_others(struct lk_lease *actor, uint64_t until_ms, uint64_t most_ms)
 {
     uint64_t now_ms = lk_leases_now_ms(actor->leases);
 
     if (now_ms >= until_ms)
         return false;
     lk_room_waits(actor->room, true);
-    (void)lk_actor_wait(actor, until_ms - now_ms);
+    (void)lk_actor_wait(actor, until_ms - now_ms < most_ms ? until_ms - now_ms : most_ms);
     lk_room_waits(actor->room, false);
     return true;
 }
@@ -200,11 +232,12 @@ static bool get_ready(struct lk_lease *actor, uint64_t until_ms, struct lk_error
         bool waits = actor->confirmed;
 
         if (!lk_actor_change(actor, waits, take_step, &step, &failure)) {
-            actor->refused = failure.kind == LK_ERROR_NONE;
-            if (!actor->refused)
-                *err = failure;
+            if (failure.kind == LK_ERROR_NONE)
+                return refuse(actor, describe_who(actor, &step.who));
+            *err = failure;
             return false;
         }
+        count_shut(actor, step.closed);
         switch (step.step) {
         case LK_STEP_READY:
             if (step.lacking.len > 0)
@@ -227,11 +260,11 @@ static bool get_ready(struct lk_lease *actor, uint64_t until_ms, struct lk_error
             come_again(actor);
             break;
         case LK_STEP_WAIT:
-            actor->refused = step.closed && actor->wish.now_or_never;
-            if (actor->refused)
-                return false;
-            if (!wait_for_others(actor, until_ms))
-                return step.closed ? fail_closed(&step, err) : fail_waiting(actor, &step.who, err);
+            if (step.closed && actor->wish.now_or_never)
+                return refuse(actor, lk_arena_printf(actor->arena, "has to wait: %.*s",
+                                                     LK_STR_ARG(describe_shut(actor, &step))));
+            if (!wait_for_others(actor, until_ms, step.closed ? step.closed_ms : UINT64_MAX))
+                return fail_waiting(actor, &step, err);
             break;
         }
     }

@@ -47,6 +47,8 @@ struct lk_leases {
     struct lk_co *looker; /* NULL: does not run */
     bool looker_woken, looks;
     bool recovers; /* the next look is the first of the process */
+    bool shut;     /* the store has come up empty, and the log has it */
+    bool told_ttl; /* the log has it that others have another ttl_ms */
     struct lk_leftover *leftovers;
     uint64_t next_try_ms, try_delay_ms; /* of what is stuck */
 
@@ -177,7 +179,10 @@ struct lk_lease {
     bool woken;
     bool given; /* nobody wants it any more */
     bool settled, doubted;
-    bool refused; /* now_or_never */
+    bool refused;                    /* now_or_never */
+    struct lk_str refusal;           /* by whom it is used; in the arena */
+    uint64_t shut_since_ms, shut_ms; /* ours: the store is empty, since when (0: it is not), and
+                                        for how long it was */
     struct lk_error error;
     struct lk_lease_end end; /* in the arena */
 };

@@ -258,6 +258,42 @@ static void note_away(struct lk_lease_room *room, bool away, const struct lk_err
     room->away = away;
 }
 
+/* Says once that nothing can begin, and why. */
+static void note_shut(const struct lk_txn *txn)
+{
+    struct lk_leases *leases = txn->room->leases;
+
+    if (txn->closed && !leases->shut)
+        lk_log_warning(leases->options.log, "lease.store_empty",
+                       lk_log_int("nothing_begins_for_ms", (int64_t)txn->closed_ms),
+                       lk_log_text("why", "the store of leases (LOOKER_LEASE_URL) is new, or has "
+                                          "lost its data; who held leases before can say so "
+                                          "meanwhile"),
+                       lk_log_text("remedy", "let it keep its data"));
+    leases->shut = txn->closed;
+}
+
+/* Says once that a claim of another server is renewed for longer than ours; it is the one with the
+ * shorter time that sees it. */
+static void compare_ttl(const struct lk_txn *txn)
+{
+    struct lk_leases *leases = txn->room->leases;
+    uint64_t most_ms = txn->now_ms + leases->options.ttl_ms + leases->margin_ms;
+
+    for (size_t i = 0; i < txn->state.n_claims && !leases->told_ttl; i++) {
+        const struct lk_claim *claim = &txn->state.claims[i];
+
+        if (claim->until_ms <= most_ms || claim->instance.len == 0)
+            continue;
+        leases->told_ttl = true;
+        lk_log_warning(leases->options.log, "lease.ttl_differs",
+                       lk_log_str("instance", claim->instance),
+                       lk_log_int("its_ms_or_more", (int64_t)(claim->until_ms - txn->now_ms)),
+                       lk_log_int("our_ms", (int64_t)leases->options.ttl_ms),
+                       lk_log_text("remedy", "give all servers the same LOOKER_LEASE_TTL"));
+    }
+}
+
 static bool load(struct lk_txn *txn, struct lk_error *err)
 {
     struct lk_lease_room *room = txn->room;
@@ -275,6 +311,7 @@ static bool load(struct lk_txn *txn, struct lk_error *err)
     txn->closed = doc.closed_until_ms > doc.now_ms;
     txn->closed_ms = txn->closed ? doc.closed_until_ms - doc.now_ms : 0;
     txn->empty = doc.text.len == 0;
+    note_shut(txn);
     if (lk_state_read(txn->arena, doc.text, &txn->state, &failure))
         return true;
     if (failure.kind == LK_ERROR_PARSE)
@@ -302,6 +339,8 @@ bool lk_txn_begin(struct lk_lease_room *room, struct lk_txn *txn, struct lk_erro
     }
     view.now_ms = txn->now_ms;
     view.expires = is_clock_good(room->leases, txn);
+    if (view.expires)
+        compare_ttl(txn);
     check_actors(txn);
     (void)lk_state_expire(&txn->state, &view);
     learn_all(room, &txn->state);

@@ -14,6 +14,7 @@
 #include "rt/co.h"
 #include "json/scan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define USERS_MAX 64
@@ -26,7 +27,8 @@ struct member {
     struct lk_str name; /* as the setting has it */
     char id[64], email[256];
     unsigned loans;
-    uint64_t last_used; /* in the order of beginning */
+    uint64_t last_used;  /* in the order of beginning */
+    char elsewhere[400]; /* why it was not free when it was last asked for; "": it was */
 };
 
 struct lk_ci_loan {
@@ -340,20 +342,28 @@ struct lk_str lk_ci_loan_email(const struct lk_ci_loan *loan)
 }
 
 /* *ret_lease is NULL when the user is not free. */
-static bool ask_for(struct lk_ci_users *users, const struct lk_ci_loan *loan,
+static bool ask_for(struct lk_ci_users *users, struct lk_ci_loan *loan,
                     const struct lk_lease_wish *wish, struct lk_lease **ret_lease,
                     struct lk_error *err)
 {
+    struct member *member = loan->member;
     struct lk_lease_wish now = *wish;
     struct lk_error failure = {0};
+    struct lk_buf why;
+    bool ok;
 
     now.user.id = now.user.principal.user_id = loan->id;
     now.now_or_never = true;
-    if (lk_lease_take(users->options.leases, &now, ret_lease, &failure))
+    now.why = &why;
+    lk_buf_init(&why, 4096);
+    ok = lk_lease_take(users->options.leases, &now, ret_lease, &failure);
+    snprintf(member->elsewhere, sizeof(member->elsewhere), "%.*s",
+             LK_STR_ARG(lk_str_cut(lk_buf_view(&why), sizeof(member->elsewhere) - 1)));
+    lk_buf_free(&why);
+    if (ok)
         return true;
     if (failure.kind != LK_ERROR_CANCELLED)
-        lk_error_advise(&failure, "this was as the CI user \"%.*s\"",
-                        LK_STR_ARG(loan->member->name));
+        lk_error_advise(&failure, "this was as the CI user \"%.*s\"", LK_STR_ARG(member->name));
     *err = failure;
     return false;
 }
@@ -375,7 +385,8 @@ static void describe(struct lk_buf *text, const struct lk_ci_users *users,
         any = true;
     }
     if (!any)
-        lk_buf_lit(text, "is in use elsewhere");
+        lk_buf_str(
+            text, lk_str(member->elsewhere[0] != '\0' ? member->elsewhere : "is in use elsewhere"));
 }
 
 static bool fail_busy(const struct lk_ci_users *users, struct lk_error *err)

@@ -268,6 +268,33 @@ static void settle_in(struct mcp_call *call, const struct lk_lease_wish *wish,
     lk_api_guard(context->api, visit->lease);
 }
 
+/* A text as a member of the answer. */
+static void add_text(struct mcp_call *call, const char *name, struct lk_str value)
+{
+    struct lk_buf *text = lk_arena_new_object(mcp_call_arena(call), struct lk_buf);
+    struct lk_json_writer w = lk_json_writer(text);
+
+    lk_buf_init(text, (size_t)64 * 1024);
+    lk_arena_defer(mcp_call_arena(call), lk_buf_free_deferred, text);
+    lk_json_put_string(&w, value);
+    if (!text->overflow)
+        mcp_call_add_member(call, name, lk_buf_view(text));
+}
+
+/* A wait that nobody caused: who sees the call take long cannot guess it. */
+static void tell_wait(struct mcp_call *call, const struct lk_lease *lease)
+{
+    uint64_t shut_ms = lk_lease_shut_ms(lease);
+
+    if (shut_ms > 0)
+        add_text(call, "wait_note",
+                 lk_arena_printf(mcp_call_arena(call),
+                                 "%.1f s of this call were a wait: the store of leases "
+                                 "(LOOKER_LEASE_URL) had come up empty, and nothing begins then "
+                                 "before LOOKER_LEASE_TTL is over",
+                                 (double)shut_ms / 1000));
+}
+
 static bool take(struct mcp_call *call, struct lk_lease_wish *wish, struct lk_error *err)
 {
     struct lk_tool_context *context = own_context(call);
@@ -284,6 +311,7 @@ static bool take(struct mcp_call *call, struct lk_lease_wish *wish, struct lk_er
     visit = lk_arena_new_object(mcp_call_arena(call), struct lk_visit);
     if (!lk_lease_take(context->workspace->options.leases, wish, &visit->lease, err))
         return false;
+    tell_wait(call, visit->lease);
     settle_in(call, wish, visit);
     return true;
 }
@@ -346,19 +374,6 @@ static void write_restore(struct mcp_call *call, const struct lk_lease_end *end)
     lk_json_end_object(&w);
     if (!text->overflow)
         mcp_call_add_member(call, "restore", lk_buf_view(text));
-}
-
-/* A text as a member of the answer. */
-static void add_text(struct mcp_call *call, const char *name, struct lk_str value)
-{
-    struct lk_buf *text = lk_arena_new_object(mcp_call_arena(call), struct lk_buf);
-    struct lk_json_writer w = lk_json_writer(text);
-
-    lk_buf_init(text, (size_t)64 * 1024);
-    lk_arena_defer(mcp_call_arena(call), lk_buf_free_deferred, text);
-    lk_json_put_string(&w, value);
-    if (!text->overflow)
-        mcp_call_add_member(call, name, lk_buf_view(text));
 }
 
 void lk_workspace_tell_project(struct mcp_call *call, struct lk_str model, struct lk_str project)

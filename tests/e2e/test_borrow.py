@@ -159,13 +159,15 @@ def test_branches_fan_out_over_the_ci_users(http: Any, looker: Sandbox) -> None:
 
 
 def test_a_fourth_branch_waits_for_a_ci_user(http: Any, looker: Sandbox) -> None:
-    server = http(CI_USERS="2", THREADS="1", BRANCH_WAIT="0.4")
+    server, other = (http(CI_USERS="2", THREADS="1", BRANCH_WAIT="0.4") for _ in range(2))
     looker.rules(slow(RUNS, 1500, times=1))
     with concurrent.futures.ThreadPoolExecutor(1) as caller:
         first = caller.submit(server.answer, TOOL, {**POOL, "branch": MARGIN})
         asked(looker, RUNS)
         busy = server.failure(TOOL, {**POOL, "branch": HOTFIX})
         assert "LOOKER_BRANCH_WAIT" in busy["error"] and MARGIN in busy["detail"]
+        elsewhere = other.failure(TOOL, {**POOL, "branch": HOTFIX})["detail"]
+        assert f"2 is in use by 1 other call ({TOOL}) on branch {MARGIN} since 20" in elsewhere
         assert first.result()["valid"] is False
     assert server.answer(TOOL, {**POOL, "branch": HOTFIX})["valid"] is True
 

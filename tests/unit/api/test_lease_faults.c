@@ -4,6 +4,9 @@
  */
 #include "lease_calls.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 /* ---- processes die ---- */
 
 static void test_what_a_dead_process_left_is_put_right_at_the_start_of_the_next(void **state)
@@ -283,6 +286,98 @@ static void test_a_store_that_forgot_all_is_told_again(void **state)
     assert_int_equal(count_documents(&w), 0);
 }
 
+/* What was logged there since the last time, in the arena. */
+static const char *read_log(const struct lk_log *log)
+{
+    char *text = lk_arena_alloc(arena, 20000);
+    ssize_t n = pread(log->fd, text, 19999, 0);
+
+    assert_true(n >= 0);
+    text[n] = '\0';
+    assert_int_equal(ftruncate(log->fd, 0), 0);
+    assert_int_equal(lseek(log->fd, 0, SEEK_SET), 0);
+    return text;
+}
+
+static size_t count_events(const char *text, const char *event)
+{
+    size_t n = 0;
+
+    for (; (text = strstr(text, event)) != NULL; text++)
+        n++;
+    return n;
+}
+
+static void test_that_a_store_came_up_empty_is_said(void **state)
+{
+    struct process *process = new_process(&w);
+    struct call calls[] = {
+        {.process = process, .branch = "x", .project = "a", .hold_ms = 10},
+        {.process = process, .branch = "y", .project = "a", .now_or_never = true},
+        {.process = process, .project = "b", .begin_ms = 100, .hold_ms = 10},
+    };
+    const struct lk_log log = {.fd = memfd_create("log", 0)};
+    const char *text;
+
+    (void)state;
+    process->leases->options.log = &log;
+    empty_store(&w);
+    run(calls, 3);
+    assert_true(calls[0].taken);
+    assert_in_range(calls[0].shut_ms, TTL_MS - 300, TTL_MS + 300);
+    assert_true(calls[2].taken);
+    assert_in_range(calls[2].shut_ms, TTL_MS - 400, TTL_MS + 300);
+    assert_false(calls[1].taken);
+    assert_contains(calls[1].why,
+                    "has to wait: the store of leases (LOOKER_LEASE_URL) has come up");
+    assert_contains(calls[1].why, " ms nothing new begins");
+    text = read_log(&log);
+    assert_int_equal(count_events(text, "\"lease.store_empty\""), 1);
+    assert_non_null(strstr(text, "\"nothing_begins_for_ms\":"));
+    /* Nobody waits for what is over, and it is said again when it is again. */
+    calls[0] = (struct call){.process = process, .branch = "x", .project = "a"};
+    run(calls, 1);
+    assert_int_equal(calls[0].shut_ms, 0);
+    assert_int_equal(count_events(read_log(&log), "lease.store_empty"), 0);
+    empty_store(&w);
+    calls[0] = (struct call){.process = process, .branch = "x", .project = "a"};
+    run(calls, 1);
+    assert_int_equal(count_events(read_log(&log), "lease.store_empty"), 1);
+    /* It is the answer of who does not wait that long. */
+    empty_store(&w);
+    process->leases->options.wait_ms = 500;
+    calls[0] = (struct call){.process = process, .branch = "x", .project = "a"};
+    run(calls, 1);
+    assert_false(calls[0].taken);
+    assert_int_equal(calls[0].err.kind, LK_ERROR_TIMEOUT);
+    assert_contains(calls[0].err.message, "has come up empty, and for another ");
+    close(log.fd);
+}
+
+static void test_that_others_have_another_time_is_said(void **state)
+{
+    struct process *shorter = new_process(&w), *longer = new_process(&w);
+    const struct lk_log log = {.fd = memfd_create("log", 0)};
+    const char *text;
+
+    (void)state;
+    w.knows_the_dead = false;
+    shorter->leases->options.log = &log;
+    for (int differs = 0; differs < 2; differs++) {
+        struct call calls[] = {
+            {.process = longer, .branch = "x", .project = "a", .hold_ms = TTL_MS * 4},
+            {.process = shorter, .branch = "x", .project = "a", .hold_ms = TTL_MS * 4},
+        };
+
+        longer->leases->options.ttl_ms = differs ? TTL_MS * 3 : TTL_MS;
+        run(calls, 2);
+        text = read_log(&log);
+        assert_int_equal(count_events(text, "\"lease.ttl_differs\""), differs);
+    }
+    assert_non_null(strstr(text, "LOOKER_LEASE_TTL"));
+    close(log.fd);
+}
+
 /* The second has seen the cell on its way, the first knows that it is there, and speaks later. */
 static void test_newer_knowledge_wins_when_the_store_forgot(void **state)
 {
@@ -442,6 +537,8 @@ int main(void)
         TEST(test_a_long_absence_loses_the_lease_and_the_branch_comes_back_after_it),
         TEST(test_who_held_it_as_it_was_and_lost_that_has_nothing_to_give_back),
         TEST(test_a_store_that_forgot_all_is_told_again),
+        TEST(test_that_a_store_came_up_empty_is_said),
+        TEST(test_that_others_have_another_time_is_said),
         TEST(test_newer_knowledge_wins_when_the_store_forgot),
         TEST(test_a_store_that_forgot_what_could_not_be_given_back_is_told_too),
         TEST(test_a_damaged_journal_is_set_aside),

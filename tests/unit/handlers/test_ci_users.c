@@ -35,8 +35,10 @@ bool lk_lease_take(struct lk_leases *leases, const struct lk_lease_wish *wish,
         return false;
     }
     *ret_lease = NULL;
-    if (cell->n > 0 && !lk_str_eq(lk_str(cell->branch), wish->branch))
+    if (cell->n > 0 && !lk_str_eq(lk_str(cell->branch), wish->branch)) {
+        lk_buf_printf(wish->why, "is in use by 1 other call (query) on branch %s", cell->branch);
         return true;
+    }
     cell->n++;
     snprintf(cell->branch, sizeof(cell->branch), "%.*s", LK_STR_ARG(wish->branch));
     if (take_ms > 0 && !lk_co_sleep(fake_loop, (uint64_t)take_ms, err)) {
@@ -430,7 +432,8 @@ static void who_waited_for_too_long_hears_what_they_are_busy_with(void **state)
     assert_contains(b.err.message, "none of the 2 CI users");
     assert_contains(b.err.message, "LOOKER_BRANCH_WAIT");
     assert_contains(b.err.detail, "1 has feature/a of p (query, for 0 s)");
-    assert_contains(b.err.detail, "ci-bot-2@x.io is in use elsewhere");
+    assert_contains(b.err.detail,
+                    "ci-bot-2@x.io is in use by 1 other call (query) on branch theirs");
 }
 
 static void one_who_is_cancelled_leaves_the_line(void **state)

@@ -32,7 +32,7 @@ static struct lk_workspace *workspace;
 static struct lk_error err;
 /* Of the last call. */
 static struct lk_tool_context context;
-static struct lk_str restore, ci_user, note;
+static struct lk_str restore, ci_user, note, wait_note;
 static unsigned n_notes;
 static struct lk_error kept; /* that it failed with, though its answer was kept */
 static bool nobody_waits;
@@ -63,6 +63,14 @@ void lk_lease_give(struct lk_lease *of, struct lk_arena *in, struct lk_lease_end
     n_given_unseen += in == NULL;
     if (ret_end != NULL)
         *ret_end = lease.end;
+}
+
+static uint64_t shut_ms;
+
+uint64_t lk_lease_shut_ms(const struct lk_lease *of)
+{
+    (void)of;
+    return shut_ms;
 }
 
 bool lk_lease_covers(const struct lk_lease *of, struct lk_str project)
@@ -110,6 +118,7 @@ void mcp_call_add_member(struct mcp_call *call, const char *name, struct lk_str 
     n_notes += strcmp(name, "branch_note") == 0;
     *(strcmp(name, "restore") == 0       ? &restore
       : strcmp(name, "branch_note") == 0 ? &note
+      : strcmp(name, "wait_note") == 0   ? &wait_note
                                          : &ci_user) = json;
 }
 
@@ -150,7 +159,7 @@ static struct mcp_call *new_call(const char *name, const char *arguments)
     cJSON *tree;
 
     err = kept = (struct lk_error){0};
-    restore = ci_user = note = (struct lk_str){0};
+    restore = ci_user = note = wait_note = (struct lk_str){0};
     n_notes = 0;
     nobody_waits = false;
     context = (struct lk_tool_context){.loop = fake_loop, .api = &api, .workspace = workspace};
@@ -348,6 +357,23 @@ static void a_model_of_another_project_is_told(void **state)
     assert_true(begin(call));
     lk_workspace_tell_project(call, LK_STR("m"), LK_STR("other")); /* it has borrowed none */
     assert_int_equal(n_notes, 0);
+    lk_workspace_leave(call, &err);
+}
+
+static void a_wait_for_an_empty_store_is_told(void **state)
+{
+    struct mcp_call *call = new_call("query", "{" QUERY ",\"project_id\":\"p\",\"branch\":\"b\"}");
+
+    (void)state;
+    shut_ms = 12345;
+    assert_true(begin(call));
+    assert_says(lk_arena_cstr(fake_arena, wait_note), "\"12.3 s of this call were a wait: ");
+    assert_says(lk_arena_cstr(fake_arena, wait_note), "LOOKER_LEASE_TTL");
+    lk_workspace_leave(call, &err);
+    shut_ms = 0;
+    call = new_call("query", "{" QUERY ",\"dev_mode\":true}");
+    assert_true(begin(call));
+    assert_int_equal(wait_note.len, 0);
     lk_workspace_leave(call, &err);
 }
 
@@ -610,6 +636,7 @@ int main(void)
         TEST(exactly_the_tools_of_the_table_borrow),
         TEST(partners_are_missed_before_anything_is_asked),
         TEST(a_branch_is_borrowed),
+        TEST(a_wait_for_an_empty_store_is_told),
         TEST(a_model_of_another_project_is_told),
         TEST(without_a_branch_the_cell_is_held),
         TEST(what_moves_the_branch_has_it_alone),
