@@ -202,7 +202,7 @@ static void test_whose_the_model_is_is_told_of_the_dev_workspace(void **state)
     fake_told[0] = '\0';
     /* From memory as well, and before a name is found wrong. */
     run_tool("query", ASK(",\"dev_mode\":true"));
-    assert_int_equal(fake_n_requests, 5);
+    assert_int_equal(fake_n_requests, 2 + 3 * RUN);
     assert_string_equal(fake_told, "m shop");
     refuse_tool("query", ASK(",\"dev_mode\":true,\"sorts\":[\"v.none\"]"));
     assert_int_equal(fake_n_told, 3);
