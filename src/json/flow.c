@@ -51,10 +51,10 @@ static bool fail_at(size_t offset, const char *what, struct lk_error *err)
     return lk_fail(err, LK_ERROR_PARSE, "not JSON at byte %zu: %s", offset, what);
 }
 
-static bool fail_too_large(const struct lk_json_flow *flow, struct lk_error *err)
+static bool fail_too_large(const struct lk_json_flow *flow, size_t max_bytes, struct lk_error *err)
 {
-    return lk_fail(err, LK_ERROR_LIMIT, "the item at byte %zu is larger than %zu bytes",
-                   flow->value_at_, flow->options.max_item_bytes);
+    return lk_fail(err, LK_ERROR_LIMIT, "the %s at byte %zu is larger than %zu bytes",
+                   flow->state_ == ITEM ? "item" : "member", flow->value_at_, max_bytes);
 }
 
 /* ---- values ---- */
@@ -134,11 +134,12 @@ static bool hold(struct lk_json_flow *flow, struct lk_str bytes, struct lk_error
     size_t max = item ? flow->options.max_item_bytes : flow->options.max_member_bytes;
 
     if (flow->passing_)
-        return true;
+        return offset_of(flow, lk_str_end(bytes)) - flow->value_at_ <= LK_JSON_FLOW_MAX_BYTES ||
+               fail_too_large(flow, LK_JSON_FLOW_MAX_BYTES, err);
     if (flow->held_.len + bytes.len <= max)
         return lk_buf_str(&flow->held_, bytes);
     if (item && !flow->options.passes_large_items)
-        return fail_too_large(flow, err);
+        return fail_too_large(flow, max, err);
     flow->passing_ = true;
     lk_buf_truncate(&flow->held_, 0);
     return true;
@@ -163,7 +164,7 @@ static bool hand_on(struct lk_json_flow *flow, struct lk_str value, struct lk_er
 
     if (!flow->passing_ && value.len > max) {
         if (item && !options->passes_large_items)
-            return fail_too_large(flow, err);
+            return fail_too_large(flow, max, err);
         flow->passing_ = true;
     }
     if (flow->passing_)

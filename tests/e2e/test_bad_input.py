@@ -177,8 +177,10 @@ def test_a_number_is_taken_for_an_id(server: Any) -> None:
 
 
 def test_a_branch_is_refused_until_it_works(server: Any) -> None:
+    error = server.failure("query", {**GOOD_QUERY, "branch": "x", "project_id": "thelook"})["error"]
+    assert "branch" in error and '"x"' in error
     error = server.failure("query", {**GOOD_QUERY, "branch": "x", "project_id": "y"})["error"]
-    assert "branch" in error
+    assert 'project "y"' in error
     assert server.answer("query", {**GOOD_QUERY, "limit": 1})
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import concurrent.futures
 import json
 import re
+import threading
 import time
 from typing import Any
 
@@ -73,7 +74,10 @@ def test_numbers_of_all_threads(http: Any, looker: Sandbox) -> None:
     before = scrape(server)
     assert before.get("looker_mcp_threads") == 3
 
+    all_there = threading.Barrier(6)  # each on a connection of its own
+
     def some_calls(_: int) -> None:
+        all_there.wait(20)
         server.answer("whoami")
         server.answer("whoami")
         server.failure("query", {"model": 3})

@@ -304,6 +304,31 @@ static void large_items_are_passed_over(void **state)
     passes_large_items = false;
 }
 
+static void what_is_passed_over_ends(void **state)
+{
+    static char piece[1024 * 1024];
+    struct lk_json_flow_options options;
+    struct lk_json_flow flow;
+    struct lk_error err = {0};
+    struct seen seen;
+    size_t n = 0;
+
+    (void)state;
+    passes_large_items = true;
+    options = options_for(&seen);
+    passes_large_items = false;
+    memset(piece, 'a', sizeof(piece));
+    lk_json_flow_init(&flow, &options);
+    assert_true(lk_json_flow_feed(&flow, LK_STR("[1,\""), &err));
+    while (n < 100 && lk_json_flow_feed(&flow, lk_str_n(piece, sizeof(piece)), &err))
+        n++;
+    assert_int_equal(n, LK_JSON_FLOW_MAX_BYTES / sizeof(piece) - 1);
+    assert_int_equal(err.kind, LK_ERROR_LIMIT);
+    assert_non_null(strstr(err.message, "the item at byte 3 is larger than 67108864"));
+    lk_json_flow_free(&flow);
+    lk_buf_free(&seen.text);
+}
+
 static void assert_says(const char *text, const char *expected)
 {
     struct lk_error err = {0};
@@ -361,6 +386,7 @@ int main(void)
         cmocka_unit_test(broken_text),
         cmocka_unit_test(limits),
         cmocka_unit_test(large_items_are_passed_over),
+        cmocka_unit_test(what_is_passed_over_ends),
         cmocka_unit_test(errors_say_where),
         cmocka_unit_test(long_key),
     };
