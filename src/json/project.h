@@ -3,8 +3,7 @@
  * values are copied as they stand, so numbers keep every digit and unknown fields inside a chosen
  * value survive.
  *
- *     {id, name, explores{name, label}}   a node a field; a node without fields takes the value
- * whole
+ *     {id, name, explores{name, label}}   a node a field; one without fields takes all of its value
  *
  * A list stands for its items: the node's fields apply to each. What is absent stays absent.
  */

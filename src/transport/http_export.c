@@ -7,9 +7,8 @@
  * still: after STALL_MS without having taken a piece its connection is ended.
  *
  *     call ──send_head──> headers ──send──> h2o ──proceed──> the call goes on ──reply──> last chunk
- *                                             └─ an error after the headers: the connection breaks,
- *                                                which is how HTTP/1.1 says that a file is not
- * whole
+ *                                             └─ an error after the headers: the connection
+ *                                                breaks, so that the file is not taken for whole
  */
 #include "transport/http_internal.h"
 

@@ -9,7 +9,7 @@
  *     http_guard.c    may this request come in? framing, Host, Origin
  *     http_auth.c     who calls? tokens, challenges, metadata
  *     http_mcp.c      POST /mcp: the exchange between h2o's request and the core
- *     http_headers.c  the headers that a call may ask for
+ *     http_headers.c  what a call may ask of its request
  *     http_export.c   GET /export/LINK: a file that a call sends
  *     http_stream.c   an answer of several messages (text/event-stream)
  *     http_ready.c    GET /readyz

@@ -2,8 +2,8 @@
  * Links to whole results, and their download (export.h). CSV goes out byte for byte as Looker sends
  * it; of JSON each row becomes a line. Called by run.c and query.c, and by the core for downloads.
  *
- *     link:  https://host/export/ base64url( MAC,
- * {"e":expiry,"s":subject,"u":act_as_user,"c":cursor} )
+ *     link:  https://host/export/ base64url( MAC, JSON )
+ *     JSON:  {"e":expiry,"s":subject,"u":act_as_user,"c":cursor}
  */
 #include "handlers/query/export.h"
 
@@ -186,6 +186,13 @@ bool lk_export_answer(struct mcp_call *call, const char *name, struct lk_str obj
     lk_json_member_string(&w, "uri", link);
     lk_json_member_string(&w, "format", ask->format);
     lk_json_member_integer(&w, "limit", what->limit);
+    if (ask->limit > max)
+        lk_json_member_string(
+            &w, "limit_note",
+            lk_arena_printf(mcp_call_arena(call),
+                            "limit %lld is above this server's maximum of %lld rows "
+                            "(LOOKER_MAX_EXPORT_ROWS) and was lowered to it",
+                            (long long)ask->limit, (long long)max));
     lk_json_member_integer(&w, "expires_in_s", LK_EXPORT_SECONDS);
     lk_json_end_object(&w);
     lk_json_end_object(&w);

@@ -30,7 +30,7 @@ struct lk_str lk_export_offer(struct mcp_call *call, const struct lk_cursor *wha
                               struct lk_str act_as_user);
 
 /* Answers with a link in place of rows: {"<name>":{what it is of},"export":{uri, format, limit,
- * expires_in_s}}. *what: as of lk_export_offer, without format and limit. Errors:
+ * limit_note, expires_in_s}}. *what: as of lk_export_offer, without format and limit. Errors:
  * LK_ERROR_UNSUPPORTED where there are no links. */
 struct lk_export_ask {
     struct lk_str format; /* csv, jsonl */

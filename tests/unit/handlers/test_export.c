@@ -112,6 +112,13 @@ static void test_the_limit_of_the_server(void **state)
     fake_answers_text("GET /queries/5/run/csv", "A\n");
     assert_true(follow(link_of("{\"query_id\":\"5\",\"export\":\"csv\",\"limit\":70}")));
     assert_contains(fake_requests[1], "limit=50");
+    struct lk_str answer =
+        run_tool("run_query", "{\"query_id\":\"5\",\"export\":\"csv\",\"limit\":51}");
+    assert_str(at(answer, "export/limit"), "50");
+    assert_contains(lk_arena_cstr(fake_arena, at(answer, "export/limit_note")),
+                    "LOOKER_MAX_EXPORT_ROWS");
+    answer = run_tool("run_query", "{\"query_id\":\"5\",\"export\":\"csv\",\"limit\":50}");
+    assert_str(at(answer, "export/limit_note"), "(absent)");
 }
 
 static void test_links_that_do_not_open(void **state)
