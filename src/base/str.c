@@ -10,6 +10,17 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+bool lk_str_eq_secret(struct lk_str a, struct lk_str b)
+{
+    unsigned char different = 0;
+
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        different |= (unsigned char)(a.ptr[i] ^ b.ptr[i]);
+    return different == 0;
+}
+
 bool lk_str_icontains(struct lk_str s, struct lk_str part)
 {
     for (size_t i = 0; part.len > 0 && i + part.len <= s.len; i++) {

@@ -47,6 +47,9 @@ static inline bool lk_str_eq(struct lk_str a, struct lk_str b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* Of secrets, such as MACs: it takes as long wherever they differ. */
+bool lk_str_eq_secret(struct lk_str a, struct lk_str b);
+
 /* ASCII case is ignored, as for HTTP field names (RFC 9110 section 5.1). */
 static inline bool lk_str_ieq(struct lk_str a, struct lk_str b)
 {

@@ -9,6 +9,7 @@
 #include "handlers/context.h"
 #include "handlers/items.h"
 #include "handlers/names.h"
+#include "handlers/rows.h"
 #include "json/codec.h"
 #include "json/flow.h"
 
@@ -80,13 +81,10 @@ static bool write_object(struct run *run, struct lk_error *err)
 
 static bool write_text(struct run *run, struct lk_error *err)
 {
-    struct lk_str text = run->answer.body;
-
     (void)err;
-    if (run->answer.media == LK_MEDIA_JSON && lk_json_type(text) == LK_JSON_STRING)
-        text = lk_json_decode_string(mcp_call_arena(run->call), text);
     lk_json_begin_object(&run->w);
-    lk_json_member_string(&run->w, run->binding->text_name, text);
+    lk_json_member_string(&run->w, run->binding->text_name,
+                          lk_rows_text(mcp_call_arena(run->call), &run->answer));
     lk_json_end_object(&run->w);
     return true;
 }

@@ -367,21 +367,12 @@ static bool may_plugin_choose(const struct lk_identity *identity, enum looker_id
     return true;
 }
 
-static bool is_id(struct lk_str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9')
-            return false;
-    }
-    return text.len > 0;
-}
-
 static bool run_as_plugin_s_user(struct lk_identity *identity, struct mcp_call *call,
                                  struct lk_str user, struct lk_error *err)
 {
     static const struct lk_str source = LK_STR_INIT("the identity plug-in");
 
-    if (is_id(user))
+    if (lk_is_user_id(user))
         return run_as_named(identity, call, user, "plugin", source, err);
     return run_as_email(identity, call, user, "plugin", source, err);
 }

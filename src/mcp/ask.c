@@ -34,16 +34,6 @@ static void seal(const struct mcp_server *server, struct lk_arena *arena, struct
         snprintf(ret_hex + 2 * i, 3, "%02x", mac[i]);
 }
 
-/* Takes as long whatever differs. */
-static bool is_same_hex(const char *a, const char *b)
-{
-    unsigned char different = 0;
-
-    for (size_t i = 0; i < 2 * (size_t)MAC_BYTES; i++)
-        different |= (unsigned char)(a[i] ^ b[i]);
-    return different == 0;
-}
-
 static bool is_in_time(struct lk_str expiry)
 {
     int64_t until;
@@ -60,7 +50,7 @@ static bool open_state(struct mcp_request *request, struct lk_str sealed, struct
         !lk_json_check(expiry, 1, 0, NULL))
         return false;
     seal(request->server, request->arena, expiry, sealed, request->round.about, hex);
-    if (!is_same_hex(hex, mac.ptr) || !is_in_time(expiry))
+    if (!lk_str_eq_secret(lk_str(hex), mac) || !is_in_time(expiry))
         return false;
     *ret_state = sealed;
     return true;

@@ -230,16 +230,6 @@ struct lk_str lk_export_offer(struct mcp_call *call, const struct lk_cursor *wha
     return link;
 }
 
-/* Takes as long whatever differs. */
-static bool is_same_mac(const unsigned char *a, const unsigned char *b)
-{
-    unsigned char different = 0;
-
-    for (size_t i = 0; i < MAC_BYTES; i++)
-        different |= (unsigned char)(a[i] ^ b[i]);
-    return different == 0;
-}
-
 /* The JSON in a link that this server, or one with the same key, has sealed. */
 static bool unseal(struct mcp_call *call, struct lk_str link, struct lk_str *ret_json)
 {
@@ -255,7 +245,9 @@ static bool unseal(struct mcp_call *call, struct lk_str link, struct lk_str *ret
         return false;
     json = lk_str_n((const char *)bytes + MAC_BYTES, len - MAC_BYTES);
     seal(lk_tool_context(call), json, mac);
-    if (!is_same_mac(mac, bytes) || !lk_json_check(json, 4, 0, NULL))
+    if (!lk_str_eq_secret(lk_str_n((const char *)mac, MAC_BYTES),
+                          lk_str_n((const char *)bytes, MAC_BYTES)) ||
+        !lk_json_check(json, 4, 0, NULL))
         return false;
     *ret_json = json;
     return true;

@@ -28,6 +28,11 @@ static void compares_without_terminators(void **state)
     assert_true(lk_str_eq(lk_str_n(text, 3), LK_STR("abc")));
     assert_false(lk_str_eq(lk_str_n(text, 2), LK_STR("abc")));
     assert_true(lk_str_eq(lk_str(NULL), LK_STR("")));
+    assert_true(lk_str_eq_secret(lk_str_n(text, 3), LK_STR("abc")));
+    assert_true(lk_str_eq_secret(lk_str(NULL), LK_STR("")));
+    assert_false(lk_str_eq_secret(lk_str_n(text, 2), LK_STR("abc")));
+    assert_false(lk_str_eq_secret(LK_STR("xbc"), LK_STR("abc")));
+    assert_false(lk_str_eq_secret(LK_STR("abc\x80"), LK_STR("abc\0")));
     assert_true(lk_str_ieq(LK_STR("Content-Type"), LK_STR("content-tYPE")));
     assert_false(lk_str_ieq(LK_STR("a"), LK_STR("b")));
     assert_true(lk_str_icontains(LK_STR("Order Items"), LK_STR("ER it")));
