@@ -87,7 +87,7 @@ def test_redis_is_killed_and_started_again(
     http: Any, stdio: Any, looker: Sandbox, cell: Cell, redis: Callable[..., Redis], keeps: bool
 ) -> None:
     store = redis(keeps=keeps)
-    settings = {"LEASE_URL": store.url, "LEASE_TTL": "4"}
+    settings = {"LEASE_URL": store.url, "LEASE_TTL": "6"}
     replicas = [http(**settings) for _ in range(2)]
     store.is_old(looker.url)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
