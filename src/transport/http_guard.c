@@ -18,13 +18,15 @@ bool lk_http_list_any(struct lk_str list, bool (*each)(void *arg, struct lk_str 
 
 /* ---- framing ---- */
 
-/* Cuts the next line off *text, without its end. */
-static struct lk_str next_line(struct lk_str *text)
+/* Cuts the next line off *text, without its end; counts those that end in LF alone. */
+static struct lk_str next_line(struct lk_str *text, unsigned *bare)
 {
     struct lk_str line = lk_str_take(text, '\n');
 
     if (line.len != 0 && line.ptr[line.len - 1] == '\r')
         line.len--;
+    else
+        ++*bare;
     return line;
 }
 
@@ -34,36 +36,63 @@ static bool is_header(struct lk_str line, struct lk_str name)
            lk_str_ieq(lk_str_n(line.ptr, name.len), name);
 }
 
+/* What the head of a request says of its own form: how many of each there are. */
+struct form {
+    unsigned lengths, chunked, hosts, folded, bare;
+};
+
+static struct form read_form(struct lk_str text)
+{
+    struct form form = {0};
+    struct lk_str line = next_line(&text, &form.bare);
+
+    if (line.len == 0) /* an empty line may come before a request */
+        line = next_line(&text, &form.bare);
+    while ((line = next_line(&text, &form.bare)).len != 0) {
+        form.lengths += is_header(line, LK_STR("content-length"));
+        form.chunked += is_header(line, LK_STR("transfer-encoding"));
+        form.hosts += is_header(line, LK_STR("host"));
+        form.folded += line.ptr[0] == ' ' || line.ptr[0] == '\t';
+    }
+    return form;
+}
+
+/* NULL: nothing. */
+static const char *what_is_wrong(const struct form *form, bool before_1_1)
+{
+    if (form->bare > 0)
+        return "a line of the head ends without CR";
+    if (form->lengths + form->chunked > 1)
+        return "more than one header says how long the body is";
+    if (form->chunked > 0 && before_1_1)
+        return "before HTTP/1.1 there is no Transfer-Encoding";
+    if (form->folded > 0)
+        return "a header goes on in the next line; write it in one";
+    if (form->hosts > 1 || (form->hosts == 0 && !before_1_1))
+        return "there must be one Host header";
+    return NULL;
+}
+
 /*
  * Content-Length twice or next to Transfer-Encoding, and Host twice or missing, are what lets a
  * gateway and this server see different requests in the same bytes (RFC 9112 sections 3.2 and 6.3);
- * so is a line that goes on with the value of the header before it (section 5.2), which some join
- * and some take for a header. h2o takes the one or the other and forgets the rest, so the head is
- * read again, as it came: h2o keeps it at the beginning of its input until the request is answered.
+ * so is a line that goes on with the value of the header before it (section 5.2), or that ends in
+ * LF alone (section 2.2), which some join and some take for a header. h2o takes the one or the
+ * other and forgets the rest, so the head is read again, as it came: h2o keeps it at the beginning
+ * of its input until the request is answered. The lines between chunks it does not keep, and takes
+ * ones like "0x28" or "28 28" for something; so what comes behind a chunked body is not read.
  */
 bool lk_http_guard_framing(h2o_req_t *req)
 {
     const h2o_buffer_t *input = lk_http_connection(req)->sock->input;
-    struct lk_str text = lk_str_n(input->bytes, input->size);
-    struct lk_str line = next_line(&text);
-    unsigned bodies = 0, hosts = 0, folded = 0;
+    struct form form = read_form(lk_str_n(input->bytes, input->size));
+    const char *wrong = what_is_wrong(&form, req->version < 0x101);
 
-    if (line.len == 0) /* an empty line may come before a request */
-        line = next_line(&text);
-    while ((line = next_line(&text)).len != 0) {
-        bodies += is_header(line, LK_STR("content-length")) ||
-                  is_header(line, LK_STR("transfer-encoding"));
-        hosts += is_header(line, LK_STR("host"));
-        folded += line.ptr[0] == ' ' || line.ptr[0] == '\t';
-    }
-    if (bodies <= 1 && folded == 0 && (hosts == 1 || (hosts == 0 && req->version < 0x101)))
-        return true;
-    req->http1_is_persistent = 0; /* what follows may belong to either reading */
-    lk_http_refuse(req, 400,
-                   bodies > 1   ? "more than one header says how long the body is"
-                   : folded > 0 ? "a header goes on in the next line; write it in one"
-                                : "there must be one Host header");
-    return false;
+    if (wrong != NULL || form.chunked > 0)
+        req->http1_is_persistent = 0; /* what follows may belong to either reading */
+    if (wrong != NULL)
+        lk_http_refuse(req, 400, wrong);
+    return wrong == NULL;
 }
 
 /* ---- place ---- */

@@ -142,6 +142,8 @@ def test_a_hundred_headers_and_more(server: Any) -> None:
         b"Content-Length: 0x28\r\n",
         b"Content-Length: 40, 40\r\n",
         b"Content-Length: \r\n",
+        b"X-Some: thing\nTransfer-Encoding: chunked\r\n",
+        b"X-Some: thing\n\tother\r\nContent-Length: 40\r\n",
     ],
 )
 def test_smuggled_requests(server: Any, lengths: bytes) -> None:
@@ -152,6 +154,26 @@ def test_smuggled_requests(server: Any, lengths: bytes) -> None:
         answer = read_all(connection)
     assert answer.startswith(b"HTTP/1.1 400 ") and answer.count(b"HTTP/1.1 ") == 1, answer
     others_are_served(server, 1)
+
+
+@pytest.mark.parametrize("line", [b"28", b"28 28", b"28;x=\r1", b"28xyz", b"0x28"])
+def test_nothing_is_read_behind_chunks(server: Any, line: bytes) -> None:
+    """Where chunks end is read in more than one way; then what is behind them is, too."""
+    hidden = b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with connect(server) as connection:
+        head = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head + line + b"\r\n" + PING + b"\r\n" + hidden)
+        answer = read_all(connection)
+    assert answer.count(b"HTTP/1.1 ") == 1 and b"\r\nConnection: close\r\n" in answer, answer
+    assert (b'"result":{}' in answer) == (line != b"0x28")
+
+
+def test_chunks_before_http_1_1(server: Any) -> None:
+    head = HEAD.replace(b"1.1", b"1.0") + b"Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with connect(server) as connection:
+        connection.sendall(head + b"28\r\n" + PING + b"\r\n0\r\n\r\n")
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 400 ") and b"before HTTP/1.1" in answer
 
 
 def test_pipelined_requests(server: Any) -> None:
