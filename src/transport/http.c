@@ -22,6 +22,7 @@
 #define DRAIN_IDLE_MS 5000 /* for more of what a client still sends after a 413 to come */
 #define DRAIN_MS 60000     /* for all of it */
 #define UNACKED_MS 60000   /* a client that reads nothing for so long is gone */
+#define UNTAKEN_MS 1000    /* one that has not taken its answer by then is to be ended as idle */
 
 /* ---- connections ---- */
 
@@ -60,24 +61,24 @@ void lk_http_read_no_more(struct connection *connection)
     shutdown(h2o_socket_get_fd(connection->sock), SHUT_RD);
 }
 
+/* Without another byte in either direction. */
+static void cut(struct connection *connection)
+{
+    connection->no_more = true;
+    shutdown(h2o_socket_get_fd(connection->sock), SHUT_RDWR);
+}
+
 /* ---- which are idle ---- */
 
-void lk_http_connection_spare(struct connection *connection)
+static void join_idle(struct connection *connection)
 {
     struct lk_http_server *server = connection->server;
 
-    if (h2o_linklist_is_linked(&connection->idle) || connection->sock == NULL ||
-        connection->no_more) /* it ends anyway */
+    if (h2o_linklist_is_linked(&connection->idle))
         return;
     h2o_linklist_insert(&server->idle, &connection->idle);
     atomic_fetch_add(&server->n_idle, 1);
     lk_http_listener_wake(server->listener, server);
-}
-
-void lk_http_connection_rest(struct connection *connection)
-{
-    connection->busy = false;
-    lk_http_connection_spare(connection);
 }
 
 static void leave_idle(struct connection *connection)
@@ -88,11 +89,45 @@ static void leave_idle(struct connection *connection)
     atomic_fetch_sub(&connection->server->n_idle, 1);
 }
 
+void lk_http_connection_spare(struct connection *connection)
+{
+    if (!connection->no_more) /* it ends anyway */
+        join_idle(connection);
+}
+
+void lk_http_connection_rest(struct connection *connection)
+{
+    connection->busy = connection->untaken = false;
+    lk_timer_stop(connection->server->options.loop, &connection->untaken_timer);
+    leave_idle(connection); /* it begins anew */
+    lk_http_connection_spare(connection);
+}
+
 void lk_http_connection_begin(struct connection *connection)
 {
     connection->busy = true;
+    lk_timer_stop(connection->server->options.loop, &connection->untaken_timer);
     leave_idle(connection);
 }
+
+static void on_untaken(void *arg)
+{
+    struct connection *connection = arg;
+
+    if (connection->no_more) {
+        cut(connection);
+        return;
+    }
+    connection->untaken = true;
+    lk_http_connection_spare(connection);
+}
+
+void lk_http_connection_answered(struct connection *connection)
+{
+    lk_timer_start(connection->server->options.loop, &connection->untaken_timer, UNTAKEN_MS);
+}
+
+static void end_drain(void *arg);
 
 void lk_http_server_evict(struct lk_http_server *server)
 {
@@ -103,9 +138,16 @@ void lk_http_server_evict(struct lk_http_server *server)
         return;
     longest = H2O_STRUCT_FROM_MEMBER(struct connection, idle, server->idle.next);
     leave_idle(longest); /* so that the next one is another */
-    if (longest->exchange != NULL)
-        lk_http_exchange_end_listening(longest->exchange);
-    lk_http_read_no_more(longest);
+    if (longest->sock == NULL) {
+        end_drain(longest);
+    } else if (longest->untaken) {
+        cut(longest);
+    } else {
+        if (longest->exchange != NULL)
+            lk_http_exchange_end_listening(longest->exchange);
+        lk_http_read_no_more(longest);
+        lk_http_connection_answered(longest); /* what is still being written is to be taken soon */
+    }
 }
 
 /* ---- the end of one ---- */
@@ -157,6 +199,7 @@ static void end_drain(void *arg)
 {
     struct connection *connection = arg;
 
+    leave_idle(connection);
     lk_loop_unwatch(connection->server->options.loop, &connection->drain);
     lk_timer_stop(connection->server->options.loop, &connection->drain_timer);
     end_connection(connection);
@@ -195,6 +238,7 @@ static bool start_drain(struct connection *connection)
         return false;
     connection->drain_until_ms = lk_loop_now_ms(loop) + DRAIN_MS;
     lk_timer_start(loop, &connection->drain_timer, DRAIN_IDLE_MS);
+    join_idle(connection);
     return true;
 }
 
@@ -203,6 +247,7 @@ static void on_close(void *arg)
     struct connection *connection = arg;
 
     connection->sock = NULL;
+    lk_timer_stop(connection->server->options.loop, &connection->untaken_timer);
     leave_idle(connection);
     lk_http_tls_end(connection);
     if (connection->drain_fd < 0 || connection->server->stopping || !start_drain(connection))
@@ -224,6 +269,7 @@ static void accept_one(struct lk_http_server *server, h2o_socket_t *sock)
     connection->server = server;
     connection->sock = sock;
     connection->drain_fd = -1;
+    connection->untaken_timer = lk_timer(on_untaken, connection);
     connection->next = server->connections;
     connection->link = &server->connections;
     if (connection->next != NULL)

@@ -170,6 +170,12 @@ static void stop_watching(struct export *export)
     lk_loop_unwatch(export->server->options.loop, &export->hangup);
 }
 
+static void end(h2o_req_t *req)
+{
+    lk_http_connection_answered(lk_http_connection(req));
+    h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
+}
+
 static void on_reply(void *arg, int http_status, struct lk_buf *body)
 {
     struct export *export = arg;
@@ -187,7 +193,7 @@ static void on_reply(void *arg, int http_status, struct lk_buf *body)
     else if (!export->begun)
         lk_http_abort(req);
     else if (http_status == 200)
-        h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
+        end(req);
     else
         lk_http_break(req);
     release(export);

@@ -64,12 +64,14 @@ static void watch_again(void *arg)
 {
     struct connection *connection = arg;
 
+    lk_http_route_next(connection);
     connection->watching_soon = false;
     lk_http_head_watch(connection);
     lk_http_connection_release(connection);
 }
 
-/* h2o begins to read the next request after it has told of the end of this one. */
+/* h2o begins to read the next request after it has told of the end of this one, or takes it from
+ * what it has read already. */
 void lk_http_head_watch_soon(struct connection *connection)
 {
     if (connection->watching_soon)

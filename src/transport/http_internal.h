@@ -36,14 +36,19 @@ struct probe;
 struct connection {
     struct lk_http_server *server;
     struct connection *next, **link;
-    h2o_linklist_t idle; /* of server->idle, while no whole request has come in, or it listens */
-    h2o_socket_t *sock;  /* NULL once closed */
+    /* Of server->idle, while no whole request has come in, it listens, the client does not take its
+     * answer, or what it still sends after a 413 is taken in. */
+    h2o_linklist_t idle;
+    h2o_socket_t *sock; /* NULL once closed */
     struct exchange *exchange;
-    bool busy;                            /* a request has come in whole and is not answered yet */
-    bool no_more;                         /* lk_http_read_no_more */
+    bool busy;    /* a request has come in whole and is not answered yet */
+    bool no_more; /* lk_http_read_no_more */
+    bool untaken; /* the answer, for too long */
+    struct lk_timer untaken_timer;
     h2o_socket_cb read;                   /* h2o's, behind http_head.c's */
     bool head_too_large, token_too_large; /* of the request that comes now */
     bool watching_soon, over;             /* over: freed when that is done */
+    h2o_req_t *next_request;              /* came in with the one before; has not had its turn */
     struct lk_http_tls *tls;              /* held; NULL: plain */
     struct lk_timer handshake_timer;
     int drain_fd;
@@ -123,6 +128,9 @@ void lk_http_connection_release(struct connection *connection);
 void lk_http_connection_begin(struct connection *connection);
 void lk_http_connection_rest(struct connection *connection);
 void lk_http_connection_spare(struct connection *connection);
+/* The last of its answer is handed to h2o: if the client does not take it soon, this is likewise
+ * one of those to be ended first. */
+void lk_http_connection_answered(struct connection *connection);
 
 /* ---- http.c, for http_listen.c; on the server's own thread ---- */
 
@@ -158,6 +166,8 @@ void lk_http_head_watch_soon(struct connection *connection);
 /* ---- http_routes.c ---- */
 
 void lk_http_register_routes(struct lk_http_server *server, h2o_hostconf_t *host);
+/* It is the turn of the connection's next request, if that has come in already. */
+void lk_http_route_next(struct connection *connection);
 
 /* The header of that name, trimmed; several are joined with ", " (RFC 9110 section 5.3). ptr is
  * NULL only when there is none. */

@@ -8,6 +8,7 @@
 #include "json/write.h"
 
 #include <fcntl.h>
+#include <poll.h>
 
 /* ---- answers ---- */
 
@@ -25,6 +26,7 @@ static const struct {
     {405, "Method Not Allowed"},
     {413, "Content Too Large"},
     {415, "Unsupported Media Type"},
+    {417, "Expectation Failed"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
     {502, "Bad Gateway"},
@@ -114,6 +116,7 @@ void lk_http_respond_as(h2o_req_t *req, int status, struct lk_str type, struct l
     if (lk_http_connection(req)->server->stopping)
         req->http1_is_persistent = 0;
     lk_http_count(lk_http_connection(req)->server, status);
+    lk_http_connection_answered(lk_http_connection(req));
     h2o_start_response(req, &generator);
     h2o_send(req, &bytes, body.len == 0 || head ? 0 : 1, H2O_SEND_STATE_FINAL);
 }
@@ -249,8 +252,7 @@ static void route_export(struct lk_http_server *server, h2o_req_t *req)
 
 static bool is_read(h2o_req_t *req)
 {
-    return h2o_memis(req->method.base, req->method.len, H2O_STRLIT("GET")) ||
-           h2o_memis(req->method.base, req->method.len, H2O_STRLIT("HEAD"));
+    return is_method(req, LK_STR("GET")) || is_method(req, LK_STR("HEAD"));
 }
 
 static void route_health(struct lk_http_server *server, h2o_req_t *req)
@@ -344,6 +346,7 @@ static void on_answered(void *arg)
 {
     struct connection *connection = arg;
 
+    connection->next_request = NULL;
     lk_http_connection_rest(connection);
     lk_http_head_watch_soon(connection);
     if (connection->server->stopping) /* begun before, the answer promised to keep the connection */
@@ -368,39 +371,69 @@ static void refuse_head(struct lk_http_server *server, h2o_req_t *req)
                        "the headers of the request are larger than 65536 bytes, the limit");
 }
 
-static int on_request(h2o_handler_t *handler, h2o_req_t *req)
+static void route(struct lk_http_server *server, h2o_req_t *req)
 {
-    struct lk_http_server *server = ((struct handler *)handler)->server;
-    struct connection *connection = lk_http_connection(req);
     struct lk_str path = {req->path.base,
                           req->query_at == SIZE_MAX ? req->path.len : req->query_at};
 
-    lk_http_connection_begin(connection);
-    lk_http_on_dispose(req, on_answered, connection);
-    if (connection->head_too_large) {
+    if (lk_http_connection(req)->head_too_large) {
         refuse_head(server, req);
-        return 0;
+        return;
     }
-    if (!lk_http_guard_framing(req))
-        return 0;
-    if (server->options.auth != NULL && !lk_http_guard_query(server, req))
-        return 0;
+    if (!lk_http_guard_framing(req) ||
+        (server->options.auth != NULL && !lk_http_guard_query(server, req)))
+        return;
     if (lk_http_is_metadata(server, path)) {
         route_metadata(server, req);
-        return 0;
+        return;
     }
     if (lk_http_is_export(path)) {
         route_export(server, req);
-        return 0;
+        return;
     }
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (lk_str_eq(path, routes[i].path)) {
             routes[i].run(server, req);
-            return 0;
+            return;
         }
     }
     lk_http_refuse(req, 404, NO_SUCH_PATH);
+}
+
+/* Of requests that came together each waits for a turn of the loop of its own. h2o would have all
+ * of them answered before it looks at another connection, and also when the answer before could not
+ * be written since nobody is there any more. */
+static int on_request(h2o_handler_t *handler, h2o_req_t *req)
+{
+    struct connection *connection = lk_http_connection(req);
+
+    lk_http_connection_begin(connection);
+    lk_http_on_dispose(req, on_answered, connection);
+    if (connection->watching_soon) /* nothing has been read since the answer before */
+        connection->next_request = req;
+    else
+        route(((struct handler *)handler)->server, req);
     return 0;
+}
+
+static bool is_gone(const struct connection *connection)
+{
+    struct pollfd fd = {.fd = h2o_socket_get_fd(connection->sock)};
+
+    return poll(&fd, 1, 0) > 0; /* an error, or both directions are shut down */
+}
+
+void lk_http_route_next(struct connection *connection)
+{
+    h2o_req_t *req = connection->next_request;
+
+    if (req == NULL)
+        return;
+    connection->next_request = NULL;
+    if (is_gone(connection))
+        lk_http_abort(req);
+    else
+        route(connection->server, req);
 }
 
 /* ---- h2o's own errors ---- */
@@ -444,6 +477,7 @@ static void on_error_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t *
                  req->res.reason);
     }
     lk_http_count(server, req->res.status);
+    lk_http_connection_answered(connection);
     stream->super.do_send = send_error_body;
     stream->body = refusal(req, text);
     memset(&req->res.headers, 0, sizeof(req->res.headers));

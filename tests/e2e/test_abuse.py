@@ -334,3 +334,55 @@ def test_busy_connections_are_not_closed_for_others(
         connection.close()
     others_are_served(server)
     looker.obey()
+
+
+@pytest.mark.parametrize("sent", ["a head", "a body"])
+def test_clients_that_go_on_after_a_refusal_make_room(
+    http: Any, many: list[socket.socket], sent: str
+) -> None:
+    """What they still send is taken in, so that they get to read the answer; but not for ever."""
+    server = http(MAX_CONNECTIONS="8", MAX_REQUEST_BYTES="10000", REQUEST_TIMEOUT="60", THREADS="1")
+    server.connection().close()
+    too_much = {
+        "a head": HEAD + b"X: " + b"a" * 100_000,
+        "a body": HEAD + b"Content-Length: 1000000\r\n\r\n" + b"a" * 20_000,
+    }[sent]
+    for _ in range(8):
+        many.append(connect(server))
+        many[-1].sendall(too_much)
+        assert many[-1].recv(65536).startswith(b"HTTP/1.1 4")
+    others_are_served(server)
+    assert is_cut(many[0], b"a") and not is_cut(many[-1], b"a"), "the longest of them went"
+
+
+def is_cut(connection: socket.socket, more: bytes) -> bool:
+    """Whether what is sent to it is answered with a reset."""
+    connection.settimeout(PATIENCE_S)
+    for _ in range(20):
+        try:
+            connection.sendall(more)
+        except OSError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize("request_", [WHOLE, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+def test_clients_that_do_not_take_their_answers_make_room(
+    http: Any, many: list[socket.socket], request_: bytes
+) -> None:
+    server = http(MAX_CONNECTIONS="4", REQUEST_TIMEOUT="60")
+    server.connection().close()
+    for _ in range(4):
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(0.2)
+        connection.connect(("127.0.0.1", server.port))
+        many.append(connection)
+        with contextlib.suppress(TimeoutError):  # until nothing more goes in: it waits for us
+            while True:
+                connection.sendall(request_ * 1000)
+    others_are_served(server)
+    for connection in many:  # the requests that it has sent are nobody's any more
+        connection.close()
+    others_are_served(server)

@@ -221,7 +221,15 @@ def test_what_fails_before_it_begins_says_why(http: Any, looker: Sandbox) -> Non
     status, body = fetch(server, path)
     assert status == 404 and "no access" in json.loads(body)["error"]
     looker.rules({"operation": "run_query", "status": 500, "body": "{}"})
-    assert fetch(server, path)[0] == 502
+    with download(server, path) as response:
+        assert (response.status, response.reason) == (502, "Bad Gateway")
+    looker.obey()
+    assert fetch(server, path)[0] == 200
+    counted = [
+        line for line in fetch(server, "/metrics")[1].decode().split("\n") if "responses_total{" in line
+    ]
+    assert [n for n in counted if '"502"' in n] == ['looker_mcp_http_responses_total{code="502"} 1']
+    assert [n for n in counted if '"200"' in n] == ['looker_mcp_http_responses_total{code="200"} 4']
     path = export(server, limit=5, export="jsonl")
     looker.rules({"operation": "run_query", "body": '[{"looker_error":"No such column"}]'})
     status, body = fetch(server, path)
