@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* Descriptors that are no client's: of the process, of each worker, and one for each request to
- * Looker. */
+ * Looker and each download. */
 #define FILES_RESERVED 32
 #define FILES_A_WORKER 16
 
@@ -107,7 +107,8 @@ static uint32_t max_connections(const struct service *service)
 {
     int64_t wanted = service->shared->config->max_connections;
     int64_t reserved = FILES_RESERVED + (int64_t)FILES_A_WORKER * service->n_seats +
-                       service->shared->config->max_concurrency;
+                       service->shared->config->max_concurrency +
+                       service->shared->config->max_exports;
     struct rlimit files;
 
     if (getrlimit(RLIMIT_NOFILE, &files) != 0)

@@ -240,10 +240,14 @@ static bool await_turn(struct lk_http_transfer *transfer)
 }
 
 /* Its place goes to whoever has waited longest. */
-static void end_turn(struct lk_http *http)
+static void end_turn(struct lk_http_transfer *transfer)
 {
+    struct lk_http *http = transfer->http;
     struct lk_http_transfer *next = http->waiting;
 
+    if (transfer->turn_ended)
+        return;
+    transfer->turn_ended = true;
     if (next == NULL) {
         http->n_in_flight--;
         return;
@@ -330,6 +334,8 @@ static bool pour(struct lk_http_transfer *transfer, const struct lk_http_answer 
 
     if (!request->sink->endless && left_ms > 0)
         left_ms = transfer->deadline.at_ms > now_ms ? transfer->deadline.at_ms - now_ms : 1;
+    if (request->sink->endless) /* from now on it waits for its reader more than for the peer */
+        end_turn(transfer);
     lk_http_body_move(transfer->body, &piece);
     lk_timer_stop(loop, &transfer->deadline);
     /* So the next piece comes while this one is looked at. */
@@ -433,7 +439,7 @@ bool lk_http_perform(struct lk_http *http, const struct lk_http_request *request
         lk_timer_stop(http->loop, &transfer.deadline);
         start_deadline(&transfer, request->timeout_ms);
         ok = exchange(&transfer, arena, ret_answer, err);
-        end_turn(http);
+        end_turn(&transfer);
     } else {
         ok = lk_http_fail(&transfer, err);
     }

@@ -45,7 +45,8 @@ struct lk_http_answer;
 struct lk_http_sink {
     bool (*take)(void *arg, const struct lk_http_answer *head, struct lk_str bytes);
     void *arg;
-    bool endless; /* timeout_ms is for each pause in the answer, not for all of it */
+    bool endless; /* timeout_ms is for each pause in the answer, not for all of it; and once that
+                     comes, it is none of max_in_flight: it may take as long as take() likes */
 };
 
 struct lk_http_request {

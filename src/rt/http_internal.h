@@ -69,7 +69,8 @@ struct lk_http_transfer {
     const struct lk_http_request *request;
     struct lk_co *co;
     struct lk_http_transfer *next; /* waiting */
-    bool admitted;                 /* one of max_in_flight */
+    bool admitted;                 /* one of max_in_flight, */
+    bool turn_ended;               /* and not any more */
     CURL *easy;                    /* NULL until then */
     bool small;                    /* lk_http_handle_take */
     struct lk_timer deadline;

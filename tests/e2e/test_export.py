@@ -150,6 +150,15 @@ def test_a_slow_reader_pauses_looker(http: Any) -> None:
     raw.close()
 
 
+def test_a_slow_reader_takes_nobody_s_turn(http: Any) -> None:
+    """It is bounded by LOOKER_MAX_EXPORTS; the requests of calls are for those who wait for them."""
+    server = http(THREADS="1", MAX_CONCURRENCY="1", CALL_TIMEOUT="10")
+    path = export(server, limit=MILLION)
+    with download(server, path) as response:
+        assert len(response.read(1000)) == 1000
+        assert server.answer("whoami")
+
+
 def test_a_client_that_leaves_makes_room(http: Any) -> None:
     server = http(MAX_EXPORTS="1", THREADS="1")
     path = export(server, limit=MILLION)
