@@ -19,7 +19,7 @@
  *   spec/tools/render.yaml sha256 d4515ff85ab6f8dc32ae40aba6decf71b15a08882f6e07f2954d0f57fa79df4b
  *   spec/tools/schema.yaml sha256 044848f99d05975a8b32531a546dae0bec20b380f1734598e574c7ec7208f75b
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
- *   spec/tools/workflows.yaml sha256 2525593bb1dd837e57e97fe3ac49ef2b2e50465bba519863c3ea002950da4091
+ *   spec/tools/workflows.yaml sha256 b05bfa515765428603d9ee8b1557813c4b54766a56d43da16891f52900539620
  */
 /* clang-format off */
 #include "looker_tools.h"
@@ -10512,7 +10512,7 @@ const struct mcp_tool looker_tools[] = {
     {
         .name = "check_branch",
         .title = "Check a branch",
-        .description = "Judges a branch before it is merged: validates its LookML, runs its LookML tests, validates content, and with `explores` has the database compile a query of each. All is compared with production, so that only what is new counts; warnings do not make a branch invalid. Single steps: validate_project, run_lookml_tests, validate_content, compare_query.\n\nReturns {project_id, branch, ref, valid, new: {lookml, tests, content, explores: {count, total, items}}, checks: {lookml: {valid, branch, production, on_both, gone}, …}, outcome, steps, changed, left_to_do}. valid is null, and valid_note says why, when something could not be observed; `undecided` has findings that production could not be asked about.",
+        .description = "Judges a branch before it is merged: validates its LookML, runs its LookML tests, validates content, and with `explores` has the database compile the dimensions and the measures of each. All is compared with production, so that only what is new counts; warnings do not make a branch invalid. Single steps: validate_project, run_lookml_tests, validate_content, compare_query.\n\nReturns {project_id, branch, ref, valid, new: {lookml, tests, content, explores: {count, total, items}}, checks: {lookml: {valid, branch, production, on_both, gone}, …}, outcome, steps, changed, left_to_do}. valid is null, and valid_note says why, when something could not be observed; `undecided` has findings that production could not be asked about.",
         .group = &looker_groups[16],
         .input_schema = schema_check_branch,
         .args = &looker_check_branch_args_type,

@@ -6,7 +6,7 @@
  *         check_lookml.c   validation of the project
  *         check_tests.c    LookML tests
  *         check_content.c  content validation
- *         check_explores.c a query of no rows for each explore
+ *         check_explores.c queries of no rows for each explore
  *
  * A part that cannot observe something says so; it stops no other.
  */
@@ -48,6 +48,9 @@ void lk_check_content(struct lk_check *check, struct lk_check_part *part);
 void lk_check_explores(struct lk_check *check, struct lk_check_part *part);
 /* Whether each is "model/explore" (or "model::explore"), or all are one "all". */
 bool lk_check_explores_named(const struct lk_string_list *explores, struct lk_error *err);
+/* Awaits. LK_ERROR_ARGUMENT: one that is named is neither on the branch nor in production, with the
+ * nearest that is. What cannot be told now is no error. */
+bool lk_check_explores_exist(const struct lk_check *check, struct lk_error *err);
 
 /* ---- check_branch.c ---- */
 

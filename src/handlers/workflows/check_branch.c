@@ -367,7 +367,7 @@ bool lk_handler_check_branch(struct mcp_call *call, const void *args_, struct lk
         .explores = &args->explores,
     };
     run->check = check;
-    if (!lk_check_explores_named(&args->explores, err))
+    if (!lk_check_explores_named(&args->explores, err) || !lk_check_explores_exist(check, err))
         return false;
     lk_steps_begin(&check->steps, call);
     init_parts(run, args);

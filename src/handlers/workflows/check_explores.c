@@ -1,9 +1,11 @@
 /*
  * check_branch, explores: each is asked for all of its dimensions and no rows, which has the
- * database compile its SQL. Those that fail on the branch are asked in production as well, with the
- * dimensions that they have there.
+ * database compile its SQL, and then for all of its measures: apart, so that a measure that fails
+ * everywhere does not hide a dimension that fails only here. Those that fail on the branch are
+ * asked in production as well, with the fields that they have there.
  */
 #include "handlers/ask.h"
+#include "handlers/query/validate.h"
 #include "handlers/rows.h"
 #include "handlers/workflows/check.h"
 #include "looker_ops.h"
@@ -13,7 +15,7 @@
 
 #define MAX_EXPLORES 2000
 #define FIELDS_A_QUERY 500 /* an explore with more is asked in several queries */
-#define EXPLORE_FIELDS "source_file,errors,fields(dimensions(name,hidden),measures(name))"
+#define EXPLORE_FIELDS "source_file,errors,fields(dimensions(name,hidden),measures(name,hidden))"
 #define SHOWN_BYTES 1000 /* of what Looker says of one */
 
 enum state { NOT_KNOWN, WORKS, FAILS, ABSENT };
@@ -70,6 +72,70 @@ bool lk_check_explores_named(const struct lk_string_list *explores, struct lk_er
                            "explores[%zu]: expected \"model/explore\" such as \"thelook/orders\", "
                            "or [\"all\"] for those of all models of the project",
                            i);
+    }
+    return true;
+}
+
+static bool is_listed(struct lk_str models, struct lk_str model, struct lk_str name)
+{
+    struct lk_json_iter it = lk_json_iter(models), of_model;
+    struct lk_str item, list, explore, value;
+
+    while (lk_json_next(&it, NULL, &item)) {
+        if (!lk_json_get(item, LK_STR("name"), &value) || !lk_json_string_eq(value, model))
+            continue;
+        lk_check_list(NULL, NULL, item, "explores", &list);
+        of_model = lk_json_iter(list);
+        while (lk_json_next(&of_model, NULL, &explore)) {
+            if (lk_json_get(explore, LK_STR("name"), &value) && lk_json_string_eq(value, name))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Awaits. */
+static bool is_missing(const struct lk_check *check, struct lk_str model, struct lk_str name,
+                       bool dev, struct lk_error *ret_failure)
+{
+    struct looker_lookml_model_explore_params params = {
+        .lookml_model_name = lk_string(model),
+        .explore_name = lk_string(name),
+        .fields = lk_string(LK_STR("name")),
+    };
+    struct lk_str ignored;
+
+    return !lk_ask(lk_tool_context(check->call)->api, check->arena,
+                   lk_in_dev(looker_lookml_model_explore(&params), dev), LK_JSON_OBJECT, &ignored,
+                   ret_failure) &&
+           lk_failed_with(ret_failure, 404);
+}
+
+bool lk_check_explores_exist(const struct lk_check *check, struct lk_error *err)
+{
+    const struct lk_string_list *named = check->explores;
+    struct looker_all_lookml_models_params params = {
+        .fields = lk_string(LK_STR("name,explores(name)")),
+    };
+    struct lk_str models, model, name;
+    struct lk_error failure = {0};
+
+    if (named->len == 0 || is_all(named) ||
+        !lk_ask(lk_tool_context(check->call)->api, check->arena,
+                lk_in_dev(looker_all_lookml_models(&params), true), LK_JSON_ARRAY, &models,
+                &failure))
+        return true; /* what cannot be told now shows when they are asked */
+    for (size_t i = 0; i < named->len; i++) {
+        struct lk_error here = {0}, there = {0};
+
+        if (!split(lk_str_trim(named->items[i]), &model, &name) || is_listed(models, model, name) ||
+            !is_missing(check, model, name, true, &here) ||
+            !is_missing(check, model, name, false, &there))
+            continue;
+        lk_explain_explore(check->call, lk_string(model), lk_string(name), &there);
+        return lk_fail(err, LK_ERROR_ARGUMENT,
+                       "explores[%zu]: on the branch as little as in production: %s", i,
+                       there.message);
     }
     return true;
 }
@@ -176,15 +242,16 @@ static bool ask(struct explores *explores, struct lk_arena *arena, struct lk_api
                               err);
 }
 
-/* Dimensions that are shown, or hidden ones if that is all there is, or one measure. */
-static struct lk_string_list choose_fields(struct lk_arena *arena, struct lk_str explore)
+/* kind: "dimensions" or "measures". Those that are shown, or hidden ones if that is all there is.
+ */
+static struct lk_string_list choose_fields(struct lk_arena *arena, struct lk_str explore,
+                                           const char *kind)
 {
-    static const char *const dimensions[] = {"fields", "dimensions", NULL};
-    static const char *const measures[] = {"fields", "measures", NULL};
+    const char *const path[] = {"fields", kind, NULL};
     struct lk_str list = LK_STR("[]"), item, hidden;
     struct lk_string_list fields = {.is = LK_PRESENT};
 
-    lk_json_get_path(explore, dimensions, &list);
+    lk_json_get_path(explore, path, &list);
     fields.items = lk_arena_array(arena, lk_json_count(list) + 1, sizeof(*fields.items));
     for (int with_hidden = 0; with_hidden < 2 && fields.len == 0; with_hidden++) {
         struct lk_json_iter it = lk_json_iter(list);
@@ -195,11 +262,6 @@ static struct lk_string_list choose_fields(struct lk_arena *arena, struct lk_str
             fields.items[fields.len++] = lk_json_get_string(arena, item, LK_STR("name"));
         }
     }
-    if (fields.len > 0 || !lk_json_get_path(explore, measures, &list))
-        return fields;
-    struct lk_json_iter it = lk_json_iter(list);
-    if (lk_json_next(&it, NULL, &item))
-        fields.items[fields.len++] = lk_json_get_string(arena, item, LK_STR("name"));
     return fields;
 }
 
@@ -266,7 +328,10 @@ static void look_at(struct explores *explores, struct explore *explore, bool dev
         *side = (struct side){FAILS,
                               lk_arena_str(explores->check->arena, lk_str_cut(text, SHOWN_BYTES))};
     } else {
-        query(explores, arena, explore, dev, side, choose_fields(arena, answer.body));
+        query(explores, arena, explore, dev, side, choose_fields(arena, answer.body, "dimensions"));
+        if (side->state == WORKS)
+            query(explores, arena, explore, dev, side,
+                  choose_fields(arena, answer.body, "measures"));
     }
     if (dev && failure.kind == LK_ERROR_NONE)
         explore->file = lk_arena_str(explores->check->arena,

@@ -50,7 +50,8 @@ def explores_are_compiled(got: Got) -> None:
     assert answer["new"]["lookml"]["count"] == 1 and answer["new"]["lookml"]["total"] == 2
     assert answer["new"]["tests"] is None and answer["new"]["content"] is None
     queries = [r for r in got.requests if r["operation"] == "run_inline_query"]
-    assert len(queries) == 6 and all('"limit":"0"' in r["body"] for r in queries)
+    # Dimensions and measures of each, but for the one that is refused; that in production too.
+    assert len(queries) == 11 and all('"limit":"0"' in r["body"] for r in queries)
     assert all("orders.internal_note" not in r["body"] for r in queries)
     assert {r["user"] for r in queries} == {"2"}
 
@@ -95,6 +96,12 @@ def no_such_project(got: Got) -> None:
 def wrong_explore(got: Got) -> None:
     assert "explores[0]" in got.answer["error"]
     assert set(got.operations) <= {"git_branch", "update_git_branch"}
+
+
+def explore_is_nowhere(got: Got) -> None:
+    error = got.answer["error"]
+    assert "explores[1]" in error and 'no explore "nope" in model "thelook"' in error
+    assert got.answer["kind"] == "argument" and "validate_project" not in got.operations
 
 
 # ---- compare_query ----
@@ -281,4 +288,10 @@ CASES = [
     ),
     Case("check_branch", {"project_id": "none", "branch": "x"}, check=no_such_project, fails=True),
     Case("check_branch", {**MARGIN, "explores": ["orders"]}, check=wrong_explore, fails=True),
+    Case(
+        "check_branch",
+        {**MARGIN, "explores": ["thelook/orders", "thelook/nope"]},
+        check=explore_is_nowhere,
+        fails=True,
+    ),
 ]

@@ -167,7 +167,69 @@ static void test_an_explore_that_the_database_refuses(void **state)
     play_explore("[]", "[]");
     answer = run_tool("check_branch", EXPLORES_ONLY);
     assert_json(answer, "valid", "true");
-    assert_int_equal(fake_n_requests, 6);
+    assert_int_equal(fake_n_requests, 8);
+}
+
+static void test_measures_are_compiled_apart_from_dimensions(void **state)
+{
+    (void)state;
+    play_branch();
+    fake_answers(VALIDATE, ERRORS(""));
+    fake_answers(EXPLORE, DIMENSIONS);
+    fake_answers(QUERY, "[]");
+    fake_answers(QUERY, REFUSED("no column n"));
+    fake_answers(QUERY, "[]");
+    struct lk_str answer = run_tool("check_branch", EXPLORES_ONLY);
+    assert_json(answer, "valid", "false");
+    assert_json(answer, "new/explores/items/0/error", "\"no column n\"");
+    assert_json(answer, "new/explores/items/0/in_production", "\"works\"");
+    request_of(QUERY " {\"fields\":[\"v.a\"]");
+    request_of(QUERY " {\"fields\":[\"v.n\"]");
+    /* Where they fail on both sides, a dimension that fails here only is still found. */
+    play_branch();
+    fake_answers(VALIDATE, ERRORS(""));
+    fake_answers(EXPLORE, DIMENSIONS);
+    fake_answers(QUERY, REFUSED("no column a"));
+    fake_answers(QUERY, "[]");
+    fake_answers(QUERY, REFUSED("no column n"));
+    answer = run_tool("check_branch", EXPLORES_ONLY);
+    assert_json(answer, "valid", "false");
+    assert_json(answer, "new/explores/items/0/error", "\"no column a\"");
+}
+
+#define MODELS                                                                                     \
+    "[{\"name\":\"x\",\"explores\":[{\"name\":\"nope\"}]},{\"name\":\"m\",\"explores\":[{"         \
+    "\"name\":"                                                                                    \
+    "\"e\"},{\"name\":\"orders\"}]}]"
+
+static void test_an_explore_that_is_nowhere_is_a_mistake(void **state)
+{
+    (void)state;
+    fake_forget();
+    fake_answers("GET /lookml_models", MODELS);
+    fake_answers("GET /lookml_models/m", "{\"explores\":[{\"name\":\"e\"},{\"name\":\"orders\"}]}");
+    refuse_tool("check_branch", ARGS ",\"explores\":[\"m/e\",\"m/ordres\"]}");
+    assert_int_equal(fake_error.kind, LK_ERROR_ARGUMENT);
+    assert_contains(fake_error.message, "explores[1]: on the branch as little as in production: "
+                                        "there is no explore \"ordres\" in model \"m\"");
+    assert_contains(fake_error.message, "did you mean \"orders\"?");
+    assert_int_equal(fake_n_requests, 4); /* the list, it on both sides, and what is there */
+    assert_true(fake_in_dev[0] && fake_in_dev[1] && !fake_in_dev[2]);
+    /* One that only production has is a finding, one that only the list lacks is looked at. */
+    for (int dev = 0; dev < 2; dev++) {
+        play_branch();
+        fake_answers("GET /lookml_models", "[]");
+        fake_answers(VALIDATE, ERRORS(""));
+        if (dev == 0)
+            fake_fails(EXPLORE, 404, "Not found");
+        fake_answers(EXPLORE, DIMENSIONS);
+        if (dev == 0)
+            fake_fails(EXPLORE, 404, "Not found");
+        fake_answers(EXPLORE, DIMENSIONS);
+        fake_answers(QUERY, "[]");
+        struct lk_str answer = run_tool("check_branch", EXPLORES_ONLY);
+        assert_json(answer, "valid", dev == 0 ? "false" : "true");
+    }
 }
 
 static void test_explores_that_are_not_there(void **state)
@@ -244,7 +306,7 @@ static void test_explores_of_all_models_of_the_project(void **state)
     assert_json(answer, "valid", "true");
     assert_json(answer, "checks/explores/run", "2");
     request_of(QUERY " {\"fields\":[\"v.h\"]");
-    request_of(QUERY " {\"fields\":[\"v.n\"]");
+    request_of(QUERY " {\"fields\":[\"v.n\",\"w\"]");
 }
 
 static void test_an_explore_of_many_fields_is_asked_in_pieces(void **state)
@@ -303,6 +365,8 @@ int main(void)
         TEST(test_content_shows_its_new_errors_only),
         TEST(test_content_without_production),
         TEST(test_an_explore_that_the_database_refuses),
+        TEST(test_measures_are_compiled_apart_from_dimensions),
+        TEST(test_an_explore_that_is_nowhere_is_a_mistake),
         TEST(test_explores_that_are_not_there),
         TEST(test_an_explore_that_cannot_be_looked_at),
         TEST(test_errors_of_an_explore_itself),
