@@ -146,15 +146,6 @@ static void put_looker(const struct service *service, struct lk_buf *out)
 
 /* ---- branches ---- */
 
-/* Leases are counted where they are, without locks: each thread is asked to note its numbers down,
- * so what is answered is as old as the last time that somebody asked. */
-static void refresh_leases(struct service *service)
-{
-    for (unsigned w = 0; w < service->n_seats; w++)
-        lk_loop_post(service->seats[w].worker.loop, lk_worker_note_leases,
-                     &service->seats[w].worker);
-}
-
 static void put_leases(const struct service *service, struct lk_buf *out)
 {
     uint64_t held = 0, waiting = 0, stuck = 0, swaps = 0, given_back = 0, failed = 0;
@@ -162,12 +153,12 @@ static void put_leases(const struct service *service, struct lk_buf *out)
     for (unsigned w = 0; w < service->n_seats; w++) {
         const struct lk_worker *worker = &service->seats[w].worker;
 
-        held += atomic_load(&worker->lease_count.held);
-        waiting += atomic_load(&worker->lease_count.waiting);
-        stuck += atomic_load(&worker->lease_count.stuck);
-        swaps += atomic_load(&worker->lease_count.swaps);
-        given_back += atomic_load(&worker->lease_count.given_back);
-        failed += atomic_load(&worker->lease_count.failed);
+        held += worker->lease_count.held;
+        waiting += worker->lease_count.waiting;
+        stuck += worker->lease_count.stuck;
+        swaps += worker->lease_count.swaps;
+        given_back += worker->lease_count.given_back;
+        failed += worker->lease_count.failed;
     }
     put_one(out, "looker_mcp_leases_held", "gauge", "Branches that calls have borrowed now.", held);
     put_one(out, "looker_mcp_leases_waiting", "gauge", "Calls that wait for a branch now.",
@@ -177,7 +168,7 @@ static void put_leases(const struct service *service, struct lk_buf *out)
     put_one(out, "looker_mcp_branch_swaps_total", "counter", "Branches that were checked out.",
             swaps);
     put_one(out, "looker_mcp_branches_given_back_total", "counter",
-            "Branches that were given back.", given_back);
+            "Branches that were given back, those among them that a crash had left.", given_back);
     put_one(out, "looker_mcp_branch_swaps_failed_total", "counter",
             "Branches that could not be checked out or given back.", failed);
 }
@@ -252,7 +243,6 @@ void lk_service_write_metrics(void *arg, struct lk_buf *out)
 {
     struct service *service = arg;
 
-    refresh_leases(service);
     put_outcomes(service, out);
     put_durations(service, out);
     put_turns(service, out);

@@ -27,19 +27,6 @@ static void put_caller(const struct mcp_call *call, struct lk_buf *out)
     lk_identity_put_caller(tools->identity, call, out);
 }
 
-void lk_worker_note_leases(void *arg)
-{
-    struct lk_worker *worker = arg;
-    struct lk_leases_count count = lk_leases_count(worker->leases);
-
-    atomic_store(&worker->lease_count.held, count.held);
-    atomic_store(&worker->lease_count.waiting, count.waiting);
-    atomic_store(&worker->lease_count.stuck, count.stuck);
-    atomic_store(&worker->lease_count.swaps, count.swaps);
-    atomic_store(&worker->lease_count.given_back, count.given_back);
-    atomic_store(&worker->lease_count.failed, count.failed);
-}
-
 static void on_ended(struct mcp_call *call, const struct lk_error *err)
 {
     const struct lk_tool_context *tools = mcp_call_context(call);
@@ -166,6 +153,7 @@ static bool open_leases(struct lk_worker *worker, struct lk_error *err)
         .ttl_ms = config->lease_ttl_ms,
         .wait_ms = config->branch_wait_ms,
         .looker = lk_branch_looker(worker->api),
+        .count = &worker->lease_count,
     });
     worker->ci_users = lk_ci_users_new(&(struct lk_ci_users_options){
         .tools = &worker->tools,

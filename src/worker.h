@@ -24,8 +24,6 @@
 #include "shared.h"
 #include "transport/auth.h"
 
-#include <stdatomic.h>
-
 struct lk_worker {
     struct lk_shared *shared;
     const struct lk_config *config; /* shared->config */
@@ -36,10 +34,7 @@ struct lk_worker {
     struct lk_api_counters looker;
     struct lk_lease_store *lease_store;
     struct lk_leases *leases;
-    /* lk_leases_count, as of the last lk_worker_note_leases; any thread may read it. */
-    struct {
-        atomic_uint_least64_t held, waiting, stuck, swaps, given_back, failed;
-    } lease_count;
+    struct lk_leases_count lease_count;
     struct lk_ci_users *ci_users; /* NULL: none are named */
     struct lk_workspace *workspace;
     struct lk_tool_context tools;
@@ -59,9 +54,6 @@ bool lk_worker_init(struct lk_worker *worker, struct lk_shared *shared, struct l
 /* Takes it down. The loop must have stopped and no call be in flight; the first worker goes last.
  * From any thread. */
 void lk_worker_clean_up(struct lk_worker *worker);
-
-/* On the worker's thread. arg: the worker. */
-void lk_worker_note_leases(void *arg);
 
 /* Runs fn(arg) on a coroutine and turns the loop until it has returned. */
 bool lk_worker_run(struct lk_worker *worker, void (*fn)(void *arg), void *arg,

@@ -49,6 +49,7 @@ struct lk_leases *lk_leases_new(const struct lk_leases_options *options)
         leases->options.clock = &leases->own_clock;
     if (options->poll_ms == 0)
         leases->options.poll_ms = DEFAULT_POLL_MS;
+    leases->count = options->count != NULL ? options->count : &leases->own_count;
     leases->margin_ms = options->ttl_ms / 10;
     leases->instance = lk_lease_store_instance(options->store);
     lk_lease_store_watch(options->store, lk_rooms_changed, leases);
@@ -134,13 +135,9 @@ void lk_leases_recover(struct lk_leases *leases)
     (void)lk_looker_start(leases);
 }
 
-struct lk_leases_count lk_leases_count(const struct lk_leases *leases)
+const struct lk_leases_count *lk_leases_count(const struct lk_leases *leases)
 {
-    struct lk_leases_count count = leases->count;
-
-    for (const struct lk_leftover *l = leases->leftovers; l != NULL; l = l->next)
-        count.stuck++;
-    return count;
+    return leases->count;
 }
 
 /* ---- a lease ---- */

@@ -59,6 +59,14 @@ bool lk_lease_may_send(void *lease, struct lk_error *err);
 /* Whether Looker may have moved a branch although the request for it failed so. */
 bool lk_lease_is_unsure(const struct lk_error *failure);
 
+/* What is, and what happened so far, for metrics. One worker writes, others may read. */
+struct lk_leases_count {
+    _Atomic size_t held, waiting;
+    _Atomic size_t stuck; /* cells that it could not give back */
+    /* Branches checked out; given back, also those that the dead have left; neither. */
+    _Atomic uint64_t swaps, given_back, failed;
+};
+
 /* Borrowed: must outlive the leases. */
 struct lk_leases_options {
     struct lk_loop *loop;
@@ -70,6 +78,7 @@ struct lk_leases_options {
     uint64_t poll_ms; /* how often who waits looks what other processes did; 0: 100 */
     struct lk_lease_looker looker;
     const struct lk_lease_clock *clock; /* NULL: CLOCK_BOOTTIME and the loop's timers */
+    struct lk_leases_count *count;      /* NULL: it counts for itself */
 };
 
 /* A worker's. */
@@ -145,10 +154,6 @@ void lk_leases_recover(struct lk_leases *leases);
  * left. No call may run any more. */
 void lk_leases_end(struct lk_leases *leases, uint64_t timeout_ms);
 
-struct lk_leases_count {
-    size_t held, waiting, stuck; /* of this worker; stuck: cells that it could not give back */
-    uint64_t swaps, given_back, failed;
-};
-struct lk_leases_count lk_leases_count(const struct lk_leases *leases);
+const struct lk_leases_count *lk_leases_count(const struct lk_leases *leases);
 
 #endif

@@ -420,12 +420,12 @@ static void linger(struct lk_lease *actor)
 
 static void hold(struct lk_lease *actor)
 {
-    actor->leases->count.held++;
+    actor->leases->count->held++;
     actor->held = true;
     set_phase(actor, LK_ACTOR_HOLDS);
     while (!is_unwanted(actor))
         (void)lk_actor_wait(actor, UINT64_MAX);
-    actor->leases->count.held--;
+    actor->leases->count->held--;
     set_phase(actor, LK_ACTOR_LEAVES);
     linger(actor);
     (void)leave(actor);
@@ -448,12 +448,12 @@ void lk_actor_run(void *arg)
     struct lk_leases *leases = actor->leases;
 
     actor->co = lk_co_self(leases->options.loop);
-    leases->count.waiting++;
+    leases->count->waiting++;
     if (acquire(actor, &actor->error)) {
-        leases->count.waiting--;
+        leases->count->waiting--;
         hold(actor);
     } else {
-        leases->count.waiting--;
+        leases->count->waiting--;
         give_up(actor);
     }
     lk_room_remove(actor);

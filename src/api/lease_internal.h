@@ -38,7 +38,7 @@ struct lk_leases {
     uint64_t last_number; /* of ids */
     uint64_t margin_ms;   /* a lease ends this much earlier here than in the store */
     struct lk_lease_room *rooms;
-    struct lk_leases_count count;
+    struct lk_leases_count *count, own_count;
 
     /* The store's clock by ours: between low and high, since clock_since_ms (0: not known). */
     int64_t clock_low_ms, clock_high_ms;

@@ -40,6 +40,7 @@ void lk_leases_leave_over(struct lk_leases *leases, struct lk_str key, const str
     (*at)->cell.trouble = lk_arena_str(arena, cell->trouble);
     (*at)->cell.user_id = lk_arena_str(arena, cell->user_id);
     (*at)->cell.by = (struct lk_str){0};
+    leases->count->stuck++;
     (void)lk_looker_start(leases);
 }
 
@@ -52,6 +53,7 @@ void lk_leases_forget(struct lk_leases *leases, struct lk_str key, struct lk_str
         return;
     *at = leftover->next;
     lk_arena_free(leftover->arena);
+    leases->count->stuck--;
 }
 
 /* ---- one user ---- */

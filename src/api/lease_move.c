@@ -153,7 +153,7 @@ bool lk_actor_move(struct lk_lease *actor, struct lk_str project, struct lk_erro
             *err = failure;
         return false;
     }
-    leases->count.swaps++;
+    leases->count->swaps++;
     lk_log_info(leases->options.log, "lease.swapped", lk_log_str("user_id", actor->user.id),
                 lk_log_str("project", cell.project), lk_log_str("branch", cell.branch),
                 lk_log_str("home", cell.home));
@@ -303,7 +303,7 @@ static void tell_moved(const struct giving_back *g)
 {
     const struct lk_cell *cell = g->cell;
 
-    g->actor->leases->count.given_back++;
+    g->actor->leases->count->given_back++;
     lk_log_warning(g->actor->leases->options.log, "lease.moved_by_others",
                    lk_log_str("user_id", g->actor->user.id), lk_log_str("project", cell->project),
                    lk_log_str("branch", cell->branch), lk_log_str("home", cell->home),
@@ -321,7 +321,7 @@ static void tell_back(const struct giving_back *g, bool left_behind)
 {
     const struct lk_cell *cell = g->cell;
 
-    g->actor->leases->count.given_back++;
+    g->actor->leases->count->given_back++;
     lk_log_info(g->actor->leases->options.log, left_behind ? "lease.recovered" : "lease.returned",
                 lk_log_str("user_id", g->actor->user.id), lk_log_str("project", cell->project),
                 lk_log_str("branch", cell->branch), lk_log_str("home", cell->home));
@@ -338,7 +338,7 @@ static struct lk_str tell_stuck(const struct giving_back *g)
         LK_STR_ARG(cell->branch), g->error.message, g->error.detail[0] != '\0' ? ": " : "",
         g->error.detail);
 
-    g->actor->leases->count.failed++;
+    g->actor->leases->count->failed++;
     lk_log_error(g->actor->leases->options.log, "lease.restore_failed",
                  lk_log_str("user_id", g->actor->user.id), lk_log_str("project", cell->project),
                  lk_log_str("branch", cell->branch), lk_log_str("home", cell->home),

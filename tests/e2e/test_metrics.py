@@ -10,16 +10,18 @@ import json
 import re
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.mcp import MODERN
-from harness.process import wait_for
+from harness.mcp import MODERN, settings_for
+from harness.process import PATIENCE_S, SERVER, Process, environment, wait_for
 from harness.sandbox import Sandbox
 from prometheus_client.parser import text_string_to_metric_families
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
+HOTFIX = {"project_id": "thelook", "branch": "hotfix"}
 
 
 class Metrics:
@@ -74,10 +76,10 @@ def test_numbers_of_all_threads(http: Any, looker: Sandbox) -> None:
     before = scrape(server)
     assert before.get("looker_mcp_threads") == 3
 
-    all_there = threading.Barrier(6)  # each on a connection of its own
+    together = threading.Barrier(6)
 
     def some_calls(_: int) -> None:
-        all_there.wait(20)
+        together.wait(PATIENCE_S)  # each on a thread, and so on a connection, of its own
         server.answer("whoami")
         server.answer("whoami")
         server.failure("query", {"model": 3})
@@ -191,14 +193,30 @@ def test_not_from_a_strange_host(http: Any) -> None:
     assert server.exchange("GET", "/metrics", None, {"Host": "evil.example"})[0] == 403
 
 
-def test_branches(http: Any, looker: Sandbox) -> None:
-    server = http()
-    scrape(server)
-    time.sleep(0.2)
+def leases(server: Any, *names: str) -> list[float]:
     now = scrape(server)
-    for name in ("leases_held", "leases_waiting", "leases_stuck", "branch_swaps_total"):
-        assert now.samples[(f"looker_mcp_{name}", frozenset())] == 0
-    assert now.types["looker_mcp_leases_held"] == "gauge"
+    return [now.samples[(f"looker_mcp_{name}", frozenset())] for name in names]
+
+
+def test_branches(http: Any, looker: Sandbox, tmp_path: Path) -> None:
+    """What was counted is there at the first scrape; what a crash has left counts as well."""
+    settings = {"STATE_DIR": str(tmp_path / "state")}
+    command = [str(SERVER), "call", "validate_project", json.dumps(HOTFIX)]
+    looker.rules({"operation": "validate_project", "delay_ms": 20_000, "times": 1})
+    victim = Process(command, tmp_path, environment(tmp_path, settings_for(looker, **settings)), "the server")
+    try:
+        wait_for("the branch", lambda: looker.requests("validate_project") or None)
+    finally:
+        victim.discard()  # SIGKILL
+    server = http(**settings)
+    counted = ("leases_held", "leases_waiting", "leases_stuck", "branch_swaps_total", "branches_given_back_total")
+    wait_for("the recovery", lambda: leases(server, *counted) == [0, 0, 0, 0, 1] or None)
+    looker.rules({"operation": "validate_project", "delay_ms": 2_000, "times": 1})
+    with concurrent.futures.ThreadPoolExecutor(1) as caller:
+        caller.submit(server.call, "validate_project", HOTFIX)
+        wait_for("the branch", lambda: leases(server, *counted) == [1, 0, 0, 1, 1] or None)
+    assert leases(server, *counted) == [0, 0, 0, 1, 2], "nothing is told late"
+    assert scrape(server).types["looker_mcp_leases_held"] == "gauge"
 
 
 # ---- the log ----

@@ -19,9 +19,9 @@ static void test_a_branch_is_there_while_it_is_held_and_home_after(void **state)
     assert_false(call.end.lost);
     assert_int_equal(w.puts, 2);
     assert_int_equal(count_documents(&w), 0);
-    assert_int_equal(lk_leases_count(call.process->leases).swaps, 1);
-    assert_int_equal(lk_leases_count(call.process->leases).given_back, 1);
-    assert_int_equal(lk_leases_count(call.process->leases).held, 0);
+    assert_int_equal(lk_leases_count(call.process->leases)->swaps, 1);
+    assert_int_equal(lk_leases_count(call.process->leases)->given_back, 1);
+    assert_int_equal(lk_leases_count(call.process->leases)->held, 0);
 }
 
 static void test_what_is_there_already_is_not_moved(void **state)
@@ -205,7 +205,7 @@ static void test_a_cancel_at_any_time_returns_at_once_and_home_comes_back(void *
         assert_string_equal(branch_of("a"), "dev-7");
         assert_int_equal(count_documents(&w), 0);
     }
-    assert_int_equal(lk_leases_count(process->leases).waiting, 0);
+    assert_int_equal(lk_leases_count(process->leases)->waiting, 0);
 }
 
 static void test_a_cancelled_waiter_leaves_the_queue(void **state)
@@ -322,7 +322,7 @@ static void test_what_cannot_be_given_back_is_said_kept_and_tried_again(void **s
     assert_str(first.end.project, "a");
     assert_str(first.end.home, "dev-7");
     assert_int_equal(count_documents(&w), 1);
-    assert_int_equal(lk_leases_count(process->leases).stuck, 1);
+    assert_int_equal(lk_leases_count(process->leases)->stuck, 1);
     run(&second, 1);
     assert_false(second.taken);
     assert_contains(second.err.message, "project a of user 7 is not back on branch dev-7");
@@ -332,7 +332,7 @@ static void test_what_cannot_be_given_back_is_said_kept_and_tried_again(void **s
     assert_true(third.taken);
     assert_string_equal(third.saw, "dev-7");
     assert_int_equal(count_documents(&w), 0);
-    assert_int_equal(lk_leases_count(process->leases).stuck, 0);
+    assert_int_equal(lk_leases_count(process->leases)->stuck, 0);
 }
 
 static void test_what_is_stuck_is_tried_again_without_a_call(void **state)
@@ -351,7 +351,7 @@ static void test_what_is_stuck_is_tried_again_without_a_call(void **state)
     pass(TTL_MS * 20);
     assert_string_equal(branch_of("a"), "dev-7");
     assert_int_equal(count_documents(&w), 0);
-    assert_int_equal(lk_leases_count(process->leases).stuck, 0);
+    assert_int_equal(lk_leases_count(process->leases)->stuck, 0);
 }
 
 static void test_who_sets_the_branch_goes_on_where_it_is_stuck(void **state)
@@ -375,7 +375,7 @@ static void test_who_sets_the_branch_goes_on_where_it_is_stuck(void **state)
     run(&setter, 1);
     assert_true(setter.taken);
     assert_int_equal(count_documents(&w), 0);
-    assert_int_equal(lk_leases_count(process->leases).stuck, 0);
+    assert_int_equal(lk_leases_count(process->leases)->stuck, 0);
 }
 
 static void test_what_somebody_moved_meanwhile_is_left_alone_and_said(void **state)

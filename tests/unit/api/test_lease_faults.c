@@ -237,12 +237,12 @@ static void test_a_long_absence_loses_the_lease_and_the_branch_comes_back_after_
     assert_str(call.end.project, "a");
     assert_str(call.end.home, "dev-7");
     assert_string_equal(branch_of("a"), "x");
-    assert_int_equal(lk_leases_count(process->leases).stuck, 1);
+    assert_int_equal(lk_leases_count(process->leases)->stuck, 1);
     w.away = false;
     pass(TTL_MS * 3);
     assert_string_equal(branch_of("a"), "dev-7");
     assert_int_equal(count_documents(&w), 0);
-    assert_int_equal(lk_leases_count(process->leases).stuck, 0);
+    assert_int_equal(lk_leases_count(process->leases)->stuck, 0);
 }
 
 static void test_who_held_it_as_it_was_and_lost_that_has_nothing_to_give_back(void **state)
@@ -422,7 +422,7 @@ static void test_a_store_that_forgot_what_could_not_be_given_back_is_told_too(vo
     pass(TTL_MS * 4);
     assert_string_equal(branch_of("a"), "dev-7");
     assert_int_equal(count_documents(&w), 0);
-    assert_int_equal(lk_leases_count(process->leases).stuck, 0);
+    assert_int_equal(lk_leases_count(process->leases)->stuck, 0);
 }
 
 static void test_a_damaged_journal_is_set_aside(void **state)

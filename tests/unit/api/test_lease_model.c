@@ -561,7 +561,7 @@ static void close_run(struct run *run)
     struct world *w = &run->w;
 
     for (size_t i = 0; i < w->n_processes; i++) {
-        run->counts->swaps += (unsigned)lk_leases_count(w->processes[i]->leases).swaps;
+        run->counts->swaps += (unsigned)lk_leases_count(w->processes[i]->leases)->swaps;
         lk_leases_free(w->processes[i]->leases);
         lk_lease_store_close(w->processes[i]->store);
     }
