@@ -11,7 +11,7 @@
  *   spec/tools/credentials.yaml sha256 d127c851e04b78155fa2d08274577f65d4b485b0d8a4a0be950fa4f4513ab889
  *   spec/tools/explore.yaml sha256 b91c929e1847bd5a1623e61b3902d0fba157db2de1706a86d1945d3117919bb5
  *   spec/tools/folder.yaml sha256 d92bbc34d705ccaa5107355b3890ddb67e94dc859ecce1dd8d4e402cc10724fd
- *   spec/tools/git.yaml sha256 016a70db7cc0b652e62e74870c382152880eb757639d630fff13849b6102babd
+ *   spec/tools/git.yaml sha256 3aaac07c07425297e6e163e2864455e15c2dd750d096535cb73269cf3eff44fc
  *   spec/tools/health.yaml sha256 73e463d226ebce1a6d8807e08da4dda83da6cc1c0b598009e0b04a5dcd51d21d
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 48bbdfafe3bef403e6d86c438523192c77832a574e6a8543c07facacfd2db743

@@ -4,11 +4,14 @@ each sees its own branch from its first request to its last, and what was checke
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.mcp import StdioServer, answer_text
-from harness.process import wait_for
+from harness.mcp import StdioServer, answer_text, settings_for
+from harness.process import PATIENCE_S, SERVER, environment, wait_for
 from harness.sandbox import Sandbox
 
 SHOP = {"project_id": "thelook"}
@@ -119,3 +122,27 @@ def test_a_deploy_is_one_piece(server: StdioServer, looker: Sandbox) -> None:
     operations = [r["operation"] for r in looker.requests()]
     assert operations.index("deploy_to_production") < operations.index("update_git_branch")
     assert cell(looker)["branch"] == "feature/returns"
+
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.mark.parametrize("how", ["looker-mcp-server call check_branch", "curl "])
+@pytest.mark.parametrize(
+    ("branch", "status"), [("main", 0), ("feature/margin", 1), ("hotfix", 1), ("no-such-branch", 1)]
+)
+def test_the_readme_s_way_to_fail_a_job(
+    http: Any, looker: Sandbox, tmp_path: Path, how: str, branch: str, status: int
+) -> None:
+    """The commands as they stand there, but for what is looked at and where the server is."""
+    (command,) = re.findall(rf"```sh\n({re.escape(how)}.*?)```", README.read_text(), re.DOTALL)
+    command = command.replace("feature/x", branch).replace('"shop"', '"thelook"')
+    if "curl" in how:
+        command = command.replace("127.0.0.1:8080", f"127.0.0.1:{http(CI_USERS='ada', GROUPS='workflows').port}")
+    env = environment(tmp_path, settings_for(looker, CI_USERS="ada"))
+    env["PATH"] = f"{SERVER.parent}:/usr/bin:/bin"
+    ended = subprocess.run(["sh", "-c", command], cwd=tmp_path, env=env, capture_output=True, timeout=PATIENCE_S)
+    assert ended.returncode == status, ended.stdout + ended.stderr
+    kept = json.loads((tmp_path / "check.json").read_text())
+    expected = {"main": True, "feature/margin": False, "hotfix": None}
+    assert kept.get("valid", "failed") == expected.get(branch, "failed")
