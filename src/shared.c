@@ -20,9 +20,10 @@ bool lk_shared_init(struct lk_shared *shared, const struct lk_config *config,
         .n_workers = n_workers,
         .started_s = (int64_t)time(NULL),
         .jwks = lk_jwks_store_new(),
-        .gate =
-            mcp_gate_new(&(struct mcp_gate_options){.max_running = (uint32_t)config->max_in_flight,
-                                                    .max_waiting = (uint32_t)config->max_queue}),
+        .gate = mcp_gate_new(
+            &(struct mcp_gate_options){.max_running = (uint32_t)config->max_in_flight,
+                                       .max_waiting = (uint32_t)config->max_queue,
+                                       .max_downloads = (uint32_t)config->max_exports}),
     };
     lk_seal_init(&shared->seal,
                  config->signing_key.len > 0 ? config->signing_key : config->client_secret);

@@ -245,7 +245,6 @@ static struct mcp_server *new_mcp(struct lk_worker *worker)
         .logs = true,
         .tool_context = &worker->tools,
         .download = &lk_export_tool,
-        .max_downloads = lk_shared_part(worker->shared, config->max_exports, 1),
         .max_downloads_name = "LOOKER_MAX_EXPORTS",
         .admit = admit,
         .leave = lk_workspace_leave,

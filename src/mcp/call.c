@@ -120,8 +120,9 @@ static void finish(struct mcp_call *call, struct lk_error *err)
     if (call->link != NULL) {
         mcp_call_unlink(call);
         server->n_calls--;
-        server->n_downloads -= call->downloads;
     }
+    if (call->counted)
+        mcp_gate_end_download(server->options.gate);
     mcp_call_explain_cancel(call, err);
     if (call->admitted && server->options.ended != NULL)
         server->options.ended(call, err);
@@ -280,7 +281,6 @@ static void start(struct mcp_request *request, struct mcp_call *call)
     call->ended = &ended;
     mcp_call_link(call, &server->calls);
     server->n_calls++;
-    server->n_downloads += call->downloads;
     if (server->options.call_timeout_ms != 0 && !call->downloads)
         lk_timer_start(server->options.loop, &call->timeout, server->options.call_timeout_ms);
     switch (enter(call)) {

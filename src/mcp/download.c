@@ -62,14 +62,17 @@ void mcp_server_download(struct mcp_server *server, const struct mcp_inbound *in
         .revision = MCP_2026_07_28, /* it ends with its client */
     };
     struct mcp_call *call = mcp_call_new(&request, &download_target);
+    struct mcp_gate *gate = server->options.gate;
     struct lk_error err = {0};
 
     *ret_call = NULL;
     call->tool = server->options.download;
     call->downloads = true;
-    if (server->n_downloads >= server->options.max_downloads)
-        lk_fail(&err, LK_ERROR_LIMIT, "%u downloads are under way, the limit (%s); try again later",
-                server->options.max_downloads, server->options.max_downloads_name);
+    call->counted = mcp_gate_begin_download(gate);
+    if (!call->counted)
+        lk_fail(&err, LK_ERROR_LIMIT,
+                "as many downloads are under way as may be at once (%u, %s); try again later",
+                mcp_gate_max_downloads(gate), server->options.max_downloads_name);
     else if (mcp_tool_decode(call, arguments, &err) && server->options.keep_arguments)
         call->arguments = lk_arena_str(call->arena, arguments);
     mcp_call_launch(&request, call, &err);

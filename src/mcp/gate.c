@@ -16,6 +16,7 @@
 
 #define BUCKETS 1024
 #define MAX_RUNNING 1024
+#define MAX_DOWNLOADS 16
 #define MAX_KEY_BYTES 256 /* of longer ones the end counts: tokens differ there */
 #define RESERVED_PART 8   /* one place in so many is for callers of whom nothing runs */
 
@@ -48,6 +49,7 @@ struct mcp_gate {
     struct mcp_lane *buckets[BUCKETS];
     struct mcp_lane *turn; /* NULL: nothing waits */
     struct mcp_gate_count count;
+    uint32_t n_downloads;
     struct mcp_door *doors;
 };
 
@@ -330,6 +332,8 @@ struct mcp_gate *mcp_gate_new(const struct mcp_gate_options *options)
     gate->options = *options;
     if (gate->options.max_running == 0)
         gate->options.max_running = MAX_RUNNING;
+    if (gate->options.max_downloads == 0)
+        gate->options.max_downloads = MAX_DOWNLOADS;
     gate->max_common = gate->options.max_running - gate->options.max_running / RESERVED_PART;
     pthread_mutex_init(&gate->mutex, NULL);
     return gate;
@@ -341,7 +345,7 @@ void mcp_gate_free(struct mcp_gate *gate)
 
     if (gate == NULL)
         return;
-    assert(gate->count.running == 0 && gate->count.waiting == 0);
+    assert(gate->count.running == 0 && gate->count.waiting == 0 && gate->n_downloads == 0);
     for (struct mcp_door *door = gate->doors; door != NULL; door = next) {
         next = door->next;
         free(door);
@@ -358,6 +362,29 @@ uint32_t mcp_gate_max_running(const struct mcp_gate *gate)
 uint32_t mcp_gate_max_waiting(const struct mcp_gate *gate)
 {
     return gate->options.max_waiting;
+}
+
+uint32_t mcp_gate_max_downloads(const struct mcp_gate *gate)
+{
+    return gate->options.max_downloads;
+}
+
+bool mcp_gate_begin_download(struct mcp_gate *gate)
+{
+    bool room;
+
+    pthread_mutex_lock(&gate->mutex);
+    room = gate->n_downloads < gate->options.max_downloads;
+    gate->n_downloads += room;
+    pthread_mutex_unlock(&gate->mutex);
+    return room;
+}
+
+void mcp_gate_end_download(struct mcp_gate *gate)
+{
+    pthread_mutex_lock(&gate->mutex);
+    gate->n_downloads--;
+    pthread_mutex_unlock(&gate->mutex);
 }
 
 struct mcp_gate_count mcp_gate_count(struct mcp_gate *gate)

@@ -22,8 +22,9 @@
 struct mcp_gate;
 
 struct mcp_gate_options {
-    uint32_t max_running; /* 0: 1,024 */
-    uint32_t max_waiting; /* 0: nobody waits */
+    uint32_t max_running;   /* 0: 1,024 */
+    uint32_t max_waiting;   /* 0: nobody waits */
+    uint32_t max_downloads; /* 0: 16 */
 };
 
 struct mcp_gate *mcp_gate_new(const struct mcp_gate_options *options);
@@ -32,6 +33,12 @@ void mcp_gate_free(struct mcp_gate *gate);
 
 uint32_t mcp_gate_max_running(const struct mcp_gate *gate);
 uint32_t mcp_gate_max_waiting(const struct mcp_gate *gate);
+
+/* Downloads take as long as their readers like, so they are bounded apart as well. False: as many
+ * are under way as may be. */
+bool mcp_gate_begin_download(struct mcp_gate *gate);
+void mcp_gate_end_download(struct mcp_gate *gate);
+uint32_t mcp_gate_max_downloads(const struct mcp_gate *gate);
 
 struct mcp_gate_count {
     uint32_t running, waiting;

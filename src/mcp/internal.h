@@ -48,7 +48,6 @@ struct mcp_server {
     struct mcp_door *door;
     struct mcp_call *calls; /* in flight or waiting for their turn, newest first */
     size_t n_calls;
-    size_t n_downloads;         /* among them */
     struct mcp_call *listening; /* subscriptions/listen: these only wait */
 };
 
@@ -123,7 +122,8 @@ struct mcp_call {
     bool admitted;                /* `admit` was asked */
     bool downloads;               /* has no time limit, and sends bytes: */
     uint64_t sent_bytes;
-    bool failed; /* says the tool of its own answer */
+    bool counted; /* among the downloads of the gate */
+    bool failed;  /* says the tool of its own answer */
     bool has_progress;
     double progress;              /* the last one sent */
     enum mcp_log_level log_level; /* the least severe that is sent */

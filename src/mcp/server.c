@@ -54,8 +54,6 @@ struct mcp_server *mcp_server_new(const struct mcp_server_options *options)
 
     server->arena = arena;
     server->options = *options;
-    if (server->options.max_downloads == 0)
-        server->options.max_downloads = 16;
     if (server->options.max_downloads_name == NULL)
         server->options.max_downloads_name = "max_downloads";
     if (server->options.max_answer_bytes == 0)
@@ -73,8 +71,10 @@ struct mcp_server *mcp_server_new(const struct mcp_server_options *options)
     }
     server->stats = lk_arena_array(arena, mcp_stats_count(server), sizeof(struct mcp_stats_row));
     if (options->gate == NULL)
-        server->options.gate = server->own_gate = mcp_gate_new(&(struct mcp_gate_options){
-            .max_running = options->max_in_flight, .max_waiting = options->max_queue});
+        server->options.gate = server->own_gate =
+            mcp_gate_new(&(struct mcp_gate_options){.max_running = options->max_in_flight,
+                                                    .max_waiting = options->max_queue,
+                                                    .max_downloads = options->max_downloads});
     server->door =
         mcp_door_new(server->options.gate, &(struct mcp_door_options){.loop = options->loop,
                                                                       .granted = mcp_call_granted,

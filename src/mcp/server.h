@@ -53,8 +53,8 @@ struct mcp_server_options {
      * it has mcp_call_send. Never listed, nor called in another way. NULL: there are no downloads.
      */
     const struct mcp_tool *download;
-    uint32_t max_downloads;         /* at once; more are refused; 0: 16 */
-    const char *max_downloads_name; /* what users call that limit; NULL: "max_downloads" */
+    const char *max_downloads_name; /* what users call the limit of the gate on them; NULL:
+                                       "max_downloads" */
     void *tool_context;             /* what mcp_call_context answers */
     /* Asked before each call runs, on its coroutine; false makes the error the call's answer. Calls
      * are those of tools and prompts, reading and listing resources, and completion. NULL: every
@@ -73,10 +73,11 @@ struct mcp_server_options {
     bool keep_arguments;     /* for mcp_call_arguments */
     size_t max_answer_bytes; /* of one tool's answer object; 0: 8 MiB */
     /* Says which calls may run; the others wait, or are refused with an isError. NULL: a gate of
-     * its own, for which the next two are. */
+     * its own, for which the next three are. */
     struct mcp_gate *gate;
     uint32_t max_in_flight; /* 0: 1,024 */
     uint32_t max_queue;
+    uint32_t max_downloads; /* 0: 16 */
     /* What users call the two limits, for the error that says that they were met; NULL:
      * "max_in_flight", "max_queue". */
     const char *max_in_flight_name, *max_queue_name;

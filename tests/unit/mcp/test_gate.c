@@ -355,6 +355,19 @@ static void from_many_threads(void **state)
 
 #define TEST(test) cmocka_unit_test_teardown(test, close_gate)
 
+static void downloads_have_a_limit_of_their_own(void **state)
+{
+    (void)state;
+    open_gate(1, 0);
+    for (uint32_t i = 0; i < mcp_gate_max_downloads(world.gate); i++)
+        assert_true(mcp_gate_begin_download(world.gate));
+    assert_false(mcp_gate_begin_download(world.gate));
+    mcp_gate_end_download(world.gate);
+    assert_true(mcp_gate_begin_download(world.gate));
+    for (uint32_t i = 0; i < mcp_gate_max_downloads(world.gate); i++)
+        mcp_gate_end_download(world.gate);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +378,7 @@ int main(void)
         TEST(a_full_queue_drops_who_has_most_waiting),
         TEST(leaving_before_it_is_told),
         TEST(long_names_count_by_their_end),
+        TEST(downloads_have_a_limit_of_their_own),
         TEST(from_many_threads),
     };
 
