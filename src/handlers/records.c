@@ -33,15 +33,24 @@ static const char *find_end(struct lk_records *records, const char *at, const ch
     return NULL;
 }
 
-/* From now on the record is too large. */
-static bool pass(struct lk_records *records, struct lk_error *err)
+static bool fail_too_large(size_t max_bytes, struct lk_error *err)
 {
+    return lk_fail(err, LK_ERROR_LIMIT, "one row is larger than %zu bytes", max_bytes);
+}
+
+/* So many bytes more of a record that is too large, from now on at the latest. */
+static bool pass(struct lk_records *records, size_t bytes, struct lk_error *err)
+{
+    struct lk_buf *held = &records->held_;
+
     if (!records->passes_large)
-        return lk_fail(err, LK_ERROR_LIMIT, "one row is larger than %zu bytes",
-                       records->held_.max_bytes);
+        return fail_too_large(held->max_bytes, err);
+    if (!records->passing_)
+        records->passed_ = held->len;
     records->passing_ = true;
-    lk_buf_truncate(&records->held_, 0);
-    return true;
+    lk_buf_truncate(held, 0);
+    records->passed_ += bytes;
+    return records->passed_ <= LK_RECORDS_MAX_BYTES || fail_too_large(LK_RECORDS_MAX_BYTES, err);
 }
 
 /* One that is whole: `part` is its end, of which nothing is held yet. */
@@ -51,7 +60,8 @@ static bool hand_on(struct lk_records *records, struct lk_str part, struct lk_er
     struct lk_str record = part;
     bool more;
 
-    if (!records->passing_ && held->len + part.len > held->max_bytes && !pass(records, err))
+    if (!records->passing_ && held->len + part.len > held->max_bytes &&
+        !pass(records, part.len, err))
         return false;
     if (records->passing_) {
         record = (struct lk_str){0};
@@ -74,10 +84,10 @@ bool lk_records_feed(struct lk_records *records, struct lk_str piece, struct lk_
         const char *after = find_end(records, at, end);
         struct lk_str part = lk_str_n(at, (size_t)((after != NULL ? after : end) - at));
 
-        if (after == NULL && !records->passing_ && held->len + part.len > held->max_bytes)
-            return pass(records, err);
         if (after == NULL)
-            return records->passing_ || lk_buf_str(held, part);
+            return records->passing_ || held->len + part.len > held->max_bytes
+                       ? pass(records, part.len, err)
+                       : lk_buf_str(held, part);
         if (!hand_on(records, part, err))
             return false;
         at = after;

@@ -8,6 +8,9 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+/* So large may one record be at all, though it be passed over. More is LK_ERROR_LIMIT. */
+#define LK_RECORDS_MAX_BYTES ((size_t)64 * 1024 * 1024)
+
 struct lk_records {
     bool csv;
     bool passes_large; /* records that are too large are handed on without their text */
@@ -16,6 +19,7 @@ struct lk_records {
     bool (*record)(void *arg, struct lk_str record);
     void *arg;
     bool quoted_, passing_; /* the piece before ended between quotes, in one that is too large */
+    size_t passed_;         /* bytes of that one */
     struct lk_buf held_;    /* the beginning of a record */
 };
 

@@ -16,11 +16,11 @@
 #include "base/error.h"
 #include "json/scan.h"
 
-/* Borrowed strings; they must outlive the flow. */
 /* So large may one item or member be at all, though it be passed over: what does not end is not an
  * answer. More is LK_ERROR_LIMIT. */
 #define LK_JSON_FLOW_MAX_BYTES ((size_t)64 * 1024 * 1024)
 
+/* Borrowed strings; they must outlive the flow. */
 struct lk_json_flow_options {
     const char *const *lists; /* names of the member that is the list, NULL-terminated; the first
                                  that is there counts. NULL: only a text that is a list has one */

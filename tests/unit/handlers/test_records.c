@@ -99,6 +99,24 @@ static void test_large_records(void **state)
     assert_records(long_csv, "1\n\"234567890\n\"\"\n23456789\"\n3", "1\n|(large)|3|");
 }
 
+/* What is passed over ends as well. */
+static void test_a_record_without_end(void **state)
+{
+    struct lk_records records = long_csv;
+    static const char piece[1024 * 1024] = "\"";
+    struct lk_error err = {0};
+    size_t n = 0;
+
+    (void)state;
+    records.record = on_record;
+    lk_records_init(&records, MAX_BYTES);
+    while (lk_records_feed(&records, lk_str_n(piece + (n > 0), sizeof(piece) - 1), &err))
+        n++;
+    assert_int_equal(n, 64);
+    assert_int_equal(err.kind, LK_ERROR_LIMIT);
+    lk_records_free(&records);
+}
+
 static void test_enough(void **state)
 {
     struct lk_error err = {0};
@@ -114,9 +132,8 @@ static void test_enough(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_large_records),
+        cmocka_unit_test(test_lines),         cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_large_records), cmocka_unit_test(test_a_record_without_end),
         cmocka_unit_test(test_enough),
     };
 
