@@ -4,6 +4,8 @@
  */
 #include "handlers/offers/internal.h"
 
+#include <assert.h>
+
 #define MAX_TOOLS 6
 
 static const struct {
@@ -11,12 +13,17 @@ static const struct {
     const char *text;
 } sentences[] = {
     {{NULL}, "Looker, a business intelligence platform, as tools."},
-    {{"list_models", "get_explore", "list_dimensions", "list_measures", "query"},
-     "Data questions: find the model and explore (list_models, get_explore), pick fields "
-     "(list_dimensions, list_measures; names are view.field), then `query`."},
+    {{"list_models", "get_explore", "list_dimensions", "list_measures"},
+     "Data questions: find the model and explore (list_models, get_explore), then pick fields "
+     "(list_dimensions, list_measures; names are view.field)."},
     {{"query", "query_sql"},
-     "Queries go through LookML models: joins, measures and access rules are Looker's, so prefer "
-     "`query` to writing SQL, and use query_sql only to see the SQL that a query becomes."},
+     "`query` gets the rows. Queries go through LookML models: joins, measures and access rules "
+     "are "
+     "Looker's, so prefer `query` to writing SQL, and use query_sql only to see the SQL that a "
+     "query becomes."},
+    {{"get_query_result"},
+     "A query that takes long answers with its query_task_id: get_query_result waits for the "
+     "rows."},
     {{"search_content", "run_look", "run_dashboard"},
      "Existing content: search_content, then run_look or run_dashboard."},
     {{"list_connections", "list_schemas", "list_tables", "list_columns"},
@@ -26,9 +33,14 @@ static const struct {
      "ids that the one before answered; create_look saves one query."},
     {{"list_projects", "list_project_files", "get_file"},
      "LookML: list_projects, then list_project_files and get_file."},
-    {{"check_branch"}, "A branch of LookML before it is merged: check_branch."},
+    {{"list_git_branches"}, "Branches of LookML: list_git_branches."},
+    {{"check_branch"}, "A branch before it is merged: check_branch."},
     {{"list_users", "list_groups", "list_roles"},
      "Who may do what: list_users, list_groups, list_roles."},
+    {{"get_query_history"}, "Who ran what: get_query_history."},
+    {{"list_folders"}, "Where content is: list_folders."},
+    {{"render_query", "render_look", "render_dashboard"},
+     "Pictures and PDFs: render_query, render_look, render_dashboard."},
     {{"health_pulse"}, "Whether the instance is well: health_pulse."},
     {{"search_operations", "describe_operation", "call_operation"},
      "What no tool does: search_operations, describe_operation, call_operation."},
@@ -61,6 +73,7 @@ void lk_offers_instruct(struct lk_offers *offers, const struct mcp_tool *const *
         lk_buf_lit(&text, " Resources (looker://…) show without a tool call what some tools do.");
     if (offers->n_prompts > 0)
         lk_buf_lit(&text, " Prompts begin common work.");
+    assert(!text.overflow); /* with all tools there is room for all */
     memcpy(offers->instructions, text.ptr, text.len);
     offers->instructions[text.len] = '\0';
     lk_buf_free(&text);
