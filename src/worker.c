@@ -170,11 +170,13 @@ static bool open_leases(struct lk_worker *worker, struct lk_error *err)
 /* Where links lead to; empty: to wherever the client found this server. */
 static struct lk_str public_origin(const struct lk_config *config)
 {
-    struct lk_str uri = config->mcp_resource_uri;
+    struct lk_str uri = config->mcp_resource_uri, url = config->public_url;
     const char *host, *path;
 
-    if (config->public_url.len > 0 || uri.len == 0)
-        return config->public_url;
+    while (url.len > 0 && url.ptr[url.len - 1] == '/')
+        url.len--;
+    if (url.len > 0 || uri.len == 0)
+        return url;
     host = memmem(uri.ptr, uri.len, "://", 3);
     path = host != NULL ? memchr(host + 3, '/', (size_t)(lk_str_end(uri) - host - 3)) : NULL;
     return path != NULL ? lk_str_n(uri.ptr, (size_t)(path - uri.ptr)) : uri;

@@ -193,6 +193,21 @@ def http_post(server: HttpServer, path: str) -> int:
     return status
 
 
+@pytest.mark.parametrize(
+    "setting,start",
+    [
+        ("https://mcp.example.com/", "https://mcp.example.com/export/"),
+        ("https://example.com/mcp//", "https://example.com/mcp/export/"),
+    ],
+)
+def test_links_begin_with_the_public_address(http: Any, setting: str, start: str) -> None:
+    server = http(PUBLIC_URL=setting)
+    query_id = server.answer("query_url", WIDE)["query_id"]
+    uri = server.answer("run_query", {"query_id": query_id, "export": "csv", "limit": 2})["export"]["uri"]
+    assert uri.startswith(start)
+    assert fetch(server, "/export/" + uri[len(start) :])[0] == 200
+
+
 def test_replicas_take_each_other_s_links(http: Any) -> None:
     one, other = http(), http()
     path = export(one, limit=5)
