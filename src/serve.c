@@ -169,6 +169,29 @@ static void reload_tls(struct service *service)
 
 /* ---- signals ---- */
 
+/* Who closes a terminal wants what runs in it to end; who asks a service to reload does not. */
+static bool has_terminal(void)
+{
+    return isatty(STDIN_FILENO) || isatty(STDOUT_FILENO) || isatty(STDERR_FILENO);
+}
+
+/* True if it does not end the service. */
+static bool take_hangup(struct service *service)
+{
+    if (service->tls == NULL && has_terminal())
+        return false;
+    if (service->ending)
+        return true;
+    if (service->tls != NULL)
+        reload_tls(service);
+    else
+        lk_log_info(&service->shared->log, "reload.nothing",
+                    lk_log_text("why", "only the files of LOOKER_TLS_CERT_FILE and "
+                                       "LOOKER_TLS_KEY_FILE are read again, and none are set; "
+                                       "other settings need a restart"));
+    return true;
+}
+
 static void on_signal(void *arg, uint32_t events)
 {
     struct service *service = arg;
@@ -177,11 +200,8 @@ static void on_signal(void *arg, uint32_t events)
     (void)events;
     if (read(service->signals.fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return;
-    if (info.ssi_signo == SIGHUP) {
-        if (!service->ending)
-            reload_tls(service);
+    if (info.ssi_signo == SIGHUP && take_hangup(service))
         return;
-    }
     lk_log_info(&service->shared->log, "server.stopping",
                 lk_log_int("signal", (int64_t)info.ssi_signo));
     stop(service);
@@ -196,7 +216,7 @@ static bool watch_signals(struct service *service, struct lk_error *err)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-    if (service->tls != NULL) /* otherwise it ends the process, as when a terminal closes */
+    if (!lk_str_eq(service->shared->config->transport, LK_STR("stdio")))
         sigaddset(&set, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
         (fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)

@@ -4,6 +4,7 @@
  *     main thread: first worker, listener, signals, the identity plug-in
  *     others:      a worker each
  *
+ *     SIGHUP ──> the certificate is read again, if there is one
  *     SIGTERM, SIGINT ──> no new connections ──> every worker lets its calls finish, cancels those
  *     that do not, logs out ──> its thread is done ──> the main thread ends last
  */

@@ -4,6 +4,7 @@ the middle of a handshake."""
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import ssl
@@ -15,7 +16,7 @@ from typing import Any, Callable
 import pytest
 from harness.authserver import make_certificate
 from harness.mcp import settings_for
-from harness.process import PATIENCE_S, run, wait_for
+from harness.process import PATIENCE_S, SERVER, environment, run, wait_for
 from harness.sandbox import Sandbox
 
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
@@ -149,6 +150,34 @@ def test_a_bad_new_certificate_changes_nothing(
     assert failed[0]["error"].startswith(f"{name}=")
     with open_tls(server, certificates[0][0]) as connection:
         ping(connection)
+
+
+def test_a_reload_without_a_certificate_ends_nothing(http: Any) -> None:
+    """A service manager sends the same signal whether this server or a gateway speaks TLS."""
+    server = http()
+    server.process.popen.send_signal(signal.SIGHUP)
+    (told,) = wait_for("the line", lambda: log_of(server, "reload.nothing") or None)
+    assert "LOOKER_TLS_CERT_FILE" in told["why"] and "restart" in told["why"]
+    assert server.answer("whoami")["id"]
+
+
+def test_a_server_in_a_terminal_ends_with_it(looker: Sandbox, tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    command = [str(SERVER), "--transport", "streamable-http", "--port", "0"]
+    env = environment(tmp_path, settings_for(looker))
+    server = subprocess.Popen(command, cwd=tmp_path, env=env, stdin=theirs, stderr=subprocess.PIPE)
+    try:
+        assert server.stderr
+        wait_for("the start", lambda: b"http.listening" in server.stderr.readline())
+        server.send_signal(signal.SIGHUP)
+        assert server.wait(PATIENCE_S) == 0
+        assert b"server.stopping" in server.stderr.read()
+    finally:
+        server.kill()
+        server.wait()
+        server.stderr.close()
+        os.close(ours)
+        os.close(theirs)
 
 
 def test_a_start_with_wrong_files(
