@@ -197,8 +197,9 @@ void lk_config_help(FILE *out)
             fprintf(out, " (default: %s)", s->default_text);
         fputc('\n', out);
     }
-    fprintf(out, "  --env-file               file to read instead of .env; /dev/null: none\n\n"
-                 "A flag of true or false alone means true; --no-NAME means false.\n\n"
-                 "Exit status: 0 success; 1 failure at run time (a verdict of --check, an error "
-                 "answered to call);\n2 wrong usage or settings.\n");
+    fprintf(out,
+            "  --env-file               file to read instead of .env; /dev/null: none\n\n"
+            "A flag of true or false alone means true; --no-NAME means false.\n\n"
+            "Exit status: 0 success; 1 failure at run time (a verdict of --check, an error "
+            "answered to call);\n2 wrong usage or settings; 128 + n: signal n ended a call.\n");
 }

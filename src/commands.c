@@ -15,7 +15,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #define GIVE_BACK_MS 5000
@@ -176,8 +180,47 @@ int lk_command_check(struct lk_worker *worker)
 struct one_call {
     struct lk_worker *worker;
     struct lk_arena *arena;
+    struct lk_watch signals;
     int status;
+    bool ending; /* a signal came */
 };
+
+/* Whoever does not want the answer any more: the call is cancelled, which stops its query at Looker
+ * and gives its branch back. Asked twice, nothing is waited for. */
+static void on_signal(void *arg, uint32_t events)
+{
+    struct one_call *call = arg;
+    struct signalfd_siginfo info;
+
+    (void)events;
+    if (read(call->signals.fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+        return;
+    call->status = LK_EXIT_SIGNAL + (int)info.ssi_signo;
+    if (call->ending)
+        _exit(call->status);
+    call->ending = true;
+    mcp_server_cancel_all(call->worker->mcp);
+}
+
+static bool watch_signals(struct one_call *call, struct lk_error *err)
+{
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action;
+    sigset_t set;
+    int fd;
+
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        /* nohup and shells that start something in the background say which are to be ignored */
+        if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+            sigaddset(&set, signals[i]);
+    }
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
+        (fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
+        return lk_fail(err, LK_ERROR_INTERNAL, "cannot watch for signals: %s", strerror(errno));
+    call->signals = (struct lk_watch){.fd = fd, .ready = on_signal, .arg = call};
+    return lk_loop_watch(call->worker->loop, &call->signals, EPOLLIN, err);
+}
 
 static void log_out_and_stop(void *arg)
 {
@@ -204,9 +247,11 @@ static void print_reply(void *arg, int http_status, struct lk_buf *body)
 
             printf("%.*s\n", LK_STR_ARG(text));
         }
-        call->status = lk_json_get(result, LK_STR("isError"), &failed) && lk_json_is_true(failed)
-                           ? LK_EXIT_FAILURE
-                           : LK_EXIT_OK;
+        if (!call->ending)
+            call->status =
+                lk_json_get(result, LK_STR("isError"), &failed) && lk_json_is_true(failed)
+                    ? LK_EXIT_FAILURE
+                    : LK_EXIT_OK;
     } else if (lk_json_get(reply, LK_STR("error"), &error)) {
         struct lk_str message = lk_json_get_string(call->arena, error, LK_STR("message"));
 
@@ -247,9 +292,10 @@ static bool check_tool(const struct lk_toolset *toolset, const char *name, struc
             return true;
     }
     near = lk_nearest(lk_str(name), tool_name, toolset);
-    return lk_fail(err, LK_ERROR_CONFIG, "unknown tool \"%s\"%s%s%s; --list-tools lists them", name,
-                   near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-                   near != NULL ? "\"?" : "");
+    return lk_fail(err, LK_ERROR_CONFIG,
+                   "unknown tool \"%s\"%s%s%s; --list-tools --groups all lists them", name,
+                   near != NULL ? " (did you mean \"" : "", near != NULL ? near : "",
+                   near != NULL ? "\"?)" : "");
 }
 
 /* {"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":…,"arguments":…}} */
@@ -289,13 +335,17 @@ static bool write_message(const struct lk_config *config, struct lk_buf *message
 int lk_command_call(struct lk_worker *worker, const struct lk_toolset *toolset)
 {
     const struct lk_config *config = worker->config;
-    struct one_call call = {.worker = worker, .arena = lk_arena_new(), .status = LK_EXIT_FAILURE};
+    struct one_call call = {.worker = worker,
+                            .arena = lk_arena_new(),
+                            .signals = {.fd = -1},
+                            .status = LK_EXIT_FAILURE};
     struct mcp_peer peer = {0};
     struct lk_error error = {0};
     struct lk_buf message;
 
     lk_buf_init(&message, (size_t)config->max_request_bytes + 1024);
-    if (check_tool(toolset, config->call_tool, &error) && write_message(config, &message, &error)) {
+    if (check_tool(toolset, config->call_tool, &error) && write_message(config, &message, &error) &&
+        watch_signals(&call, &error)) {
         mcp_server_receive(
             worker->mcp,
             &(struct mcp_inbound){
@@ -305,6 +355,10 @@ int lk_command_call(struct lk_worker *worker, const struct lk_toolset *toolset)
     } else {
         fprintf(stderr, "looker-mcp-server: %s\n", error.message);
         call.status = error.kind == LK_ERROR_CONFIG ? LK_EXIT_USAGE : LK_EXIT_FAILURE;
+    }
+    if (call.signals.fd >= 0) {
+        lk_loop_unwatch(worker->loop, &call.signals);
+        close(call.signals.fd);
     }
     lk_buf_free(&message);
     lk_arena_free(call.arena);

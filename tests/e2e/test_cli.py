@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from harness.manifest import GROUPS, TOOLS
 from harness.mcp import settings_for
-from harness.process import SERVER, run
+from harness.process import SERVER, Process, environment, run, wait_for
 from harness.redis import Redis
 from harness.sandbox import Sandbox
 
@@ -239,3 +241,52 @@ def test_output_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
             env={"PATH": "/usr/bin:/bin"}, timeout=30,
         )
     assert ended.returncode == 1
+
+
+def interrupted(
+    tmp_path: Path, looker: Sandbox, signals: list[int], arguments: dict[str, str], **more: str
+) -> tuple[int, str]:
+    """Exit status and answer of a query of ten minutes that gets these signals once it runs."""
+    looker.control("POST", "/_sandbox/queries", {"seconds": 600, "speed": 1})
+    query = {"model": "thelook", "view": "orders", "fields": ["orders.id"], **arguments}
+    # A test that runs in the background may have signals ignored.
+    command = ["env", "--default-signal", str(SERVER), "call", "query", json.dumps(query)]
+    call = Process(command, tmp_path, environment(tmp_path, settings_for(looker, **more)), "call")
+    try:
+        wait_for("the query", lambda: looker.state()["running_queries"] == 1)
+        for number in signals:
+            call.popen.send_signal(number)
+            time.sleep(0.1)
+        assert call.popen.stdout
+        status, answer = call.wait(), call.popen.stdout.read().decode()
+        assert "Sanitizer" not in call.stderr.decode(), call.stderr
+        return status, answer
+    finally:
+        call.discard()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_call_that_is_interrupted_stops_its_query(
+    tmp_path: Path, looker: Sandbox, number: int
+) -> None:
+    status, answer = interrupted(tmp_path, looker, [number], {})
+    assert status == 128 + number and json.loads(answer)["kind"] == "cancelled"
+    assert [r["status"] for r in looker.requests("kill_query")] == [204]
+    state = looker.state()
+    assert state["running_queries"] == 0 and state["live_tokens"] == 0, "it logs out"
+
+
+def test_a_call_that_is_interrupted_gives_its_branch_back(tmp_path: Path, looker: Sandbox) -> None:
+    borrows = {"branch": "hotfix", "project_id": "thelook"}
+    status, _ = interrupted(tmp_path, looker, [signal.SIGINT], borrows)
+    assert status == 130
+    (cell,) = looker.control("GET", "/_sandbox/cells")
+    assert cell["branch"] != "hotfix" and cell["switches"] == 2
+
+
+def test_a_call_that_is_interrupted_twice_waits_for_nothing(tmp_path: Path, looker: Sandbox) -> None:
+    looker.rules({"operation": "kill_query", "delay_ms": 60_000})
+    began = time.monotonic()
+    status, _ = interrupted(tmp_path, looker, [signal.SIGINT, signal.SIGINT], {})
+    assert status == 130 and time.monotonic() - began < 20
+    looker.obey()
