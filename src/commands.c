@@ -9,6 +9,7 @@
 #include "leasing.h"
 #include "looker_ops.h"
 #include "rt/co.h"
+#include "serve.h"
 #include "json/codec.h"
 #include "json/scan.h"
 #include "json/write.h"
@@ -142,10 +143,31 @@ static bool check_ci_users(struct lk_worker *worker, struct lk_arena *arena)
     return false;
 }
 
+/* What is warned of, such as its dates, is said whatever the log's level. */
+static bool check_certificate(const struct lk_worker *worker)
+{
+    struct lk_log log = worker->log;
+    struct lk_http_tls *tls;
+    struct lk_error error = {0};
+
+    if (worker->config->tls_cert_file.len == 0)
+        return true;
+    log.level = LK_LOG_WARNING;
+    if (!lk_serve_read_tls(worker->config, &log, &tls, &error)) {
+        print_failure("certificate", &error);
+        return false;
+    }
+    lk_http_tls_release(tls);
+    printf("%-14s ok      in %s, and the key belongs to it\n", "certificate",
+           worker->config->tls_cert_file.ptr);
+    return true;
+}
+
 static void check(void *arg)
 {
     struct check *self = arg;
     struct lk_arena *arena = lk_arena_new();
+    bool certificate = check_certificate(self->worker);
     bool leases = check_leases(self->worker, arena);
 
     self->ok = check_reachability(self->worker, arena);
@@ -155,7 +177,7 @@ static void check(void *arg)
         printf("%-14s FAILED  not tried, for want of a Looker\n", "credentials");
     if (self->ok)
         self->ok = check_ci_users(self->worker, arena);
-    self->ok &= leases;
+    self->ok &= leases && certificate;
     lk_api_logout(self->worker->api, LOGOUT_MS);
     lk_arena_free(arena);
 }

@@ -13,7 +13,8 @@ enum { LK_EXIT_OK = 0, LK_EXIT_FAILURE = 1, LK_EXIT_USAGE = 2, LK_EXIT_SIGNAL = 
 /* --list-tools: "group<TAB>name<TAB>title", one a line. */
 int lk_command_list_tools(const struct lk_toolset *toolset);
 
-/* --check: settings, reachability, credentials, each with a verdict. */
+/* --check: settings, certificate, leases, reachability, credentials, CI users, each with a verdict.
+ */
 int lk_command_check(struct lk_worker *worker);
 
 /* call TOOL 'JSON': the answer of one tool, as it would be the text of an MCP result. A signal

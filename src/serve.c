@@ -119,11 +119,9 @@ static void stop(struct service *service)
 
 /* ---- another certificate ---- */
 
-static bool read_tls(const struct service *service, struct lk_http_tls **ret_tls,
-                     struct lk_error *err)
+bool lk_serve_read_tls(const struct lk_config *config, const struct lk_log *log,
+                       struct lk_http_tls **ret_tls, struct lk_error *err)
 {
-    const struct lk_config *config = service->shared->config;
-
     return lk_http_tls_read(
         &(struct lk_http_tls_files){
             .cert = config->tls_cert_file.ptr,
@@ -131,7 +129,13 @@ static bool read_tls(const struct service *service, struct lk_http_tls **ret_tls
             .cert_name = "LOOKER_TLS_CERT_FILE",
             .key_name = "LOOKER_TLS_KEY_FILE",
         },
-        &service->shared->log, ret_tls, err);
+        log, ret_tls, err);
+}
+
+static bool read_tls(const struct service *service, struct lk_http_tls **ret_tls,
+                     struct lk_error *err)
+{
+    return lk_serve_read_tls(service->shared->config, &service->shared->log, ret_tls, err);
 }
 
 static void change_tls(void *arg)

@@ -12,6 +12,7 @@
 #define LK_SERVE_H
 
 #include "shared.h"
+#include "transport/http_tls.h"
 
 /* How many workers these settings mean: LOOKER_THREADS over HTTP, otherwise one. Without that
  * setting it is the processors that this process may use. */
@@ -21,5 +22,9 @@ unsigned lk_serve_workers(const struct lk_config *config);
  * LK_ERROR_CONFIG (the port is taken, say) or LK_ERROR_INTERNAL (a thread or a worker cannot be
  * had); then nothing runs any more. */
 bool lk_serve(struct lk_shared *shared, struct lk_error *err);
+
+/* Reads LOOKER_TLS_CERT_FILE and LOOKER_TLS_KEY_FILE, which are set; as lk_http_tls_read. */
+bool lk_serve_read_tls(const struct lk_config *config, const struct lk_log *log,
+                       struct lk_http_tls **ret_tls, struct lk_error *err);
 
 #endif

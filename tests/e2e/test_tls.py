@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -197,6 +198,22 @@ def test_a_start_with_wrong_files(
     command = ["openssl", "ec", "-in", str(files[1]), "-aes128", "-passout", "pass:x", "-out", str(locked)]
     subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
     assert "the key is encrypted" in start(files[0], locked)
+
+
+def test_check_reads_the_certificate(
+    looker: Sandbox, files: tuple[Path, Path], certificates: list[tuple[Path, Path]], tmp_path: Path
+) -> None:
+    def check(cert: Path, key: Path) -> tuple[int, str]:
+        more = {"TLS_CERT_FILE": str(cert), "TLS_KEY_FILE": str(key)}
+        result = run(["--check"], tmp_path, settings_for(looker, **more))
+        (line,) = [text for text in result.stdout.splitlines() if text.startswith("certificate")]
+        return result.returncode, line
+
+    status, line = check(*files)
+    assert status == 0 and re.fullmatch(rf"certificate +ok +in {files[0]}, .*", line)
+    status, line = check(files[0], certificates[1][1])
+    assert status == 1 and "FAILED" in line and "does not belong to the certificate" in line
+    assert "certificate" not in run(["--check"], tmp_path, settings_for(looker)).stdout.split("settings ")[1]
 
 
 def test_handshakes_that_do_not_end(https: Any, files: tuple[Path, Path], looker: Sandbox) -> None:
