@@ -13,6 +13,8 @@
 
 #define FILTERS_BYTES_MAX ((size_t)64 * 1024)
 
+static const struct lk_str json = LK_STR_INIT("json");
+
 void lk_activity_filter(struct lk_activity_query *query, const char *field,
                         struct lk_str expression)
 {
@@ -80,13 +82,12 @@ static bool explain(struct lk_error *err, const char *explore)
                              explore);
 }
 
-bool lk_activity_ask(const struct lk_tool_context *context, struct lk_arena *arena,
-                     const struct lk_activity_query *query, struct lk_str *ret_rows,
-                     struct lk_error *err)
+/* Awaits. How the rows are to come is in *ask: max_bytes, limit, row. */
+static bool fetch(const struct lk_tool_context *context, struct lk_arena *arena,
+                  const struct lk_activity_query *query, struct lk_rows_ask *ask,
+                  struct lk_rows **ret_rows, struct lk_error *err)
 {
-    const struct looker_run_inline_query_params params = {
-        .result_format = lk_string(LK_STR("json")),
-    };
+    const struct looker_run_inline_query_params params = {.result_format = lk_string(json)};
     const struct looker_query body = {
         .model = lk_string(LK_STR("system__activity")),
         .view = lk_string(lk_str(query->explore)),
@@ -96,14 +97,40 @@ bool lk_activity_ask(const struct lk_tool_context *context, struct lk_arena *are
         .limit = lk_string(lk_arena_printf(arena, "%lld", (long long)query->limit)),
         .query_timezone = lk_string(LK_STR("UTC")),
     };
-    const struct lk_api_request request = looker_run_inline_query(&params, &body);
-    struct lk_api_answer answer;
 
-    if (!lk_api_call(context->api, arena, request, &answer, err) ||
-        !lk_rows_check(arena, &answer, LK_STR("json"), err) ||
-        !lk_expect_json(&answer, request.op, LK_JSON_ARRAY, err))
-        return explain(err, query->explore);
-    *ret_rows = answer.body;
+    ask->request = looker_run_inline_query(&params, &body);
+    ask->format = json;
+    ask->how = "ask for less: a shorter time, or more of the filters that this tool has (or have "
+               "LOOKER_MAX_RESULT_BYTES raised)";
+    return lk_rows_fetch(context->api, arena, ask, ret_rows, err) || explain(err, query->explore);
+}
+
+bool lk_activity_ask(const struct lk_tool_context *context, struct lk_arena *arena,
+                     const struct lk_activity_query *query, struct lk_rows_list *ret_list,
+                     struct lk_error *err)
+{
+    size_t max_bytes = lk_tool_max_result_bytes(context);
+    struct lk_rows_ask ask = {
+        .max_bytes = max_bytes > LK_ACTIVITY_HELD_BYTES ? max_bytes : LK_ACTIVITY_HELD_BYTES};
+    struct lk_rows *rows;
+
+    if (!fetch(context, arena, query, &ask, &rows, err))
+        return false;
+    *ret_list = lk_rows_list(arena, rows);
+    return true;
+}
+
+bool lk_activity_each(const struct lk_tool_context *context, struct lk_arena *arena,
+                      const struct lk_activity_query *query,
+                      bool (*row)(void *arg, struct lk_str row), void *arg, int64_t *ret_n,
+                      struct lk_error *err)
+{
+    struct lk_rows_ask ask = {.max_bytes = LK_ACTIVITY_HELD_BYTES, .row = row, .arg = arg};
+    struct lk_rows *rows;
+
+    if (!fetch(context, arena, query, &ask, &rows, err))
+        return false;
+    *ret_n = rows->seen;
     return true;
 }
 
@@ -111,16 +138,16 @@ bool lk_activity_write(struct mcp_call *call, struct lk_json_writer *w,
                        struct lk_activity_query *query, struct lk_error *err)
 {
     const struct lk_tool_context *context = lk_tool_context(call);
-    struct lk_rows_limit limit = lk_rows_limit(lk_tool_max_rows(context), query->limit, 0);
-    struct lk_str rows;
+    struct lk_rows_ask ask = {
+        .limit = lk_rows_limit(lk_tool_max_rows(context), query->limit, 0),
+        .max_bytes = lk_tool_max_result_bytes(context),
+    };
+    struct lk_rows *rows;
 
-    query->limit = limit.applied;
-    if (!lk_activity_ask(context, mcp_call_arena(call), query, &rows, err))
+    query->limit = ask.limit.applied;
+    if (!fetch(context, mcp_call_arena(call), query, &ask, &rows, err))
         return false;
-    lk_rows_write_list(
-        w, rows, lk_json_count(rows), &limit, lk_tool_max_result_bytes(context),
-        "ask for less: a shorter time, or more of the filters that this tool has (or "
-        "have LOOKER_MAX_RESULT_BYTES raised)");
+    lk_rows_put(w, rows, (struct lk_str){0});
     return true;
 }
 

@@ -6,12 +6,13 @@
  * "history.id,history.runtime", .sorts = "history.runtime desc", .limit = 10};
  *     lk_activity_filter(&query, "history.created_date", LK_STR("7 days"));
  *     lk_activity_filter(&query, "user.email", lk_filter_exactly(arena, email));
- *     lk_activity_ask(context, arena, &query, &rows, err)      rows: [{"history.id":…}, …]
+ *     lk_activity_ask(context, arena, &query, &list, err)      list.rows: [{"history.id":…}, …]
  */
 #ifndef LK_HANDLERS_ACTIVITY_H
 #define LK_HANDLERS_ACTIVITY_H
 
 #include "handlers/context.h"
+#include "handlers/rows.h"
 #include "json/write.h"
 
 #define LK_ACTIVITY_FILTERS_MAX 12
@@ -33,16 +34,29 @@ void lk_activity_filter(struct lk_activity_query *query, const char *field,
                         struct lk_str expression);
 
 /*
- * Awaits. The rows as a JSON list. Errors: those of lk_ask; 403 and 404 say which permission is
- * missing; what Looker reports inside a 200 has status 0 and its words in `detail`.
+ * Awaits. The rows as a JSON list, which holds LK_ACTIVITY_HELD_BYTES of them (or the limit of a
+ * result, when that is more) however many there are; its total says whether that is all. Errors:
+ * those of lk_rows_fetch; 403 and 404 say which permission is missing; what Looker reports inside a
+ * 200 has status 0 and its words in `detail`.
  */
+#define LK_ACTIVITY_HELD_BYTES ((size_t)1024 * 1024)
 bool lk_activity_ask(const struct lk_tool_context *context, struct lk_arena *arena,
-                     const struct lk_activity_query *query, struct lk_str *ret_rows,
+                     const struct lk_activity_query *query, struct lk_rows_list *ret_list,
                      struct lk_error *err);
 
 /*
- * Awaits. The same as the members of an open answer object: count, items, and what lk_rows_write
- * says of limits. query->limit is what the caller asked for; LOOKER_MAX_ROWS lowers it.
+ * Awaits. The same, but each row goes to row(arg, row) as it comes, and is gone when that returns:
+ * for so many that they should not be held together. *ret_n: how many came.
+ */
+bool lk_activity_each(const struct lk_tool_context *context, struct lk_arena *arena,
+                      const struct lk_activity_query *query,
+                      bool (*row)(void *arg, struct lk_str row), void *arg, int64_t *ret_n,
+                      struct lk_error *err);
+
+/*
+ * Awaits. The rows as the members of an open answer object, cut as they come: count, items, and
+ * what lk_rows_put says of limits. query->limit is what the caller asked for; LOOKER_MAX_ROWS
+ * lowers it.
  */
 bool lk_activity_write(struct mcp_call *call, struct lk_json_writer *w,
                        struct lk_activity_query *query, struct lk_error *err);

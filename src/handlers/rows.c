@@ -187,6 +187,19 @@ bool lk_rows_check(struct lk_arena *arena, const struct lk_api_answer *answer, s
 
 /* ---- lists ---- */
 
+void lk_rows_write_truncated(struct lk_json_writer *w, size_t max_bytes, int64_t returned,
+                             int64_t total, bool at_least, const char *how)
+{
+    lk_json_key(w, "truncated");
+    lk_json_begin_object(w);
+    lk_json_member_string(w, "reason", LK_STR("result_bytes"));
+    lk_json_member_integer(w, "limit", (int64_t)max_bytes);
+    lk_json_member_integer(w, "returned", returned);
+    lk_json_member_integer(w, at_least ? "total_at_least" : "total", total);
+    lk_json_member_string(w, "how", lk_str(how));
+    lk_json_end_object(w);
+}
+
 void lk_rows_write_limit(struct lk_json_writer *w, int64_t rows, const struct lk_rows_limit *limit)
 {
     if (limit->applied > 0 && rows >= limit->applied) {
@@ -204,25 +217,35 @@ void lk_rows_write_limit(struct lk_json_writer *w, int64_t rows, const struct lk
     }
 }
 
-void lk_rows_write_list(struct lk_json_writer *w, struct lk_str rows, size_t total,
+struct lk_rows_list lk_rows_list(struct lk_arena *arena, const struct lk_rows *rows)
+{
+    return (struct lk_rows_list){
+        .rows = lk_arena_printf(arena, "[%.*s]", LK_STR_ARG(lk_buf_view(&rows->kept))),
+        .total = rows->seen,
+        .at_least = !rows->whole,
+    };
+}
+
+void lk_rows_write_list(struct lk_json_writer *w, const struct lk_rows_list *list,
                         const struct lk_rows_limit *limit, size_t max_bytes, const char *how)
 {
-    struct lk_json_iter it = lk_json_iter(rows);
+    struct lk_json_iter it = lk_json_iter(list->rows);
     struct lk_str row;
-    size_t bytes = 0, count = 0;
+    size_t bytes = 0;
+    int64_t count = 0;
 
     while (lk_json_next(&it, NULL, &row) && (bytes += row.len + 1) <= max_bytes)
         count++;
-    lk_json_member_integer(w, "count", (int64_t)count);
+    lk_json_member_integer(w, "count", count);
     lk_json_key(w, "items");
     lk_json_begin_array(w);
-    it = lk_json_iter(rows);
-    for (size_t i = 0; i < count && lk_json_next(&it, NULL, &row); i++)
+    it = lk_json_iter(list->rows);
+    for (int64_t i = 0; i < count && lk_json_next(&it, NULL, &row); i++)
         lk_json_put_raw(w, row);
     lk_json_end_array(w);
-    lk_rows_write_limit(w, (int64_t)total, limit);
-    if (count < total)
-        lk_write_truncated(w, max_bytes, (int64_t)count, (int64_t)total, how);
+    lk_rows_write_limit(w, list->total, limit);
+    if (count < list->total)
+        lk_rows_write_truncated(w, max_bytes, count, list->total, list->at_least, how);
 }
 
 struct lk_str lk_rows_text(struct lk_arena *arena, const struct lk_api_answer *answer)

@@ -42,6 +42,14 @@ struct lk_rows_ask {
     const struct lk_string_list *fields; /* only these columns of each row; NULL, absent: all */
     int64_t skip;                        /* rows that the answers before had */
     uint64_t mark;                       /* `mark` of the last of them */
+    int64_t most_rows; /* the transfer is ended after so many, where Looker takes no limit; 0: it
+                          is not */
+    const char *how;   /* what to do about rows that had to be cut, for who cannot set max_bytes;
+                          lives as long as the rows; NULL: as of a query */
+    /* JSON rows only: each is looked at instead of being kept, and is gone when this returns.
+     * False: that was enough. NULL: they are kept. */
+    bool (*row)(void *arg, struct lk_str row);
+    void *arg;
 };
 
 /* What came. Lives in the arena. */
@@ -53,13 +61,14 @@ struct lk_rows {
     struct lk_buf kept;   /* JSON rows with commas between them, or text */
     struct lk_buf detail; /* the other members of an answer that is an object, with commas */
     bool has_detail, detail_left_out, detail_cut;
-    int64_t count; /* rows in `kept` */
-    int64_t seen;  /* rows that came: those that were skipped, kept, and left out */
-    bool cut;      /* rows were left out */
-    bool whole;    /* the answer was read to its end: `seen` is all there are */
-    bool pending;  /* Looker has no answer yet (202): there are none of these */
-    bool changed;  /* what was skipped is not what it was when `ask->mark` was made */
-    uint64_t mark; /* of all rows up to the last that was kept: a hash */
+    int64_t count;   /* rows in `kept` */
+    int64_t seen;    /* rows that came: those that were skipped, kept, and left out */
+    bool cut;        /* rows were left out */
+    bool whole;      /* the answer was read to its end: `seen` is all there are */
+    bool pending;    /* Looker has no answer yet (202): there are none of these */
+    bool changed;    /* what was skipped is not what it was when `ask->mark` was made */
+    uint64_t mark;   /* of all rows up to the last that was kept: a hash */
+    const char *how; /* as of the ask */
 };
 
 /*
@@ -98,10 +107,18 @@ void lk_rows_put(struct lk_json_writer *w, const struct lk_rows *rows, struct lk
 
 /* ---- lists that are there already ---- */
 
-/* Writes a JSON array of rows as the members count, items, limit_… and truncated. `total`: of all
- * rows, more than the array has when it was cut before. how: what to do to see the rest, when the
- * rows had to be cut. */
-void lk_rows_write_list(struct lk_json_writer *w, struct lk_str rows, size_t total,
+struct lk_rows_list {
+    struct lk_str rows; /* a JSON array */
+    int64_t total;      /* of all rows, more than the array has when it was cut before */
+    bool at_least;      /* there may be more of them */
+};
+
+/* The rows that were kept, as such a list with memory of its own. They must be JSON. */
+struct lk_rows_list lk_rows_list(struct lk_arena *arena, const struct lk_rows *rows);
+
+/* Writes it as the members count, items, limit_… and truncated. how: what to do to see the rest,
+ * when the rows had to be cut. */
+void lk_rows_write_list(struct lk_json_writer *w, const struct lk_rows_list *list,
                         const struct lk_rows_limit *limit, size_t max_bytes, const char *how);
 
 /* The text of a result that is not rows, also when it came as a JSON string. */

@@ -65,6 +65,22 @@ struct fetch {
 
 /* ---- rows ---- */
 
+static bool fail_room(struct fetch *fetch, size_t bytes)
+{
+    const struct lk_rows_ask *ask = fetch->ask;
+
+    if (ask->how != NULL)
+        return lk_fail(&fetch->error, LK_ERROR_LIMIT,
+                       "one row of the result takes %zu bytes, and there is room for %zu (the "
+                       "limit of a result: LOOKER_MAX_RESULT_BYTES); %s",
+                       bytes, fetch->room_bytes, ask->how);
+    return lk_fail(&fetch->error, LK_ERROR_LIMIT,
+                   "one row of the result takes %zu bytes, and there is room for %zu (the limit of "
+                   "a result is %zu: max_bytes, or LOOKER_MAX_RESULT_BYTES); ask for fewer fields, "
+                   "or set max_bytes higher",
+                   bytes, fetch->room_bytes, ask->max_bytes);
+}
+
 /* A row that was not handed out before: kept, if there is room. `text` is what becomes of it. */
 static bool keep(struct fetch *fetch, struct lk_str row, struct lk_str text, bool comma)
 {
@@ -73,11 +89,7 @@ static bool keep(struct fetch *fetch, struct lk_str row, struct lk_str text, boo
 
     if (rows->cut || rows->kept.len + bytes > fetch->room_bytes) {
         if (rows->count == 0 && !rows->cut)
-            return lk_fail(&fetch->error, LK_ERROR_LIMIT,
-                           "one row of the result takes %zu bytes, and there is room for %zu (the "
-                           "limit of a result is %zu: max_bytes, or LOOKER_MAX_RESULT_BYTES); ask "
-                           "for fewer fields, or set max_bytes higher",
-                           bytes, fetch->room_bytes, fetch->ask->max_bytes);
+            return fail_room(fetch, bytes);
         rows->cut = true;
         return true;
     }
@@ -105,19 +117,10 @@ static bool skips(struct fetch *fetch, struct lk_str row)
 
 /* ---- JSON ---- */
 
-/* Every name must be there: a column that is silently missing would be taken for empty. */
-static bool check_fields(struct fetch *fetch, struct lk_str row)
+/* Whether another row is wanted. */
+static bool has_more(const struct fetch *fetch)
 {
-    for (size_t i = 0; i < fetch->projection.n_fields; i++) {
-        struct lk_str value, name = lk_str(fetch->projection.fields[i].name);
-
-        if (!lk_json_get(row, name, &value))
-            return lk_fail(&fetch->error, LK_ERROR_ARGUMENT,
-                           "fields: the rows have no column \"%.*s\"; leave fields out once to see "
-                           "their columns",
-                           LK_STR_ARG(name));
-    }
-    return true;
+    return fetch->ask->most_rows <= 0 || fetch->rows->seen < fetch->ask->most_rows;
 }
 
 static bool on_row(void *arg, struct lk_str row)
@@ -130,14 +133,17 @@ static bool on_row(void *arg, struct lk_str row)
     if (skips(fetch, row))
         return true;
     if (fetch->projection.n_fields > 0 && !fetch->rows->cut) {
-        if (fetch->rows->count == 0 && !check_fields(fetch, row))
+        if (fetch->rows->count == 0 &&
+            !lk_rows_check_columns(row, &fetch->projection, &fetch->error))
             return false;
         lk_buf_truncate(&fetch->projected, 0);
         if (!lk_project(row, &fetch->projection, false, &fetch->projected, &fetch->error))
             return false;
         text = lk_buf_view(&fetch->projected);
     }
-    return keep(fetch, row, text, true);
+    if (fetch->ask->row != NULL)
+        return fetch->ask->row(fetch->ask->arg, text);
+    return keep(fetch, row, text, true) && has_more(fetch);
 }
 
 /* What of the detail goes into the answer: rows are what was asked for, so it takes half of the
@@ -255,7 +261,7 @@ static bool on_record(void *arg, struct lk_str record)
     fetch->headless =
         fetch->headless || (n == 1 && fetch->format->headers == 2 && !is_rule(record));
     if (n >= fetch->format->headers || fetch->headless)
-        return skips(fetch, record) || keep(fetch, record, record, false);
+        return skips(fetch, record) || (keep(fetch, record, record, false) && has_more(fetch));
     if (record.len > fetch->room_bytes / 2)
         return lk_fail(&fetch->error, LK_ERROR_LIMIT,
                        "the names of the columns take %zu bytes, more than half of the limit of a "
@@ -431,6 +437,7 @@ static struct fetch *new_fetch(struct lk_arena *arena, const struct lk_rows_ask 
     rows->format = ask->format;
     rows->limit = ask->limit;
     rows->max_bytes = ask->max_bytes;
+    rows->how = ask->how;
     rows->skipped = ask->skip;
     lk_arena_defer(arena, free_rows, rows);
     return fetch;

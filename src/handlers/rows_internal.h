@@ -37,6 +37,9 @@ struct lk_projection *lk_rows_columns(struct lk_arena *arena, const struct lk_st
 bool lk_rows_check_columns(struct lk_str row, const struct lk_projection *columns,
                            struct lk_error *err);
 
+/* The member `truncated` of rows that were cut; at_least: there may be more than total. */
+void lk_rows_write_truncated(struct lk_json_writer *w, size_t max_bytes, int64_t returned,
+                             int64_t total, bool at_least, const char *how);
 /* The members limit_reached to limit_note; rows: how many came. */
 void lk_rows_write_limit(struct lk_json_writer *w, int64_t rows, const struct lk_rows_limit *limit);
 

@@ -67,7 +67,8 @@ static void put_truncated(struct lk_json_writer *w, const struct lk_rows *rows,
     if (rows->detail_cut || (rows->has_detail && !rows->whole))
         lk_json_member_boolean(w, "detail_incomplete", true);
     lk_json_member_string(w, "how",
-                          lk_str(cursor.len > 0             ? how_cursor
+                          lk_str(rows->how != NULL          ? rows->how
+                                 : cursor.len > 0           ? how_cursor
                                  : !lk_rows_can_go_on(rows) ? how_whole
                                  : is_json(rows)            ? how_json
                                                             : how_text));

@@ -252,19 +252,22 @@ static void check_legacy_features(struct lk_check *check)
 /* Rows are what went wrong: none is fine, some are a warning. `what`: "dashboards with …". */
 static void check_rows(struct lk_check *check, struct lk_activity_query *query, const char *what)
 {
-    struct lk_str rows, row;
+    struct lk_rows_list list;
+    struct lk_str row;
     size_t n = 0;
 
     query->limit = ITEMS_MAX + 1;
-    if (!lk_activity_ask(check->context, check->arena, query, &rows, &check->error))
+    if (!lk_activity_ask(check->context, check->arena, query, &list, &check->error))
         return;
-    struct lk_json_iter it = lk_json_iter(rows);
-    while (lk_json_next(&it, NULL, &row) && ++n <= ITEMS_MAX)
+    struct lk_json_iter it = lk_json_iter(list.rows);
+    while (n < ITEMS_MAX && lk_json_next(&it, NULL, &row)) {
         put_row(check, row);
+        n++;
+    }
     if (n > 0)
         worsen(check, LK_CHECK_WARNING);
-    if (n > ITEMS_MAX)
-        check->detail = lk_arena_printf(check->arena, "more than %d %s", ITEMS_MAX, what);
+    if ((int64_t)n < list.total)
+        check->detail = lk_arena_printf(check->arena, "more than %zu %s", n, what);
     else
         check->detail = lk_arena_printf(check->arena, "%zu %s", n, what);
 }
@@ -308,14 +311,15 @@ static void check_slow_explores(struct lk_check *check)
         .sorts = "history.average_runtime desc",
         .limit = ITEMS_MAX,
     };
-    struct lk_str rows, row;
+    struct lk_rows_list list;
+    struct lk_str row;
     size_t n = 0;
 
     lk_activity_filter(&query, "history.created_date", check->date_range);
     lk_activity_filter(&query, "query.model", LK_STR("-NULL,-system^_^_activity"));
-    if (!lk_activity_ask(check->context, check->arena, &query, &rows, &check->error))
+    if (!lk_activity_ask(check->context, check->arena, &query, &list, &check->error))
         return;
-    struct lk_json_iter it = lk_json_iter(rows);
+    struct lk_json_iter it = lk_json_iter(list.rows);
     while (lk_json_next(&it, NULL, &row)) {
         if (lk_row_number(row, "history.average_runtime") < SLOW_SECONDS)
             break;

@@ -99,17 +99,50 @@ static struct lk_used_explore *find_explore(struct lk_usage *usage, struct lk_st
     return NULL;
 }
 
-/* Rows by query.model and query.view; fails when they may not be all. */
-static bool ask_rows(const struct lk_tool_context *context, struct lk_arena *arena,
-                     struct lk_activity_query *query, struct lk_str model, struct lk_str *ret_rows,
-                     struct lk_error *err)
+/* What is added up, and where a row says how much of it there is. */
+struct counting {
+    struct lk_usage *usage;
+    struct lk_arena *arena; /* of the usage */
+    enum { QUERIES, LOOKS, DASHBOARDS } what;
+};
+
+static bool count_row(void *arg, struct lk_str row)
 {
+    struct counting *counting = arg;
+    struct lk_str model = lk_row_text(counting->arena, row, "query.model");
+    struct lk_str view = lk_row_text(counting->arena, row, "query.view");
+    struct lk_used_explore *explore = find_explore(counting->usage, model, view);
+
+    if (explore == NULL)
+        return true;
+    switch (counting->what) {
+    case QUERIES:
+        explore->queries += (int64_t)lk_row_number(row, "history.query_run_count");
+        explore->last_query = lk_arena_str(
+            counting->arena, lk_row_text(counting->arena, row, "history.most_recent_query_date"));
+        break;
+    case LOOKS:
+        explore->looks += (int64_t)lk_row_number(row, "look.count");
+        break;
+    case DASHBOARDS:
+        explore->dashboards += (int64_t)lk_row_number(row, "dashboard.count");
+        break;
+    }
+    return true;
+}
+
+/* Awaits. Counts rows by query.model and query.view; fails when they may not be all. */
+static bool count_rows(const struct lk_tool_context *context, struct counting *counting,
+                       struct lk_activity_query *query, struct lk_str model, struct lk_error *err)
+{
+    int64_t n;
+
     query->limit = ROWS_MAX;
     lk_activity_filter(query, "query.model",
-                       model.len > 0 ? lk_filter_exactly(arena, model) : LK_STR("-NULL"));
-    if (!lk_activity_ask(context, arena, query, ret_rows, err))
+                       model.len > 0 ? lk_filter_exactly(counting->arena, model) : LK_STR("-NULL"));
+    if (!lk_activity_each(context, counting->arena, query, count_row, counting, &n, err))
         return false;
-    if (lk_json_count(*ret_rows) >= ROWS_MAX)
+    if (n >= ROWS_MAX)
         return lk_fail(err, LK_ERROR_LIMIT,
                        "System Activity has more than %d combinations of model and explore; name a "
                        "model to look at one at a time",
@@ -126,21 +159,13 @@ bool lk_usage_load(const struct lk_tool_context *context, struct lk_arena *arena
         .explore = "history",
         .fields = "query.model,query.view,history.query_run_count,history.most_recent_query_date",
     };
-    struct lk_str rows, row;
+    struct counting *counting = lk_arena_new_object(arena, struct counting);
 
+    *counting = (struct counting){.usage = &usage, .arena = arena, .what = QUERIES};
     lk_activity_filter(&query, "history.created_date", window(arena, days));
     if (!list_models(context, arena, model, &usage, err) ||
-        !ask_rows(context, arena, &query, model, &rows, err))
+        !count_rows(context, counting, &query, model, err))
         return false;
-    struct lk_json_iter it = lk_json_iter(rows);
-    while (lk_json_next(&it, NULL, &row)) {
-        struct lk_used_explore *explore = find_explore(
-            &usage, lk_row_text(arena, row, "query.model"), lk_row_text(arena, row, "query.view"));
-        if (explore == NULL)
-            continue;
-        explore->queries += (int64_t)lk_row_number(row, "history.query_run_count");
-        explore->last_query = lk_row_text(arena, row, "history.most_recent_query_date");
-    }
     for (size_t m = 0, e = 0; m < usage.n_models; m++) {
         struct lk_used_model *sum = &usage.models[m];
         for (size_t end = e + sum->n_explores; e < end; e++) {
@@ -165,45 +190,71 @@ bool lk_usage_add_content(const struct lk_tool_context *context, struct lk_arena
         {.explore = "look", .fields = "query.model,query.view,look.count"},
         {.explore = "dashboard", .fields = "query.model,query.view,dashboard.count"},
     };
-    struct lk_str rows, row;
+    struct counting *counting = lk_arena_new_object(arena, struct counting);
 
     lk_activity_filter(&queries[0], "look.deleted_date", LK_STR("NULL"));
     lk_activity_filter(&queries[1], "dashboard.deleted_date", LK_STR("NULL"));
     for (size_t i = 0; i < 2; i++) {
-        if (!ask_rows(context, arena, &queries[i], (struct lk_str){0}, &rows, err))
+        *counting =
+            (struct counting){.usage = usage, .arena = arena, .what = i == 0 ? LOOKS : DASHBOARDS};
+        if (!count_rows(context, counting, &queries[i], (struct lk_str){0}, err))
             return false;
-        struct lk_json_iter it = lk_json_iter(rows);
-        while (lk_json_next(&it, NULL, &row)) {
-            struct lk_used_explore *explore =
-                find_explore(usage, lk_row_text(arena, row, "query.model"),
-                             lk_row_text(arena, row, "query.view"));
-            if (explore != NULL && i == 0)
-                explore->looks += (int64_t)lk_row_number(row, "look.count");
-            else if (explore != NULL)
-                explore->dashboards += (int64_t)lk_row_number(row, "dashboard.count");
-        }
     }
     return true;
 }
 
 /* ---- fields ---- */
 
+/* Names that many rows have in common, each kept about once: those of the sorted beginning are
+ * there once, and a name that is among them is not taken again. */
 struct names {
     struct lk_arena *arena;
     struct lk_str *items;
-    size_t n, cap;
+    size_t n, n_sorted, cap;
 };
+
+static int compare_names(const void *a_, const void *b_)
+{
+    const struct lk_str *a = a_, *b = b_;
+    size_t len = a->len < b->len ? a->len : b->len;
+    int order = memcmp(a->ptr, b->ptr, len);
+
+    return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
+}
+
+static void sort_names(struct names *names)
+{
+    size_t n = 0;
+
+    if (names->n > 0)
+        qsort(names->items, names->n, sizeof(*names->items), compare_names);
+    for (size_t i = 0; i < names->n; i++) {
+        if (n == 0 || compare_names(&names->items[n - 1], &names->items[i]) != 0)
+            names->items[n++] = names->items[i];
+    }
+    names->n = names->n_sorted = n;
+}
+
+static bool has_name(const struct names *names, struct lk_str name)
+{
+    return names->n_sorted > 0 &&
+           bsearch(&name, names->items, names->n_sorted, sizeof(name), compare_names) != NULL;
+}
 
 static void add_name(struct names *names, struct lk_str name)
 {
-    if (names->n == names->cap) {
+    if (has_name(names, name))
+        return;
+    if (names->n == names->cap)
+        sort_names(names);
+    if (names->n >= names->cap / 2 && names->n_sorted == names->n) {
         names->cap = names->cap > 0 ? names->cap * 2 : 256;
         struct lk_str *items = lk_arena_array(names->arena, names->cap, sizeof(*items));
         if (names->n > 0)
             memcpy(items, names->items, names->n * sizeof(*items));
         names->items = items;
     }
-    names->items[names->n++] = name;
+    names->items[names->n++] = lk_arena_str(names->arena, name);
 }
 
 static bool is_name_char(char c)
@@ -223,13 +274,15 @@ static void add_names(struct names *names, struct lk_str text)
     }
 }
 
-static int compare_names(const void *a_, const void *b_)
+static bool take_names(void *arg, struct lk_str row)
 {
-    const struct lk_str *a = a_, *b = b_;
-    size_t len = a->len < b->len ? a->len : b->len;
-    int order = memcmp(a->ptr, b->ptr, len);
+    struct names *names = arg;
+    struct lk_arena *scratch = lk_arena_new(); /* for texts with escapes */
 
-    return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
+    add_names(names, lk_row_text(scratch, row, "query.formatted_fields"));
+    add_names(names, lk_row_text(scratch, row, "query.filters"));
+    lk_arena_free(scratch);
+    return true;
 }
 
 static void find_unused(struct lk_arena *arena, struct lk_str explore, struct names *used,
@@ -238,8 +291,7 @@ static void find_unused(struct lk_arena *arena, struct lk_str explore, struct na
     static const char *const kinds[] = {"dimensions", "measures"};
     struct lk_str list, field;
 
-    if (used->n > 0)
-        qsort(used->items, used->n, sizeof(*used->items), compare_names);
+    sort_names(used);
     for (size_t pass = 0; pass < 2; pass++) { /* counts, then keeps */
         for (size_t k = 0; k < 2; k++) {
             const char *path[] = {"fields", kinds[k], NULL};
@@ -252,8 +304,7 @@ static void find_unused(struct lk_arena *arena, struct lk_str explore, struct na
                     continue;
                 if (pass == 0)
                     usage->n_fields++;
-                else if (used->n == 0 ||
-                         bsearch(&name, used->items, used->n, sizeof(name), compare_names) == NULL)
+                else if (!has_name(used, name))
                     usage->unused[usage->n_unused++] = lk_arena_str(arena, name);
             }
         }
@@ -279,21 +330,17 @@ static bool read_fields(const struct lk_tool_context *context, struct lk_arena *
         .limit = QUERIES_OF_EXPLORE_MAX,
     };
     struct names used = {.arena = scratch};
-    struct lk_str found, rows, row;
+    struct lk_str found;
+    int64_t n;
 
     lk_activity_filter(&query, "history.created_date", window(scratch, days));
     lk_activity_filter(&query, "query.model", lk_filter_exactly(scratch, explore->model));
     lk_activity_filter(&query, "query.view", lk_filter_exactly(scratch, explore->name));
     if (!lk_ask(context->api, scratch, looker_lookml_model_explore(&params), LK_JSON_OBJECT, &found,
                 err) ||
-        !lk_activity_ask(context, scratch, &query, &rows, err))
+        !lk_activity_each(context, scratch, &query, take_names, &used, &n, err))
         return false;
-    struct lk_json_iter it = lk_json_iter(rows);
-    while (lk_json_next(&it, NULL, &row)) {
-        add_names(&used, lk_row_text(scratch, row, "query.formatted_fields"));
-        add_names(&used, lk_row_text(scratch, row, "query.filters"));
-    }
-    usage->cut = lk_json_count(rows) >= QUERIES_OF_EXPLORE_MAX;
+    usage->cut = n >= QUERIES_OF_EXPLORE_MAX;
     find_unused(arena, found, &used, usage);
     return true;
 }

@@ -151,7 +151,7 @@ static size_t share_of_rows(const struct dashboard *dashboard)
     for (size_t i = 0; i < dashboard->n_tiles; i++) {
         const struct lk_tile *tile = dashboard->tiles[i];
         for (size_t r = 0; r < tile->n_results; r++)
-            sizes[k++] = tile->results[r].rows.len;
+            sizes[k++] = tile->results[r].list.rows.len;
     }
     /* Rows get a quarter of the room at least, whatever the texts take. */
     size_t budget = taken < max_bytes - max_bytes / 4 ? max_bytes - taken : max_bytes / 4;

@@ -80,40 +80,26 @@ struct lk_str lk_tile_title(const struct lk_tile *tile)
 
 /* ---- rows ---- */
 
-/* Keeps the rows that can be written at most, so that the rest can be freed at once, and no more
- * than the limit. */
-static void keep_rows(const struct lk_tile_env *run, struct lk_tile_result *result,
-                      struct lk_str rows)
-{
-    size_t max_bytes = lk_tool_max_result_bytes(run->context), kept = 1;
-    struct lk_json_iter it;
-    struct lk_str row;
+static const char how_cut[] =
+    "run fewer tiles at once (tiles), narrow the dashboard's filters, or query the explore itself "
+    "(or have LOOKER_MAX_RESULT_BYTES raised)";
 
-    rows = lk_str_trim(rows);
-    it = lk_json_iter(rows);
-    while (result->total < (size_t)run->limit && lk_json_next(&it, NULL, &row)) {
-        size_t end = (size_t)(row.ptr - rows.ptr) + row.len;
-        if (end <= max_bytes)
-            kept = end;
-        result->total++;
-    }
-    if (result->total == 0)
-        result->rows = LK_STR("[]");
-    else
-        result->rows = lk_arena_printf(run->arena, "%.*s]", (int)kept, rows.ptr);
-}
-
-/* Awaits. Runs what answers with rows as JSON and cannot be a task, in memory of its own. */
+/* Awaits. Runs what answers with rows as JSON and cannot be a task, in memory of its own. Looker
+ * takes no limit for it, so no more is read than the limit allows. */
 static void run_rows(const struct lk_tile_env *run, struct lk_api_request request,
                      struct lk_tile_result *result)
 {
+    const struct lk_rows_ask ask = {.request = request,
+                                    .format = LK_STR("json"),
+                                    .limit = result->limit,
+                                    .max_bytes = lk_tool_max_result_bytes(run->context),
+                                    .most_rows = result->limit.applied,
+                                    .how = how_cut};
     struct lk_arena *scratch = lk_arena_new();
-    struct lk_api_answer answer;
+    struct lk_rows *rows;
 
-    if (lk_api_call(run->context->api, scratch, request, &answer, &result->error) &&
-        lk_rows_check(scratch, &answer, LK_STR("json"), &result->error) &&
-        lk_expect_json(&answer, request.op, LK_JSON_ARRAY, &result->error))
-        keep_rows(run, result, answer.body);
+    if (lk_rows_fetch(run->context->api, scratch, &ask, &rows, &result->error))
+        result->list = lk_rows_list(run->arena, rows);
     result->error.body = lk_arena_str(run->arena, result->error.body);
     lk_arena_free(scratch);
 }
@@ -129,7 +115,8 @@ static void run_task(const struct lk_tile_env *run, const struct looker_query *q
     };
     const struct lk_rows_ask ask = {.format = LK_STR("json"),
                                     .limit = result->limit,
-                                    .max_bytes = lk_tool_max_result_bytes(run->context)};
+                                    .max_bytes = lk_tool_max_result_bytes(run->context),
+                                    .how = how_cut};
     struct lk_arena *scratch = lk_arena_new();
     struct lk_query_run done;
 
@@ -142,9 +129,7 @@ static void run_task(const struct lk_tile_env *run, const struct looker_query *q
             result->task_id = lk_arena_str(run->arena, done.task_id);
             result->status = lk_arena_str(run->arena, done.status);
         } else {
-            result->total = (size_t)done.rows->seen;
-            result->rows =
-                lk_arena_printf(run->arena, "[%.*s]", LK_STR_ARG(lk_buf_view(&done.rows->kept)));
+            result->list = lk_rows_list(run->arena, done.rows);
         }
     }
     result->error.body = lk_arena_str(run->arena, result->error.body);
@@ -262,7 +247,6 @@ static void run_sql_tile(const struct lk_tile_env *run, struct lk_tile *tile)
         .result_format = lk_string(LK_STR("json")),
     };
 
-    /* Looker takes no limit for these: keep_rows stops there. */
     new_results(run, tile, 1)->limit = lk_rows_limit(run->limit, run->limit, 0);
     run_rows(run, looker_run_sql_query(&params), tile->results);
 }
@@ -367,9 +351,7 @@ static void write_result(struct lk_json_writer *w, const struct lk_tile_result *
         lk_json_member_string(w, "query_task_id", result->task_id);
         lk_json_member_string(w, "status", result->status);
     } else {
-        lk_rows_write_list(w, result->rows, result->total, &result->limit, max_bytes,
-                           "run fewer tiles at once (tiles), narrow the dashboard's filters, or "
-                           "query the explore itself (or have LOOKER_MAX_RESULT_BYTES raised)");
+        lk_rows_write_list(w, &result->list, &result->limit, max_bytes, how_cut);
     }
 }
 

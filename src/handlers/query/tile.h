@@ -24,8 +24,7 @@ enum lk_tile_kind {
 struct lk_tile_result {
     struct lk_str name; /* of a member of a merged tile, or empty */
     const struct looker_merge_fields_list *merge_fields; /* of such a member, or NULL */
-    struct lk_str rows; /* JSON array; cut at the answer's byte limit */
-    size_t total;       /* rows that came */
+    struct lk_rows_list list;                            /* cut at the answer's byte limit */
     struct lk_rows_limit limit;
     struct lk_str task_id; /* of a query that still runs: neither rows nor an error; or empty */
     struct lk_str status;

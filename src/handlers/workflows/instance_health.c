@@ -41,7 +41,7 @@ static void ask_for(struct lk_section *sections, struct lk_arena *arena, struct 
                             "pdt_event_log.model_name,pdt_event_log.view_name,"
                             "pdt_event_log.action,pdt_event_log.action_data",
                   .sorts = "pdt_event_log.created_time desc"}};
-    sections[CONTENT] = (struct lk_section){.name = "content_errors", .rows = LK_STR("[]")};
+    sections[CONTENT] = (struct lk_section){.name = "content_errors", .list.rows = LK_STR("[]")};
     for (size_t i = 0; i < CONTENT; i++)
         sections[i].query.limit = limit + 1;
     lk_activity_filter(&sections[FAILED_QUERIES].query, "history.created_date", date_range);
@@ -144,7 +144,8 @@ static void validate_content(struct mcp_call *call, struct lk_section *section, 
         lk_fail(&section->error, LK_ERROR_LIMIT,
                 "the validation of content has more to say than an answer may hold; lower limit");
     else
-        section->rows = lk_buf_view(buf);
+        section->list =
+            (struct lk_rows_list){.rows = lk_buf_view(buf), .total = (int64_t)*ret_total};
 }
 
 /* ---- the tool ---- */
@@ -156,7 +157,7 @@ static bool judge(const struct lk_section *sections, size_t *ret_found, size_t *
     for (size_t i = 0; i < N_SECTIONS; i++) {
         *ret_failed += sections[i].error.kind != LK_ERROR_NONE;
         *ret_found +=
-            sections[i].error.kind == LK_ERROR_NONE && lk_json_count(sections[i].rows) > 0;
+            sections[i].error.kind == LK_ERROR_NONE && lk_json_count(sections[i].list.rows) > 0;
     }
     return *ret_found == 0 && *ret_failed == 0;
 }

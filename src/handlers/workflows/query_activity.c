@@ -112,7 +112,7 @@ static void write_summary(struct lk_json_writer *w, struct lk_arena *arena,
                           const struct lk_section *sections)
 {
     struct lk_str row = {0}, value;
-    struct lk_json_iter it = lk_json_iter(sections[TOTALS].rows);
+    struct lk_json_iter it = lk_json_iter(sections[TOTALS].list.rows);
 
     lk_json_key(w, "summary");
     lk_json_begin_object(w);
@@ -126,7 +126,7 @@ static void write_summary(struct lk_json_writer *w, struct lk_arena *arena,
         if (lk_json_get(row, LK_STR("history.max_runtime"), &value))
             lk_json_member_raw(w, "max_runtime", value);
     }
-    it = lk_json_iter(sections[STATUSES].rows);
+    it = lk_json_iter(sections[STATUSES].list.rows);
     while (lk_json_next(&it, NULL, &row)) {
         struct lk_str status = lk_row_text(arena, row, "history.status");
         if (lk_str_eq(status, LK_STR("error")))
@@ -164,8 +164,7 @@ bool lk_handler_audit_query_activity(struct mcp_call *call, const void *args_, s
     for (size_t i = STATUSES; i < N_SECTIONS; i++)
         lk_sections_write(&steps->w, &sections[i], TOP, max_bytes / 8);
     if (sections[QUERIES].error.kind == LK_ERROR_NONE)
-        lk_rows_write_list(&steps->w, sections[QUERIES].rows, lk_json_count(sections[QUERIES].rows),
-                           &limit, max_bytes / 2,
+        lk_rows_write_list(&steps->w, &sections[QUERIES].list, &limit, max_bytes / 2,
                            "ask for less: a lower limit, a shorter date_range or another scope");
     lk_sections_report(steps, sections, N_SECTIONS, 1);
     return lk_steps_end(steps, err);

@@ -17,9 +17,9 @@ static void read_one(void *arg, size_t i)
     struct reading *reading = arg;
     struct lk_section *section = &reading->sections[i];
 
-    section->rows = LK_STR("[]");
+    section->list = (struct lk_rows_list){.rows = LK_STR("[]")};
     lk_activity_ask(lk_tool_context(reading->call), mcp_call_arena(reading->call), &section->query,
-                    &section->rows, &section->error);
+                    &section->list, &section->error);
     mcp_call_progress(reading->call, (double)++reading->n_done, (double)reading->n,
                       lk_str(section->name));
 }
@@ -41,15 +41,16 @@ void lk_sections_report(struct lk_steps *steps, const struct lk_section *section
         if (sections[i].error.kind != LK_ERROR_NONE)
             lk_steps_failed(steps, sections[i].name, i < needed, &sections[i].error);
         else
-            lk_steps_done(steps, sections[i].name, "%zu rows", lk_json_count(sections[i].rows));
+            lk_steps_done(steps, sections[i].name, "%lld rows%s", (long long)sections[i].list.total,
+                          sections[i].list.at_least ? " or more" : "");
     }
 }
 
 void lk_sections_write(struct lk_json_writer *w, const struct lk_section *section, size_t limit,
                        size_t max_bytes)
 {
-    struct lk_json_iter it = lk_json_iter(section->rows);
-    size_t total = lk_json_count(section->rows), n = 0, bytes = 0;
+    struct lk_json_iter it = lk_json_iter(section->list.rows);
+    size_t n = 0, bytes = 0;
     struct lk_str row;
 
     lk_json_key(w, section->name);
@@ -64,11 +65,11 @@ void lk_sections_write(struct lk_json_writer *w, const struct lk_section *sectio
     lk_json_member_integer(w, "count", (int64_t)n);
     lk_json_key(w, "items");
     lk_json_begin_array(w);
-    it = lk_json_iter(section->rows);
+    it = lk_json_iter(section->list.rows);
     for (size_t i = 0; i < n && lk_json_next(&it, NULL, &row); i++)
         lk_json_put_raw(w, row);
     lk_json_end_array(w);
-    if (n < total)
+    if ((int64_t)n < section->list.total || section->list.at_least)
         lk_json_member_boolean(w, "more", true);
     lk_json_end_object(w);
 }

@@ -11,7 +11,7 @@
 struct lk_section {
     const char *name;
     struct lk_activity_query query;
-    struct lk_str rows; /* as JSON; "[]" until they were read */
+    struct lk_rows_list list; /* its rows are "[]" until they were read */
     struct lk_error error;
 };
 

@@ -150,6 +150,17 @@ static void look_through(struct never *never, const struct kind *kind)
                       PAGE * PAGES_MAX, kind->type);
 }
 
+static bool take_used(void *arg, struct lk_str row)
+{
+    struct never *never = arg;
+    struct lk_str type = lk_row_text(never->arena, row, "content_usage.content_type");
+    struct lk_str id = lk_row_text(never->arena, row, "content_usage.content_id");
+
+    never->used[never->n_used++] =
+        lk_arena_printf(never->arena, "%.*s %.*s", LK_STR_ARG(type), LK_STR_ARG(id));
+    return never->n_used < USED_MAX;
+}
+
 /* Awaits. What System Activity says was ever opened; one step. */
 static bool read_used(struct never *never)
 {
@@ -159,15 +170,16 @@ static bool read_used(struct never *never)
         .limit = USED_MAX,
     };
     struct lk_error failure = {0};
-    struct lk_str rows, row;
+    int64_t n;
 
-    if (!lk_activity_ask(lk_tool_context(never->steps->call), never->arena, &query, &rows,
-                         &failure)) {
+    never->used = lk_arena_array(never->arena, USED_MAX, sizeof(*never->used));
+    if (!lk_activity_each(lk_tool_context(never->steps->call), never->arena, &query, take_used,
+                          never, &n, &failure)) {
         lk_steps_failed(never->steps, "read_used_content", false, &failure);
         lk_steps_left(never->steps, "content that was never opened could not be told");
         return false;
     }
-    if (lk_json_count(rows) >= USED_MAX) {
+    if (n >= USED_MAX) {
         lk_fail(&failure, LK_ERROR_LIMIT,
                 "System Activity knows more than %d pieces of content, so one that it did not "
                 "tell of may have been opened",
@@ -175,14 +187,6 @@ static bool read_used(struct never *never)
         lk_steps_failed(never->steps, "read_used_content", false, &failure);
         lk_steps_left(never->steps, "content that was never opened could not be told");
         return false;
-    }
-    never->used = lk_arena_array(never->arena, lk_json_count(rows), sizeof(*never->used));
-    struct lk_json_iter it = lk_json_iter(rows);
-    while (lk_json_next(&it, NULL, &row)) {
-        struct lk_str type = lk_row_text(never->arena, row, "content_usage.content_type");
-        struct lk_str id = lk_row_text(never->arena, row, "content_usage.content_id");
-        never->used[never->n_used++] =
-            lk_arena_printf(never->arena, "%.*s %.*s", LK_STR_ARG(type), LK_STR_ARG(id));
     }
     if (never->n_used > 0)
         qsort(never->used, never->n_used, sizeof(*never->used), compare);

@@ -92,6 +92,21 @@ __attribute__((unused)) static void fake_answers(const char *route, const char *
     fake_script(route, 200, LK_MEDIA_JSON, body);
 }
 
+/* The same with so many of one item in a list, in pieces as they may come over the wire. */
+__attribute__((unused)) static void fake_answers_list(const char *route, const char *item, size_t n)
+{
+    size_t len = strlen(item);
+    char *text = lk_arena_alloc(fake_arena, n * (len + 1) + 2);
+
+    for (size_t i = 0; i < n; i++) {
+        text[i * (len + 1)] = i == 0 ? '[' : ',';
+        memcpy(text + i * (len + 1) + 1, item, len);
+    }
+    text[n * (len + 1)] = ']';
+    fake_piece_bytes = 60000;
+    fake_answers(route, text);
+}
+
 __attribute__((unused)) static void fake_answers_text(const char *route, const char *body)
 {
     fake_script(route, 200, LK_MEDIA_TEXT, body);

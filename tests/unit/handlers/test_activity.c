@@ -106,6 +106,23 @@ static void test_errors_inside_a_200(void **state)
     assert_int_equal(refuse_tool("get_user_activity_log", "{}")->kind, LK_ERROR_PARSE);
 }
 
+static void test_history_is_cut_as_it_comes(void **state)
+{
+    (void)state;
+    fake_context.max_result_bytes = 1000;
+    fake_context.max_rows = 1000000;
+    fake_answers_list(RUN, "{\"history.id\":123,\"history.message\":\"x\"}", 300000);
+    struct lk_str answer = run_tool("get_query_history", "{\"limit\":50000}");
+    assert_str(at(answer, "count"), "24");
+    assert_str(at(answer, "truncated/returned"), "24");
+    assert_str(at(answer, "truncated/total"), "(absent)");
+    assert_contains(lk_arena_cstr(fake_arena, at(answer, "truncated/how")), "a shorter time");
+    assert_in_range(fake_n_poured, 4000000, 4600000);
+    /* A message that fits nowhere is no empty history. */
+    fake_context.max_result_bytes = 30;
+    assert_contains(refuse_tool("get_query_history", "{}")->message, "a shorter time");
+}
+
 /* ---- times ---- */
 
 static int64_t parsed(const char *text)
@@ -247,6 +264,7 @@ int main(void)
         T(test_ids_that_are_no_numbers),
         T(test_it_is_not_open),
         T(test_errors_inside_a_200),
+        T(test_history_is_cut_as_it_comes),
         T(test_times),
         T(test_the_owner_is_on_the_second_page),
         T(test_nobody_has_it),

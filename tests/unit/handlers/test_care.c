@@ -58,6 +58,23 @@ static void test_sums_that_fail_do_not_take_the_queries_away(void **state)
     assert_null(strstr(fake_requests[2], "\"history.status\":\"error\""));
 }
 
+/* What there is room for is kept, and the steps do not call it all. */
+static void test_more_queries_than_are_held(void **state)
+{
+    (void)state;
+    fake_context.max_parallel = 1;
+    fake_context.max_rows = 1000000;
+    fake_context.max_result_bytes = 2000;
+    fake_answers_list(RUN, "{\"history.id\":12345678901234567890}", 300000);
+    fake_answers(RUN, "[]");
+    struct lk_str answer = run_tool("audit_query_activity", "{\"scope\":\"errors\"}");
+    int64_t at_least = 0;
+    assert_str(at(answer, "truncated/returned"), "27");
+    assert_true(lk_json_integer(at(answer, "truncated/total_at_least"), &at_least));
+    assert_in_range(at_least, 100000, 200000);
+    assert_contains(lk_arena_cstr(fake_arena, at(answer, "steps/0/detail")), "rows or more");
+}
+
 static void test_without_the_queries_it_has_failed(void **state)
 {
     (void)state;
@@ -359,6 +376,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_sums_that_fail_do_not_take_the_queries_away),
+        T(test_more_queries_than_are_held),
         T(test_without_the_queries_it_has_failed),
         T(test_scopes_that_lack_what_they_are_about),
         T(test_healthy_needs_all_sections),

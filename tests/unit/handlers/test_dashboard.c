@@ -253,6 +253,26 @@ static void test_sql_tiles_obey_the_limit(void **state)
                "{\"x\":1},{\"x\":2}],\"limit_reached\":true,\"limit\":2}");
 }
 
+/* SQL has no limit of its own: no more is read than goes into the answer, or than counts. */
+static void test_sql_tiles_are_cut_as_they_come(void **state)
+{
+    (void)state;
+    dashboard("{\"id\":\"3\",\"title\":\"S\",\"result_maker\":{\"sql_query_id\":\"slug\"}}");
+    fake_answers_list("POST /sql_queries/slug/run/json", "{\"x\":1234567890}", 600000);
+    struct lk_str answer = run_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"limit\":3}");
+    assert_str(at(answer, "items/0/count"), "3");
+    assert_str(at(answer, "items/0/truncated"), "(absent)");
+    assert_int_equal(fake_n_poured, 60000);
+    fake_context.max_rows = 1000000;
+    fake_context.max_result_bytes = 1000;
+    answer = run_tool("run_dashboard", "{\"dashboard_id\":\"7\",\"limit\":500000}");
+    assert_str(at(answer, "items/0/truncated/total"), "(absent)");
+    int64_t at_least = 0;
+    assert_true(lk_json_integer(at(answer, "items/0/truncated/total_at_least"), &at_least));
+    assert_in_range(at_least, 100000, 400000);
+    assert_in_range(fake_n_poured, 4000000, 4600000);
+}
+
 static void test_failures_stay_with_their_tile(void **state)
 {
     (void)state;
@@ -374,6 +394,7 @@ int main(void)
         TEST(test_unknown_names_are_refused),
         TEST(test_every_kind),
         TEST(test_sql_tiles_obey_the_limit),
+        TEST(test_sql_tiles_are_cut_as_they_come),
         TEST(test_failures_stay_with_their_tile),
         TEST(test_tiles_share_the_room),
         TEST(test_tiles_run_at_once_within_a_bound),

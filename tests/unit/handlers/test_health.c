@@ -246,6 +246,34 @@ static void test_fields_that_no_query_names(void **state)
     assert_contains(refuse_tool("health_vacuum", "{\"scope\":\"fields\"}")->message, "model");
 }
 
+/* Of what all queries name each name is kept once, and none is lost between the others. */
+static void test_many_queries_that_name_the_same(void **state)
+{
+    struct lk_buf rows;
+
+    (void)state;
+    fake_context.max_parallel = 1;
+    lk_buf_init(&rows, (size_t)4 << 20);
+    lk_buf_char(&rows, '[');
+    for (int i = 0; i < 4999; i++)
+        lk_buf_printf(&rows,
+                      "%s{\"query.formatted_fields\":\"[\\\"a.x\\\", \\\"b.f%d\\\"]\","
+                      "\"query.filters\":\"{\\\"c.g%d\\\":1}\"}",
+                      i > 0 ? "," : "", i % 1500, i);
+    lk_buf_char(&rows, ']');
+    fake_piece_bytes = 5000;
+    fake_answers("GET /lookml_models", models);
+    fake_answers(RUN, history);
+    fake_answers("GET /lookml_models/m/explores/a",
+                 FIELDS("{\"name\":\"a.x\"},{\"name\":\"b.f1499\"},{\"name\":\"b.f1500\"},"
+                        "{\"name\":\"b.f0\"},{\"name\":\"c.g4998\"},{\"name\":\"c.g0\"}"));
+    fake_answers(RUN, rows.ptr);
+    fake_fails("GET /lookml_models/m/explores/b", 404, "Not found");
+    struct lk_str answer = run_tool("health_vacuum", "{\"scope\":\"fields\",\"model\":\"m\"}");
+    assert_str(at(answer, "items/0/unused_fields"), "[\"b.f1500\",\"a.n\"]");
+    lk_buf_free(&rows);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, fake_set_up, fake_tear_down)
 
 int main(void)
@@ -261,6 +289,7 @@ int main(void)
         T(test_usage_that_cannot_be_read_calls_nothing_unused),
         T(test_unused_explores_with_their_content),
         T(test_fields_that_no_query_names),
+        T(test_many_queries_that_name_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
