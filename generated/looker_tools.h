@@ -19,7 +19,7 @@
  *   spec/tools/render.yaml sha256 d4515ff85ab6f8dc32ae40aba6decf71b15a08882f6e07f2954d0f57fa79df4b
  *   spec/tools/schema.yaml sha256 044848f99d05975a8b32531a546dae0bec20b380f1734598e574c7ec7208f75b
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
- *   spec/tools/workflows.yaml sha256 b05bfa515765428603d9ee8b1557813c4b54766a56d43da16891f52900539620
+ *   spec/tools/workflows.yaml sha256 41d14c2131ca0317c2566d9fbe0266216ea75787b5b7c3b0c81ba401d3859fe4
  */
 /* clang-format off */
 /*

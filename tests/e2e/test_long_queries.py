@@ -404,3 +404,41 @@ def test_a_dashboard_answers_what_is_there(stdio: Any, looker: Sandbox) -> None:
         "get_query_result", {"query_task_id": tile["query_task_id"], "max_wait_seconds": 30}
     )
     assert {row["users.state"] for row in rows["items"]} == {"California"}
+
+
+# ---- comparisons ----
+
+COMPARED = {
+    "project_id": "thelook",
+    "branch": "feature/margin",
+    "model": "thelook",
+    "view": "orders",
+    "fields": ["orders.id", "orders.count"],
+    "limit": 4,
+}
+
+
+def test_both_sides_of_a_comparison_take_their_time(stdio: Any, looker: Sandbox) -> None:
+    server = stdio("--timeout", "1", "--groups", "workflows", QUERY_WAIT="0.2")
+    takes(looker, 1.5)
+    id_ = start(server, "compare_query", COMPARED, progressToken="t")
+    assert answer(server.finish(id_))["rows"]["added"] == 2
+    told = [n["params"]["progress"] for n in server.notifications if n["method"] == "notifications/progress"]
+    assert len(told) >= 3 and told == sorted(set(told))
+    # Nobody could do anything with a half: it is waited for without progress as well.
+    assert server.answer("compare_query", COMPARED)["rows"]["added"] == 2
+    assert kills(looker) == []
+
+
+def test_a_comparison_is_cancelled_on_both_sides(stdio: Any, looker: Sandbox) -> None:
+    server = stdio("--groups", "workflows")
+    takes(looker, 60)
+    id_ = start(server, "compare_query", COMPARED)
+    soon("both", lambda: running(looker) == 2)
+    soon("a look at each", lambda: len({r["path"] for r in looker.requests("query_task_results")}) == 2)
+    cancel(server, id_)
+    soon("the kills", lambda: kills(looker) == [204, 204])
+    assert running(looker) == 0
+    server.close()
+    (cell,) = looker.control("GET", "/_sandbox/cells")
+    assert cell["branch"] != COMPARED["branch"], "the branch was given back"

@@ -4,6 +4,8 @@
  * a dimension (or anything that decides which rows there are) nothing is compared.
  */
 #include "handlers/ask.h"
+#include "handlers/query/start.h"
+#include "handlers/query/task.h"
 #include "handlers/query/validate.h"
 #include "handlers/rows.h"
 #include "handlers/workflows/rows_diff.h"
@@ -17,6 +19,8 @@
     "aliases(name,value)"
 #define FORMAT "json_detail"
 #define N_SHARES 4
+/* Of one side; both are held to be compared. */
+#define COMPARED_BYTES_MAX ((size_t)4 * 1024 * 1024)
 
 enum { BRANCH, PRODUCTION };
 static const char *const where[] = {"on the branch", "in production"};
@@ -27,7 +31,7 @@ struct side {
     struct lk_str project;                   /* that has the model; empty: not known */
     struct looker_query query;               /* without what it does not have */
     struct lk_string_list missing;           /* names of the query that it does not have */
-    struct lk_api_answer answer;
+    struct lk_rows *rows;
     struct lk_error failure;
 };
 
@@ -36,7 +40,9 @@ struct comparison {
     struct lk_arena *arena;
     struct looker_query query;
     struct side sides[2];
-    struct lk_str why_not; /* why nothing is compared; empty: it is */
+    struct lk_rows_limit limit;
+    struct lk_query_wait wait; /* for both */
+    struct lk_str why_not;     /* why nothing is compared; empty: it is */
 };
 
 /* ---- what each side has ---- */
@@ -219,13 +225,44 @@ static void run_side(void *arg, size_t i)
 {
     struct comparison *c = arg;
     struct side *side = &c->sides[i];
-    struct looker_run_inline_query_params params = {.result_format = lk_string(LK_STR(FORMAT))};
-    struct lk_api_request request =
-        lk_in_dev(looker_run_inline_query(&params, &side->query), i == BRANCH);
+    struct lk_query_order order = {.query = &side->query, .dev = i == BRANCH};
+    const struct lk_rows_ask ask = {
+        .format = LK_STR(FORMAT),
+        .limit = c->limit,
+        .max_bytes = COMPARED_BYTES_MAX,
+        .how = "ask for fewer fields",
+    };
+    struct lk_query_run run;
 
-    if (lk_api_call(lk_tool_context(c->call)->api, c->arena, request, &side->answer,
-                    &side->failure))
-        lk_rows_check(c->arena, &side->answer, params.result_format.value, &side->failure);
+    if (!lk_query_run(&c->wait, c->arena, &order, &ask, &run, &side->failure))
+        return;
+    side->rows = run.rows;
+    if (run.rows == NULL) {
+        lk_query_kill(c->wait.context, run.task_id);
+        lk_fail(&side->failure, LK_ERROR_TIMEOUT,
+                "Looker did not end the query in time, and it was stopped; narrow it, or have "
+                "LOOKER_CALL_TIMEOUT raised");
+    } else if (run.rows->detail_left_out || run.rows->detail_cut ||
+               (run.rows->cut && run.rows->detail.len == 0)) {
+        lk_fail(&side->failure, LK_ERROR_LIMIT,
+                "the result is larger than the %zu bytes that can be compared; ask for fewer "
+                "fields or rows",
+                COMPARED_BYTES_MAX);
+    }
+}
+
+/* How many rows of each side are compared, or below 0 when all are: what one side lacks because it
+ * did not fit must not look removed. */
+static int64_t most_rows(const struct comparison *c)
+{
+    int64_t most = -1;
+
+    for (size_t i = 0; i < 2; i++) {
+        const struct lk_rows *rows = c->sides[i].rows;
+        if (rows->cut && (most < 0 || rows->count < most))
+            most = rows->count;
+    }
+    return most;
 }
 
 /* The failure of a side, with where it was; what the other did is worth knowing. */
@@ -324,12 +361,22 @@ static bool lacks_columns(const struct comparison *c)
 
 /* Whether rows may be missing behind the limit, and of which that matters. */
 static struct lk_str limit_note(struct comparison *c, const struct lk_rows_diff *diff,
-                                const struct lk_rows_limit *limit, bool *ret_unknown)
+                                bool *ret_unknown)
 {
+    const struct lk_rows_limit *limit = &c->limit;
     bool met = diff->n_branch >= limit->applied || diff->n_production >= limit->applied;
     bool differ = diff->added + diff->removed + diff->changed > 0;
 
-    *ret_unknown = met && !differ && limit->applied < limit->requested;
+    *ret_unknown = !differ && (diff->most_rows >= 0 || (met && limit->applied < limit->requested));
+    if (diff->most_rows >= 0)
+        return lk_arena_printf(c->arena,
+                               "%sonly the first %lld rows of each side were compared, since more "
+                               "than %zu bytes are not%s; filter, or ask for fewer fields",
+                               differ ? "" : "not known: ", (long long)diff->most_rows,
+                               COMPARED_BYTES_MAX,
+                               differ ? ", so rows that are added or removed here may only have "
+                                        "moved across that line"
+                                      : "");
     if (*ret_unknown)
         return lk_arena_printf(c->arena,
                                "not known: the first %lld rows are equal, and LOOKER_MAX_ROWS "
@@ -346,8 +393,17 @@ static struct lk_str limit_note(struct comparison *c, const struct lk_rows_diff 
                   : LK_STR("only one side has some of the columns; the others are equal");
 }
 
-static bool write_diff(struct comparison *c, int64_t max_differences,
-                       const struct lk_rows_limit *limit, struct lk_error *err)
+static struct lk_rows_side side_of(const struct comparison *c, size_t i)
+{
+    const struct lk_rows *rows = c->sides[i].rows;
+
+    return (struct lk_rows_side){
+        .detail = lk_arena_printf(c->arena, "{%.*s}", LK_STR_ARG(lk_buf_view(&rows->detail))),
+        .rows = lk_buf_view(&rows->kept),
+    };
+}
+
+static bool write_diff(struct comparison *c, int64_t max_differences, struct lk_error *err)
 {
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(c->call));
     struct lk_rows_diff *diff = lk_arena_new_object(c->arena, struct lk_rows_diff);
@@ -355,8 +411,9 @@ static bool write_diff(struct comparison *c, int64_t max_differences,
     bool unknown;
 
     diff->arena = c->arena;
-    diff->branch = c->sides[BRANCH].answer.body;
-    diff->production = c->sides[PRODUCTION].answer.body;
+    diff->branch = side_of(c, BRANCH);
+    diff->production = side_of(c, PRODUCTION);
+    diff->most_rows = most_rows(c);
     lk_items_init(&diff->changed_items, c->arena, max_bytes, 0, max_differences);
     lk_items_init(&diff->added_items, c->arena, max_bytes, 0, max_differences);
     lk_items_init(&diff->removed_items, c->arena, max_bytes, 0, max_differences);
@@ -369,11 +426,11 @@ static bool write_diff(struct comparison *c, int64_t max_differences,
     }
     lk_rows_diff_run(diff);
     bool equal = diff->added + diff->removed + diff->changed == 0 && !lacks_columns(c);
-    struct lk_str note = limit_note(c, diff, limit, &unknown);
+    struct lk_str note = limit_note(c, diff, &unknown);
     write_head(&w, c, unknown ? NULL : &equal, note);
     write_counts(&w, diff);
-    if (limit->applied < limit->requested)
-        lk_json_member_integer(&w, "limit_applied", limit->applied);
+    if (c->limit.applied < c->limit.requested)
+        lk_json_member_integer(&w, "limit_applied", c->limit.applied);
     if (!write_items(&w, "changed", &diff->changed_items, err) ||
         !write_items(&w, "added", &diff->added_items, err) ||
         !write_items(&w, "removed", &diff->removed_items, err))
@@ -396,13 +453,13 @@ bool lk_handler_compare_query(struct mcp_call *call, const void *args_, struct l
     const struct looker_compare_query_args *args = args_;
     const struct lk_tool_context *context = lk_tool_context(call);
     struct comparison *c = lk_arena_new_object(mcp_call_arena(call), struct comparison);
-    struct lk_rows_limit limit = lk_rows_limit(lk_tool_max_rows(context), args->limit.value, 0);
 
     c->call = call;
+    c->limit = lk_rows_limit(lk_tool_max_rows(context), args->limit.value, 0);
     c->arena = mcp_call_arena(call);
     if (!lk_query_from_args(call, args, &c->query, err))
         return false;
-    c->query.limit = lk_string(lk_arena_printf(c->arena, "%lld", (long long)limit.applied));
+    c->query.limit = lk_string(lk_arena_printf(c->arena, "%lld", (long long)c->limit.applied));
 
     /* 1. What the explore has on either side; unknown is no reason not to ask. */
     if (!lk_parallel(context->loop, 2, 2, read_explore, c, err))
@@ -418,12 +475,15 @@ bool lk_handler_compare_query(struct mcp_call *call, const void *args_, struct l
         return true;
     }
 
-    /* 2. The rows of both: fatal. */
+    /* 2. The rows of both, for as long as the call may take: fatal. Production's query could be
+     * handed out, but half a comparison is none. */
+    c->wait = lk_query_wait(call, (struct lk_number){0});
+    c->wait.until_ms = c->wait.dev_until_ms;
     if (!lk_parallel(context->loop, 2, 2, run_side, c, err))
         return false;
     if (!fail_side(c, BRANCH, err) || !fail_side(c, PRODUCTION, err))
         return false;
 
     /* 3. The difference. */
-    return write_diff(c, args->max_differences.value, &limit, err);
+    return write_diff(c, args->max_differences.value, err);
 }

@@ -102,13 +102,13 @@ bool lk_rows_diff_fields(struct lk_rows_diff *diff)
     static const char *const dimensions[] = {"dimensions", NULL};
     static const char *const pivots[] = {"pivots", NULL};
     static const char *const columns[] = {"measures", "table_calculations", NULL};
-    struct lk_string_list pivoted = names_of(arena, diff->branch, pivots);
-    struct lk_string_list other_key = names_of(arena, diff->production, dimensions);
-    struct lk_string_list other_pivots = names_of(arena, diff->production, pivots);
-    struct lk_string_list other = names_of(arena, diff->production, columns);
+    struct lk_string_list pivoted = names_of(arena, diff->branch.detail, pivots);
+    struct lk_string_list other_key = names_of(arena, diff->production.detail, dimensions);
+    struct lk_string_list other_pivots = names_of(arena, diff->production.detail, pivots);
+    struct lk_string_list other = names_of(arena, diff->production.detail, columns);
 
-    diff->key = names_of(arena, diff->branch, dimensions);
-    diff->columns = names_of(arena, diff->branch, columns);
+    diff->key = names_of(arena, diff->branch.detail, dimensions);
+    diff->columns = names_of(arena, diff->branch.detail, columns);
     drop_pivots(&diff->key, &pivoted);
     drop_pivots(&other_key, &other_pivots);
     drop_others(diff, &other);
@@ -257,16 +257,20 @@ static void write_change(const struct lk_rows_diff *diff, struct lk_items *items
 
 /* ---- rows ---- */
 
-static struct lk_str *rows_of(struct lk_arena *arena, struct lk_str result, int64_t *ret_n)
+static struct lk_str *rows_of(const struct lk_rows_diff *diff, struct lk_str text, int64_t *ret_n)
 {
-    struct lk_str list = list_at(result, "data", NULL), *rows;
-    struct lk_json_iter it = lk_json_iter(list);
-    size_t n = 0;
+    /* without brackets around them */
+    const struct lk_json_iter begin = {.at = text.ptr, .end = lk_str_end(text)};
+    struct lk_json_iter it = begin;
+    int64_t n = 0;
 
-    rows = lk_arena_array(arena, lk_json_count(list), sizeof(*rows));
-    while (lk_json_next(&it, NULL, &rows[n]))
+    while ((diff->most_rows < 0 || n < diff->most_rows) && lk_json_next(&it, NULL, NULL))
         n++;
-    *ret_n = (int64_t)n;
+    struct lk_str *rows = lk_arena_array(diff->arena, (size_t)n, sizeof(*rows));
+    it = begin;
+    for (int64_t i = 0; i < n; i++)
+        lk_json_next(&it, NULL, &rows[i]);
+    *ret_n = n;
     return rows;
 }
 
@@ -296,8 +300,8 @@ static void mark_left(void *arg, size_t number)
 void lk_rows_diff_run(struct lk_rows_diff *diff)
 {
     struct lk_arena *arena = diff->arena;
-    struct lk_str *branch = rows_of(arena, diff->branch, &diff->n_branch);
-    struct lk_str *production = rows_of(arena, diff->production, &diff->n_production);
+    struct lk_str *branch = rows_of(diff, diff->branch.rows, &diff->n_branch);
+    struct lk_str *production = rows_of(diff, diff->production.rows, &diff->n_production);
     size_t n = (size_t)diff->n_production, at, last = 0;
     struct left left = {.is_left = lk_arena_array(arena, n, sizeof(bool))};
     struct lk_bag bag;

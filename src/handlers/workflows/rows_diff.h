@@ -9,14 +9,21 @@
 #include "handlers/items.h"
 #include "json/type.h"
 
+/* A result in json_detail, taken apart. */
+struct lk_rows_side {
+    struct lk_str detail; /* an object with `fields` */
+    struct lk_str rows;   /* JSON with commas between */
+};
+
 struct lk_rows_diff {
     struct lk_arena *arena;
-    struct lk_str branch, production; /* results in json_detail: objects with `fields` and `data` */
+    struct lk_rows_side branch, production;
+    int64_t most_rows; /* of each that are compared; below 0: all */
     bool pivoted;
     struct lk_string_list key;      /* dimensions, but those that are pivoted by */
     struct lk_string_list columns;  /* all others: measures, calculations */
     struct lk_string_list dropped;  /* columns that only one of the results has */
-    int64_t n_branch, n_production; /* rows */
+    int64_t n_branch, n_production; /* rows that are compared */
     int64_t same, changed, added, removed;
     int64_t *changes; /* by column: in how many rows it differs */
     bool same_order;  /* of the rows that both have */

@@ -118,7 +118,7 @@ def rows_differ(got: Got) -> None:
     assert change["key"] == {"orders.id": 4} and values["production"] != values["branch"]
     assert [row["orders.id"] for row in answer["added"]["items"]] == [5, 6]
     assert [row["orders.id"] for row in answer["removed"]["items"]] == [1, 2]
-    queries = [r for r in got.requests if r["operation"] == "run_inline_query"]
+    queries = [r for r in got.requests if r["operation"] == "create_query_task"]
     assert {(r["workspace"], r["branch"]) for r in queries} == {("dev", "feature/margin"), ("production", "main")}
 
 
@@ -133,15 +133,15 @@ def new_measure_is_named(got: Got) -> None:
 
 def lost_dimension_is_named(got: Got) -> None:
     assert got.answer["equal"] is None and got.answer["only_in_production"] == ["users.average_age"]
-    assert "run_inline_query" not in got.operations
+    assert "create_query" not in got.operations
 
 
 def all_arguments(got: Got) -> None:
-    bodies = [json.loads(r["body"]) for r in got.requests if r["operation"] == "run_inline_query"]
+    bodies = [json.loads(r["body"]) for r in got.requests if r["operation"] == "create_query"]
     assert len(bodies) == 2 and bodies[0] == bodies[1]
     assert {k: bodies[0][k] for k in FULL} == {**FULL, "limit": "20", "column_limit": "5"}
     assert got.answer["equal"] is True and got.answer["key"] == ["orders.created_month"]
-    assert {r["user"] for r in got.requests if r["operation"] == "run_inline_query"} == {"2"}
+    assert {r["user"] for r in got.requests if r["operation"] == "create_query"} == {"2"}
 
 
 def fails_on_the_branch(got: Got) -> None:
@@ -150,12 +150,12 @@ def fails_on_the_branch(got: Got) -> None:
 
 
 def nobody_has_it(got: Got) -> None:
-    assert "orders.nothing" in got.answer["error"] and "run_inline_query" not in got.operations
+    assert "orders.nothing" in got.answer["error"] and "create_query" not in got.operations
 
 
 def no_such_explore(got: Got) -> None:
     assert "order" in got.answer["error"] and "list_models" in got.answer["error"]
-    assert "run_inline_query" not in got.operations
+    assert "create_query" not in got.operations
 
 
 QUERY = {**MARGIN, "model": "thelook", "view": "orders"}

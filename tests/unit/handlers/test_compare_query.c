@@ -5,7 +5,8 @@
 #include "fake_steps.h"
 
 #define EXPLORE "GET /lookml_models/m/explores/e"
-#define RUN "POST /queries/run/json_detail"
+#define RUN FAKE_ROWS("json_detail")
+#define DEFINE "POST /queries?fields=id"
 #define BASE "{\"project_id\":\"shop\",\"branch\":\"b\",\"model\":\"m\",\"view\":\"e\",\"fields\":"
 #define ARGS BASE "[\"v.d\",\"v.n\"]}"
 #define N(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -25,6 +26,26 @@
 static const char *text_at(struct lk_str answer, const char *path)
 {
     return lk_arena_cstr(fake_arena, at(answer, path));
+}
+
+/* The query that was defined for a side. */
+static const char *defined(bool dev)
+{
+    for (size_t i = 0; i < fake_n_requests; i++) {
+        if (fake_in_dev[i] == dev && strncmp(fake_requests[i], DEFINE, strlen(DEFINE)) == 0)
+            return fake_requests[i];
+    }
+    fail_msg("no query was defined");
+    return NULL;
+}
+
+static size_t count(const char *request)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < fake_n_requests; i++)
+        n += strcmp(fake_requests[i], request) == 0;
+    return n;
 }
 
 static void play(const char *branch, const char *production)
@@ -60,10 +81,9 @@ static void test_rows_that_differ(void **state)
     assert_json(answer, "same_order", "true");
     assert_true(fake_in_dev[0]);
     assert_false(fake_in_dev[1]);
-    assert_true(fake_in_dev[2]);
-    assert_false(fake_in_dev[3]);
-    assert_int_equal(fake_n_requests, 4);
-    assert_string_equal(fake_requests[2], RUN " {\"fields\":[\"v.d\",\"v.n\"],\"limit\":\"500\","
+    assert_int_equal(fake_n_requests, 8);
+    assert_string_equal(defined(false), defined(true));
+    assert_string_equal(defined(true), DEFINE " {\"fields\":[\"v.d\",\"v.n\"],\"limit\":\"500\","
                                               "\"model\":\"m\",\"view\":\"e\"}");
 }
 
@@ -204,12 +224,12 @@ static void test_a_measure_that_only_the_branch_has(void **state)
     assert_json(answer, "only_on_branch", "[\"v.new\"]");
     assert_json(answer, "only_in_production", "(absent)");
     assert_contains(text_at(answer, "equal_note"), "the others are equal");
-    assert_contains(fake_requests[2], "[\"v.d\",\"v.n\",\"v.new\"]");
-    assert_contains(fake_requests[3], "[\"v.d\",\"v.n\"]");
+    assert_contains(defined(true), "[\"v.d\",\"v.n\",\"v.new\"]");
+    assert_contains(defined(false), "[\"v.d\",\"v.n\"]");
     play_new(HAS(D, M), HAS(D, M "," NEW));
     answer = run_tool("compare_query", BASE "[\"v.d\",\"v.n\",\"v.new\"]}");
     assert_json(answer, "only_in_production", "[\"v.new\"]");
-    assert_contains(fake_requests[2], "[\"v.d\",\"v.n\"]");
+    assert_contains(defined(true), "[\"v.d\",\"v.n\"]");
 }
 
 static void test_fields_without_which_it_is_another_query(void **state)
@@ -304,7 +324,7 @@ static void test_the_limit(void **state)
     assert_json(run_tool("compare_query", ARGS), "equal", "false");
     play(ROWS(ROW_("1", "1") "," ROW_("2", "1")), ROWS(ROW_("1", "1") "," ROW_("2", "1")));
     answer = run_tool("compare_query", ARGS);
-    assert_contains(fake_requests[2], "\"limit\":\"2\"");
+    assert_contains(defined(true), "\"limit\":\"2\"");
 }
 
 static void test_differences_are_bounded(void **state)
@@ -321,6 +341,108 @@ static void test_differences_are_bounded(void **state)
     answer = run_tool("compare_query", ARGS);
     assert_json(answer, "removed/count", "1");
     assert_json(answer, "removed/truncated/reason", "\"result_bytes\"");
+}
+
+/* A result whose rows are numbered from 1; `fill`: characters that each has besides. */
+static const char *large(int rows, int fill, bool fields_first)
+{
+    static const char fields[] = "\"fields\":{\"dimensions\":[" D "],\"measures\":[" M "]}";
+    struct lk_buf text;
+
+    lk_buf_init(&text, (size_t)32 << 20);
+    lk_buf_printf(&text, "{%s\"data\":[",
+                  fields_first ? lk_arena_printf(fake_arena, "%s,", fields).ptr : "");
+    for (int i = 0; i < rows; i++)
+        lk_buf_printf(&text,
+                      "%s{\"v.d\":{\"value\":%d,\"rendered\":\"%0*d\"},\"v.n\":{\"value\":1}}",
+                      i > 0 ? "," : "", i + 1, fill, 0);
+    lk_buf_printf(&text, "]%s%s}", fields_first ? "" : ",", fields_first ? "" : fields);
+    const char *result = lk_arena_cstr(fake_arena, lk_buf_view(&text));
+    lk_buf_free(&text);
+    return result;
+}
+
+/* What does not fit on one side is not called removed, and what was not looked at not equal. */
+static void test_results_that_are_too_large(void **state)
+{
+    static const char many[] = BASE "[\"v.d\",\"v.n\"],\"limit\":100000}";
+
+    (void)state;
+    fake_context.max_rows = 100000;
+    fake_piece_bytes = 60000;
+    play(large(5000, 2000, true), large(5000, 1, true));
+    struct lk_str answer = run_tool("compare_query", many);
+    assert_json(answer, "equal", "null");
+    assert_contains(text_at(answer, "equal_note"), "not known: only the first 20");
+    assert_json(answer, "removed/count", "0");
+    assert_string_equal(text_at(answer, "rows/branch"), text_at(answer, "rows/production"));
+    /* Among those that fit is a difference. */
+    play(large(5000, 2000, true), ROWS(ROW_("7", "1")));
+    answer = run_tool("compare_query", many);
+    assert_json(answer, "equal", "false");
+    assert_contains(text_at(answer, "equal_note"), "may only have moved");
+    /* What the rows are is said behind them, where nobody reads any more. */
+    play(ROWS(""), large(9000, 2000, false));
+    refuse_tool("compare_query", many);
+    assert_int_equal(fake_error.kind, LK_ERROR_LIMIT);
+    assert_contains(fake_error.message, "in production, though not on the branch");
+    play(ROWS(""), large(1, 1, false));
+    assert_json(run_tool("compare_query", many), "rows/removed", "1");
+}
+
+#define TASK "POST /query_tasks"
+#define STOP "DELETE /running_queries/"
+
+static void play_long(int branch, int production)
+{
+    play(ROWS(""), ROWS(""));
+    fake_n_scripts -= 2;
+    fake_answers(TASK, "{\"id\":\"B\",\"status\":\"added\"}");
+    fake_answers(TASK, "{\"id\":\"P\",\"status\":\"added\"}");
+    fake_script("GET /query_tasks/B/results", branch, LK_MEDIA_JSON, branch == 202 ? "" : ROWS(""));
+    fake_script("GET /query_tasks/P/results", production, LK_MEDIA_JSON,
+                production == 202 ? "" : ROWS(""));
+    fake_script(STOP "B", 204, LK_MEDIA_TEXT, "");
+    fake_script(STOP "P", 204, LK_MEDIA_TEXT, "");
+}
+
+/* Half a comparison is none: neither side is handed out, nor left running. */
+static void test_a_side_that_takes_too_long(void **state)
+{
+    (void)state;
+    fake_context.call_timeout_ms = 500;
+    fake_context.query_wait_ms = 1; /* which is not waited for */
+    fake_wants_progress = false;
+    for (int i = 0; i < 2; i++) {
+        play_long(i == 0 ? 202 : 200, i == 0 ? 200 : 202);
+        refuse_tool("compare_query", ARGS);
+        assert_int_equal(fake_error.kind, LK_ERROR_TIMEOUT);
+        assert_contains(fake_error.message, i == 0 ? "on the branch, though not in production"
+                                                   : "in production, though not on the branch");
+        assert_contains(fake_error.message, "LOOKER_CALL_TIMEOUT");
+        assert_int_equal(count(STOP "B"), i == 0);
+        assert_int_equal(count(STOP "P"), i == 1);
+    }
+    play_long(202, 202);
+    fake_answers("GET /query_tasks/B/results", ROWS(""));
+    fake_answers("GET /query_tasks/P/results", ROWS(""));
+    assert_json(run_tool("compare_query", ARGS), "equal", "true");
+    assert_int_equal(count(STOP "B") + count(STOP "P"), 0);
+}
+
+static void test_cancelled_while_both_run(void **state)
+{
+    struct lk_str answer;
+
+    (void)state;
+    play_long(202, 202);
+    fake_delay_ms = 1;
+    fake_cancel_at = "GET /query_tasks/P/results";
+    assert_false(fake_call(fake_tool("compare_query"), ARGS, 0, &answer));
+    assert_int_equal(fake_error.kind, LK_ERROR_CANCELLED);
+    assert_int_equal(count(STOP "B"), 1);
+    assert_int_equal(count(STOP "P"), 1);
+    assert_int_equal(fake_in_flight, 0);
 }
 
 static void test_a_query_that_fails_on_one_side(void **state)
@@ -382,6 +504,9 @@ int main(void)
         TEST(test_an_explore_that_cannot_be_read),
         TEST(test_the_limit),
         TEST(test_differences_are_bounded),
+        TEST(test_results_that_are_too_large),
+        TEST(test_a_side_that_takes_too_long),
+        TEST(test_cancelled_while_both_run),
         TEST(test_a_query_that_fails_on_one_side),
         TEST(test_a_call_that_is_cancelled),
     };
