@@ -147,7 +147,8 @@ static void check_binding(const struct mcp_tool *tool)
             tool->args->fields[bind->arg].kind != target->fields[bind->field].kind)
             fail("binding between kinds", tool->name);
     }
-    if (binding->keep_arg >= n_args || binding->limit_arg >= n_args || binding->offset_arg >= n_args)
+    if (binding->keep_arg >= n_args || binding->limit_arg >= n_args ||
+        binding->offset_arg >= n_args)
         fail("control argument that is not there", tool->name);
 }
 

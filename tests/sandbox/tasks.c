@@ -189,8 +189,8 @@ static char *body_text(struct sb_request *rq, const char *name)
     return text.len > 0 ? sb_strdup(text) : NULL;
 }
 
-/* So that the record says on which branch it was asked for. Whether the explore is there is found out
- * when the rows are made, as late as can be: until then the branch has to stay checked out. */
+/* So that the record says on which branch it was asked for. Whether the explore is there is found
+ * out when the rows are made, as late as can be: until then the branch has to stay checked out. */
 static void note_branch(struct sb_request *rq, struct lk_str query)
 {
     const struct sb_model *model;
