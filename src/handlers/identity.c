@@ -171,6 +171,7 @@ static void log_act_as(const struct lk_tool_context *tools, struct mcp_call *cal
 {
     const struct mcp_caller *caller = mcp_call_caller(call);
     const struct lk_log_field fields[] = {
+        lk_log_str("request_id", mcp_call_request_id(call)),
         lk_log_text("tool", mcp_call_tool(call)->name),
         lk_log_str("target_user_id", user->id),
         lk_log_str("target_user_email", user->email),
@@ -182,7 +183,7 @@ static void log_act_as(const struct lk_tool_context *tools, struct mcp_call *cal
     };
 
     lk_log_write(tools->log, LK_LOG_INFO, "looker.audit.act_as_user", fields,
-                 caller != NULL ? 6 : 5);
+                 caller != NULL ? 7 : 6);
 }
 
 /* As one of the CI users, whoever is free: the call has the branch then. */

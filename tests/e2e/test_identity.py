@@ -189,6 +189,11 @@ def test_a_call_runs_as_the_user_of_the_argument(http: Any, looker: Sandbox, ask
     (line,) = wait_for("the line of the audit", lambda: audited(server) or None)
     assert line["target_user_id"] == "2" and line["triggered_by"] == "argument"
 
+    def ends() -> list[str]:
+        return [e["request_id"] for e in server.process.log() if e["event"] == "mcp.call"]
+
+    assert wait_for("the call's own line", lambda: ends() or None) == [line["request_id"]]
+
 
 @pytest.mark.parametrize(
     "asked",

@@ -128,6 +128,12 @@ const struct mcp_caller *mcp_call_caller(const struct mcp_call *call)
     return call->caller;
 }
 
+struct lk_str mcp_call_request_id(const struct mcp_call *call)
+{
+    (void)call;
+    return LK_STR("request-1");
+}
+
 void mcp_call_refuse_caller(struct mcp_call *call)
 {
     call->refused = true;
