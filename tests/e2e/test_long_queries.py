@@ -4,6 +4,7 @@ call ends first. A query of ten minutes takes some seconds here: the sandbox's c
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from http.client import HTTPConnection
@@ -183,7 +184,17 @@ def test_the_dev_workspace_is_not_left_to_a_query(stdio: Any, looker: Sandbox) -
     takes(looker, 60)
     failure = server.failure("query", {**QUERY, "dev_mode": True})
     assert failure["kind"] == "timeout" and "dev workspace" in failure["error"]
+    assert "LOOKER_CALL_TIMEOUT" in failure["error"]
     assert_killed(server, looker)
+
+
+def test_the_dev_workspace_waits_as_long_as_it_is_told(stdio: Any, looker: Sandbox) -> None:
+    takes(looker, 60)
+    failure = stdio().failure("query", {**QUERY, "dev_mode": True, "max_wait_seconds": 0.4})
+    seconds = re.search(r"within (\d\.\d) s", failure["error"])
+    assert seconds and 0.4 <= float(seconds[1]) < 10
+    assert "max_wait_seconds" in failure["error"]
+    soon("the kill", lambda: len(kills(looker)) == 1)
 
 
 @pytest.mark.parametrize("id_", ["nonsense", "0" * 32, "../1", "%2e%2e"])

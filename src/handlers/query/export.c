@@ -265,7 +265,8 @@ bool lk_export_open(struct mcp_call *call, struct lk_error *err)
     if (lk_tool_context(call)->seal == NULL || !unseal(call, args->link.value, &json))
         return lk_fail(err, LK_ERROR_ARGUMENT,
                        "this is no link that this server has handed out, or not all of it; ask the "
-                       "tool for another");
+                       "tool for another (links of another replica, or of before a restart, need "
+                       "the same LOOKER_SIGNING_KEY or client secret)");
     if (!lk_json_get(json, LK_STR("e"), &value) || !lk_json_integer(value, &expiry) ||
         expiry < (int64_t)time(NULL))
         return lk_fail(err, LK_ERROR_ARGUMENT,

@@ -241,10 +241,11 @@ static bool stop_in_dev(const struct work *work, struct lk_error *err)
     if (outcome_of(work->run.status) == RUNNING)
         lk_query_kill(work->wait->context, work->run.task_id);
     return lk_fail(err, LK_ERROR_TIMEOUT,
-                   "Looker did not end the query within %llu s, and it was stopped: a query in the "
+                   "Looker did not end the query within %.1f s, and it was stopped: a query in the "
                    "dev workspace cannot go on without its call, which gives the branch back; "
-                   "narrow it, or have LOOKER_CALL_TIMEOUT raised",
-                   (unsigned long long)waited_ms(work->wait) / 1000);
+                   "narrow it, or give it longer: max_wait_seconds, if it was set, or else "
+                   "LOOKER_CALL_TIMEOUT, of which a query has four fifths",
+                   (double)waited_ms(work->wait) / 1000);
 }
 
 static bool take_task(struct work *work, struct lk_str task, struct lk_error *err)
