@@ -149,7 +149,7 @@ static void copy_wish(struct lk_lease *lease, const struct lk_lease_wish *wish)
 
     lease->wish = *wish;
     lease->wish.user = lease->user;
-    lease->wish.why = NULL; /* not the actor's, who may outlive it */
+    lease->wish.refusal = NULL; /* not the actor's, who may outlive it */
     lease->wish.sets_branch = wish->sets_branch && wish->mode == LK_CLAIM_ALONE;
     lease->wish.branch =
         wish->mode == LK_CLAIM_BRANCH ? lk_arena_str(arena, wish->branch) : (struct lk_str){0};
@@ -274,8 +274,8 @@ bool lk_lease_take(struct lk_leases *leases, const struct lk_lease_wish *wish,
         return true;
     }
     refused = lease->refused;
-    if (refused && wish->why != NULL)
-        lk_buf_str(wish->why, lease->refusal);
+    if (refused && wish->refusal != NULL)
+        *wish->refusal = lease->refusal;
     if (!refused && err != NULL && err->kind == LK_ERROR_NONE) {
         *err = lease->error;
         err->body = (struct lk_str){0}; /* goes with the arena */

@@ -87,6 +87,12 @@ struct lk_leases *lk_leases_new(const struct lk_leases_options *options);
 /* After lk_leases_end. NULL is legal. */
 void lk_leases_free(struct lk_leases *leases);
 
+/* Why a lease is not to be had at once. */
+struct lk_lease_refusal {
+    char why[400]; /* "is in use by ...", to stand behind the name of a user */
+    bool shut;     /* the store has come up empty, so that nobody gets one */
+};
+
 struct lk_lease_wish {
     struct lk_lease_user user;
     enum lk_claim_mode mode;
@@ -100,8 +106,8 @@ struct lk_lease_wish {
                          this succeeds, since the branch is set on purpose (lk_lease_settled) */
     bool now_or_never;  /* do not wait: *ret_lease is NULL when it is not free, which is no error */
     struct lk_str what; /* the tool; for errors that others get */
-    struct lk_buf *why; /* now_or_never: gets by whom it is used when it is not free, as "is in use
-                           by ..."; NULL: nobody asks */
+    struct lk_lease_refusal *refusal; /* now_or_never: written when it is not free; NULL: nobody
+                                         asks */
 };
 
 /*

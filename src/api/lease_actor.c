@@ -193,10 +193,14 @@ static void count_shut(struct lk_lease *actor, bool shut)
     actor->shut_since_ms = shut ? now_ms : 0;
 }
 
-static bool refuse(struct lk_lease *actor, struct lk_str why)
+static bool refuse(struct lk_lease *actor, struct lk_str why, bool shut)
 {
+    struct lk_lease_refusal *refusal = &actor->refusal;
+
     actor->refused = true;
-    actor->refusal = why;
+    refusal->shut = shut;
+    snprintf(refusal->why, sizeof(refusal->why), "%.*s",
+             LK_STR_ARG(lk_str_cut(why, sizeof(refusal->why) - 1)));
     return false;
 }
 
@@ -233,7 +237,7 @@ static bool get_ready(struct lk_lease *actor, uint64_t until_ms, struct lk_error
 
         if (!lk_actor_change(actor, waits, take_step, &step, &failure)) {
             if (failure.kind == LK_ERROR_NONE)
-                return refuse(actor, describe_who(actor, &step.who));
+                return refuse(actor, describe_who(actor, &step.who), false);
             *err = failure;
             return false;
         }
@@ -261,8 +265,10 @@ static bool get_ready(struct lk_lease *actor, uint64_t until_ms, struct lk_error
             break;
         case LK_STEP_WAIT:
             if (step.closed && actor->wish.now_or_never)
-                return refuse(actor, lk_arena_printf(actor->arena, "has to wait: %.*s",
-                                                     LK_STR_ARG(describe_shut(actor, &step))));
+                return refuse(actor,
+                              lk_arena_printf(actor->arena, "has to wait: %.*s",
+                                              LK_STR_ARG(describe_shut(actor, &step))),
+                              true);
             if (!wait_for_others(actor, until_ms, step.closed ? step.closed_ms : UINT64_MAX))
                 return fail_waiting(actor, &step, err);
             break;

@@ -179,8 +179,8 @@ struct lk_lease {
     bool woken;
     bool given; /* nobody wants it any more */
     bool settled, doubted;
-    bool refused;                    /* now_or_never */
-    struct lk_str refusal;           /* by whom it is used; in the arena */
+    bool refused; /* now_or_never */
+    struct lk_lease_refusal refusal;
     uint64_t shut_since_ms, shut_ms; /* ours: the store is empty, since when (0: it is not), and
                                         for how long it was */
     struct lk_error error;

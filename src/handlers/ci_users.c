@@ -27,15 +27,15 @@ struct member {
     struct lk_str name; /* as the setting has it */
     char id[64], email[256];
     unsigned loans;
-    uint64_t last_used;  /* in the order of beginning */
-    char elsewhere[400]; /* why it was not free when it was last asked for; "": it was */
+    uint64_t last_used;              /* in the order of beginning */
+    struct lk_lease_refusal refusal; /* when it was last asked for; why "": it was free */
 };
 
 struct lk_ci_loan {
     struct lk_ci_users *users;
     struct member *member;
     struct lk_str id, email, project, branch, what;
-    uint64_t since_ms;
+    uint64_t since_ms, shut_ms;
     struct lk_ci_loan *next;
 };
 
@@ -43,6 +43,7 @@ struct lk_ci_loan {
 struct waiter {
     struct lk_co *co;
     uint64_t since_ms, until_ms;
+    uint64_t shut_since_ms; /* the store has come up empty, and was the last time; 0: it was not */
     uint64_t tried; /* members, a bit each, that were not free when asked for in this round */
     struct waiter *next;
 };
@@ -341,6 +342,11 @@ struct lk_str lk_ci_loan_email(const struct lk_ci_loan *loan)
     return loan->email;
 }
 
+uint64_t lk_ci_loan_shut_ms(const struct lk_ci_loan *loan)
+{
+    return loan->shut_ms;
+}
+
 /* *ret_lease is NULL when the user is not free. */
 static bool ask_for(struct lk_ci_users *users, struct lk_ci_loan *loan,
                     const struct lk_lease_wish *wish, struct lk_lease **ret_lease,
@@ -349,18 +355,12 @@ static bool ask_for(struct lk_ci_users *users, struct lk_ci_loan *loan,
     struct member *member = loan->member;
     struct lk_lease_wish now = *wish;
     struct lk_error failure = {0};
-    struct lk_buf why;
-    bool ok;
 
     now.user.id = now.user.principal.user_id = loan->id;
     now.now_or_never = true;
-    now.why = &why;
-    lk_buf_init(&why, 4096);
-    ok = lk_lease_take(users->options.leases, &now, ret_lease, &failure);
-    snprintf(member->elsewhere, sizeof(member->elsewhere), "%.*s",
-             LK_STR_ARG(lk_str_cut(lk_buf_view(&why), sizeof(member->elsewhere) - 1)));
-    lk_buf_free(&why);
-    if (ok)
+    now.refusal = &member->refusal;
+    member->refusal = (struct lk_lease_refusal){0};
+    if (lk_lease_take(users->options.leases, &now, ret_lease, &failure))
         return true;
     if (failure.kind != LK_ERROR_CANCELLED)
         lk_error_advise(&failure, "this was as the CI user \"%.*s\"", LK_STR_ARG(member->name));
@@ -385,8 +385,8 @@ static void describe(struct lk_buf *text, const struct lk_ci_users *users,
         any = true;
     }
     if (!any)
-        lk_buf_str(
-            text, lk_str(member->elsewhere[0] != '\0' ? member->elsewhere : "is in use elsewhere"));
+        lk_buf_str(text, lk_str(member->refusal.why[0] != '\0' ? member->refusal.why
+                                                               : "is in use elsewhere"));
 }
 
 static bool fail_busy(const struct lk_ci_users *users, struct lk_error *err)
@@ -457,10 +457,16 @@ bool lk_ci_users_borrow(struct lk_ci_users *users, struct lk_arena *arena,
             return false;
         ok = ask_for(users, loan, wish, &lease, err);
         if (ok && lease != NULL) {
+            if (self.shut_since_ms != 0)
+                loan->shut_ms = lk_loop_now_ms(loop) - self.shut_since_ms;
             *ret_loan = loan;
             *ret_lease = lease;
             return true;
         }
+        if (!loan->member->refusal.shut)
+            self.shut_since_ms = 0;
+        else if (self.shut_since_ms == 0)
+            self.shut_since_ms = lk_loop_now_ms(loop);
         self.tried |= (uint64_t)1 << (loan->member - users->members);
         end_loan(loan);
         if (!ok)

@@ -51,6 +51,8 @@ bool lk_ci_users_check(struct lk_ci_users *users, struct lk_arena *arena,
                        void (*tell)(struct lk_str who, const struct lk_error *why));
 struct lk_str lk_ci_loan_id(const struct lk_ci_loan *loan);
 struct lk_str lk_ci_loan_email(const struct lk_ci_loan *loan);
+/* As lk_lease_shut_ms, of the wait for a user. */
+uint64_t lk_ci_loan_shut_ms(const struct lk_ci_loan *loan);
 /* After the lease was given back; NULL is legal. */
 void lk_ci_users_give(struct lk_ci_loan *loan);
 

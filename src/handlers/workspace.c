@@ -282,10 +282,8 @@ static void add_text(struct mcp_call *call, const char *name, struct lk_str valu
 }
 
 /* A wait that nobody caused: who sees the call take long cannot guess it. */
-static void tell_wait(struct mcp_call *call, const struct lk_lease *lease)
+static void tell_wait(struct mcp_call *call, uint64_t shut_ms)
 {
-    uint64_t shut_ms = lk_lease_shut_ms(lease);
-
     if (shut_ms > 0)
         add_text(call, "wait_note",
                  lk_arena_printf(mcp_call_arena(call),
@@ -311,7 +309,7 @@ static bool take(struct mcp_call *call, struct lk_lease_wish *wish, struct lk_er
     visit = lk_arena_new_object(mcp_call_arena(call), struct lk_visit);
     if (!lk_lease_take(context->workspace->options.leases, wish, &visit->lease, err))
         return false;
-    tell_wait(call, visit->lease);
+    tell_wait(call, lk_lease_shut_ms(visit->lease));
     settle_in(call, wish, visit);
     return true;
 }
@@ -473,5 +471,6 @@ bool lk_workspace_borrow_user(struct mcp_call *call, bool associative, struct lk
     *ret_user = (struct lk_ci_user){lk_ci_loan_id(visit->loan), lk_ci_loan_email(visit->loan)};
     *ret_visit = visit;
     write_ci_user(call, ret_user);
+    tell_wait(call, lk_ci_loan_shut_ms(visit->loan));
     return true;
 }

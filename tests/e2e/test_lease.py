@@ -124,6 +124,29 @@ def test_redis_is_away(
     cell.assert_well()
 
 
+def test_a_redis_that_came_up_empty_is_waited_for_and_the_answer_says_so(
+    http: Any, looker: Sandbox, cell: Cell, redis: Callable[..., Redis]
+) -> None:
+    store = redis()
+    server = http(LEASE_URL=store.url, LEASE_TTL="3", CI_USERS="ada")
+    pool = {"project_id": "thelook", "branch": "hotfix", "act_as_user": "pool"}
+    store.command("FLUSHALL")
+    with concurrent.futures.ThreadPoolExecutor(2) as callers:
+        answers = [
+            callers.submit(server.answer, "query", cell.query(0)),
+            callers.submit(server.answer, "validate_project", pool),
+        ]
+    for answer in answers:
+        assert "LOOKER_LEASE_TTL" in answer.result()["wait_note"]
+    said = [e["nothing_begins_for_ms"] for e in server.process.log() if e["event"] == "lease.store_empty"]
+    assert said and all(0 < ms <= 3000 for ms in said)
+    assert "wait_note" not in server.answer("query", cell.query(0))
+    store.command("FLUSHALL")
+    hurried = http(LEASE_URL=store.url, LEASE_TTL="60", BRANCH_WAIT="0.3", CI_USERS="ada")
+    assert "has come up empty, and for another" in hurried.failure("query", cell.query(0))["error"]
+    assert "has come up empty" in hurried.failure("validate_project", pool)["detail"]
+
+
 def test_redis_that_stands_still_for_too_long(
     http: Any, looker: Sandbox, cell: Cell, redis: Callable[..., Redis]
 ) -> None:

@@ -55,8 +55,8 @@ struct call {
     struct lk_lease *lease;
     bool ended, taken, held_to_the_end;
     uint64_t taken_ms, ended_ms;
-    uint64_t shut_ms; /* of its wait */
-    char why[500];    /* now_or_never: by whom it is used */
+    uint64_t shut_ms;                /* of its wait */
+    struct lk_lease_refusal refusal; /* now_or_never */
     char saw[16];
     struct lk_error err;
     struct lk_lease_end end;
@@ -78,17 +78,15 @@ static void run_call(void *arg)
         .what = LK_STR("query"),
     };
     const struct fake_cell *cell;
-    struct lk_buf why;
+    struct lk_lease_refusal refusal = {0};
 
-    lk_buf_init(&why, sizeof(call->why));
-    wish.why = call->now_or_never ? &why : NULL;
+    wish.refusal = call->now_or_never ? &refusal : NULL;
     if (call->begin_ms > 0)
         nap(&w, call->process, call->begin_ms);
     call->taken = lk_lease_take(call->process->leases, &wish, &call->lease, &call->err) &&
                   call->lease != NULL;
     call->taken_ms = w.now_ms;
-    snprintf(call->why, sizeof(call->why), "%.*s", LK_STR_ARG(lk_buf_view(&why)));
-    lk_buf_free(&why);
+    call->refusal = refusal;
     if (call->taken) {
         struct holder *holder;
 

@@ -154,11 +154,12 @@ static void test_now_or_never(void **state)
     assert_false(calls[1].taken);
     assert_int_equal(calls[1].err.kind, LK_ERROR_NONE);
     assert_true(calls[1].ended_ms < 1000150);
-    assert_contains(calls[1].why,
+    assert_contains(calls[1].refusal.why,
                     "is in use by 1 other call (query) on branch x since 2027-01-15T08:");
-    assert_contains(calls[1].why, "(in "); /* which process */
+    assert_contains(calls[1].refusal.why, "(in "); /* which process */
     assert_true(calls[2].taken);
-    assert_string_equal(calls[2].why, "");
+    assert_string_equal(calls[2].refusal.why, "");
+    assert_false(calls[1].refusal.shut);
     assert_int_equal(count_documents(&w), 0);
 }
 

@@ -328,9 +328,10 @@ static void test_that_a_store_came_up_empty_is_said(void **state)
     assert_true(calls[2].taken);
     assert_in_range(calls[2].shut_ms, TTL_MS - 400, TTL_MS + 300);
     assert_false(calls[1].taken);
-    assert_contains(calls[1].why,
+    assert_contains(calls[1].refusal.why,
                     "has to wait: the store of leases (LOOKER_LEASE_URL) has come up");
-    assert_contains(calls[1].why, " ms nothing new begins");
+    assert_contains(calls[1].refusal.why, " ms nothing new begins");
+    assert_true(calls[1].refusal.shut);
     text = read_log(&log);
     assert_int_equal(count_events(text, "\"lease.store_empty\""), 1);
     assert_non_null(strstr(text, "\"nothing_begins_for_ms\":"));

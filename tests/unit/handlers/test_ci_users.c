@@ -19,6 +19,7 @@ static struct cell {
     int n;
 } cells[N_MAX]; /* of the users 1 to 8 */
 static int n_asked_for, take_ms;
+static bool is_shut; /* the store has come up empty */
 static struct lk_error take_error;
 
 bool lk_lease_take(struct lk_leases *leases, const struct lk_lease_wish *wish,
@@ -36,7 +37,12 @@ bool lk_lease_take(struct lk_leases *leases, const struct lk_lease_wish *wish,
     }
     *ret_lease = NULL;
     if (cell->n > 0 && !lk_str_eq(lk_str(cell->branch), wish->branch)) {
-        lk_buf_printf(wish->why, "is in use by 1 other call (query) on branch %s", cell->branch);
+        snprintf(wish->refusal->why, sizeof(wish->refusal->why),
+                 "is in use by 1 other call (query) on branch %s", cell->branch);
+        return true;
+    }
+    if (is_shut) {
+        *wish->refusal = (struct lk_lease_refusal){"has to wait: it is empty", true};
         return true;
     }
     cell->n++;
@@ -147,6 +153,7 @@ static int set_up(void **state)
 {
     memset(cells, 0, sizeof(cells));
     n_ended = n_asked_for = take_ms = 0;
+    is_shut = false;
     take_error = (struct lk_error){0};
     users = NULL;
     if (fake_set_up(state) != 0)
@@ -436,6 +443,30 @@ static void who_waited_for_too_long_hears_what_they_are_busy_with(void **state)
                     "ci-bot-2@x.io is in use by 1 other call (query) on branch theirs");
 }
 
+static void who_waited_for_an_empty_store_hears_so(void **state)
+{
+    struct borrower a = {.branch = "a"}, b = {.branch = "b"}, c = {.branch = "c"};
+
+    (void)state;
+    is_shut = true;
+    make("1,2", 300);
+    start(&a);
+    wait_for(&a);
+    assert_int_equal(a.err.kind, LK_ERROR_TIMEOUT);
+    assert_contains(a.err.detail, "1 has to wait: it is empty; 2 has to wait: it is empty");
+    lk_ci_users_free(users);
+    make("1,2", 5000);
+    start(&b);
+    turn(100);
+    assert_int_equal(b.user, 0);
+    is_shut = false;
+    wait_for(&b);
+    assert_in_range(lk_ci_loan_shut_ms(b.loan), 90, 4000);
+    /* Who waits for others does not. */
+    start(&c);
+    assert_int_equal(lk_ci_loan_shut_ms(c.loan), 0);
+}
+
 static void one_who_is_cancelled_leaves_the_line(void **state)
 {
     struct borrower a = {.branch = "a"}, b = {.branch = "b"}, c = {.branch = "c"};
@@ -487,6 +518,7 @@ int main(void)
         TEST(what_others_give_back_is_noticed),
         TEST(one_may_pass_to_join_for_a_while),
         TEST(who_waited_for_too_long_hears_what_they_are_busy_with),
+        TEST(who_waited_for_an_empty_store_hears_so),
         TEST(one_who_is_cancelled_leaves_the_line),
         TEST(an_error_names_the_user),
     };

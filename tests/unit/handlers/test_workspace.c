@@ -100,6 +100,12 @@ struct lk_str lk_ci_loan_email(const struct lk_ci_loan *of)
     return LK_STR("ci@x.io");
 }
 
+uint64_t lk_ci_loan_shut_ms(const struct lk_ci_loan *of)
+{
+    (void)of;
+    return shut_ms;
+}
+
 void lk_ci_users_give(struct lk_ci_loan *of)
 {
     if (of != NULL)
