@@ -3,6 +3,7 @@
  */
 #include "leasing.h"
 
+#include "handlers/ci_users.h"
 #include "rt/redis.h"
 
 #include <errno.h>
@@ -43,6 +44,17 @@ struct lk_setting_text lk_leasing_state_dir(struct lk_arena *arena, char *const 
     return (struct lk_setting_text){0};
 }
 
+static bool check_ci_users(struct lk_str names, struct lk_error *err)
+{
+    size_t n = 0;
+
+    while (names.len > 0)
+        n += lk_str_trim(lk_str_take(&names, ',')).len > 0;
+    return n <= LK_CI_USERS_MAX ||
+           lk_fail(err, LK_ERROR_CONFIG, "LOOKER_CI_USERS: it names %zu users; at most %d may be",
+                   n, LK_CI_USERS_MAX);
+}
+
 bool lk_leasing_check(struct lk_arena *arena, const struct lk_config *config, struct lk_error *err)
 {
     struct lk_redis_url url;
@@ -55,7 +67,7 @@ bool lk_leasing_check(struct lk_arena *arena, const struct lk_config *config, st
                        LK_STR_ARG(config->state_dir));
     if (config->lease_url.len > 0 && !lk_redis_url_parse(arena, config->lease_url, &url, &error))
         return lk_fail(err, LK_ERROR_CONFIG, "LOOKER_LEASE_URL: %s", error.message);
-    return true;
+    return check_ci_users(config->ci_users, err);
 }
 
 bool lk_leasing_can_keep(struct lk_str state_dir)

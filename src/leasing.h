@@ -13,8 +13,8 @@
  * none can be told. */
 struct lk_setting_text lk_leasing_state_dir(struct lk_arena *arena, char *const *env);
 
-/* LK_ERROR_CONFIG: LOOKER_STATE_DIR is not absolute, or LOOKER_LEASE_URL is none (nothing of it is
- * quoted). */
+/* LK_ERROR_CONFIG: LOOKER_STATE_DIR is not absolute, LOOKER_LEASE_URL is none (nothing of it is
+ * quoted), or LOOKER_CI_USERS names too many. */
 bool lk_leasing_check(struct lk_arena *arena, const struct lk_config *config, struct lk_error *err);
 
 /* Whether the directory can be written to, or made. */

@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define USERS_MAX 64
 #define KNOWN_MS ((uint64_t)5 * 60 * 1000) /* how long a name is not looked up again */
 #define POLL_MS 200                        /* how often who waits looks what others did */
 /* For so long one may pass the head of the line, to join a branch that somebody has already. */
@@ -50,7 +49,7 @@ struct waiter {
 
 struct lk_ci_users {
     struct lk_ci_users_options options;
-    struct member members[USERS_MAX];
+    struct member members[LK_CI_USERS_MAX];
     size_t n;
     uint64_t known_until_ms, n_loans;
     uint64_t n_given; /* loans that ended */
@@ -64,7 +63,7 @@ struct lk_ci_users *lk_ci_users_new(const struct lk_ci_users_options *options)
     struct lk_str rest = options->names;
 
     users->options = *options;
-    while (rest.len > 0 && users->n < USERS_MAX) {
+    while (rest.len > 0 && users->n < LK_CI_USERS_MAX) {
         struct lk_str name = lk_str_trim(lk_str_take(&rest, ','));
 
         if (name.len > 0)

@@ -16,6 +16,8 @@
 
 struct lk_ci_users;
 
+#define LK_CI_USERS_MAX 64 /* names in LOOKER_CI_USERS; more are not read */
+
 /* Borrowed; must outlive it. */
 struct lk_ci_users_options {
     const struct lk_tool_context *tools; /* of the worker; its api is the service account's */

@@ -372,6 +372,19 @@ static void test_lease_settings(void **state)
     refuse(NO_ARGS, LIST(URL, "LOOKER_BRANCH_WAIT=-1"), LIST("LOOKER_BRANCH_WAIT"));
 }
 
+static void test_ci_users_have_a_limit(void **state)
+{
+    char users[512] = "LOOKER_CI_USERS=, 1 ,,";
+    size_t len = strlen(users);
+
+    (void)state;
+    for (int i = 2; i <= 64; i++)
+        len += (size_t)snprintf(users + len, sizeof(users) - len, "%d,", i);
+    accept(NO_ARGS, LIST(URL, users));
+    snprintf(users + len, sizeof(users) - len, "65");
+    refuse(NO_ARGS, LIST(URL, users), LIST("LOOKER_CI_USERS", "65 users", "at most 64"));
+}
+
 /* Who says where it is read which branches are to be given back has them switched. */
 static void test_env_file_and_leases(void **state)
 {
@@ -652,6 +665,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_base_url_is_trimmed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_where_leases_are_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lease_settings, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ci_users_have_a_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_env_file_and_leases, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_warnings, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_commands, set_up, tear_down),
