@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define DIRECTORY_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+#define MAKE_TRIES 5
 #define INSTANCE_PREFIX "instance-"
 
 /* store->data */
@@ -39,26 +40,40 @@ bool lk_lease_file_fail(const struct lk_lease_store *store, const char *what, co
 
 /* ---- the directory ---- */
 
-int lk_lease_directory_make(const char *path)
+/* 0, or errno of what failed first. */
+static int make_all(char *path)
 {
-    char *copy = lk_memory_new(strlen(path) + 1);
-    int why = 0, fd;
+    int why = 0;
 
-    strcpy(copy, path);
-    for (char *at = copy + 1;; at++) {
+    for (char *at = path + 1;; at++) {
         char end = *at;
 
         if (end != '/' && end != '\0')
             continue;
         *at = '\0';
-        if (mkdir(copy, 0700) != 0 && errno != EEXIST && why == 0)
+        if (mkdir(path, 0700) != 0 && errno != EEXIST && why == 0)
             why = errno;
         *at = end;
         if (end == '\0')
+            return why;
+    }
+}
+
+/* Another server that only tries (--check, or at its start) may take directories above away again
+ * in between, so that is tried anew. */
+int lk_lease_directory_make(const char *path)
+{
+    char *copy = lk_memory_new(strlen(path) + 1);
+    int why = 0, fd = -1;
+
+    strcpy(copy, path);
+    for (int tries = 0; tries < MAKE_TRIES && fd < 0; tries++) {
+        why = make_all(copy);
+        fd = open(path, DIRECTORY_FLAGS);
+        if (fd < 0 && errno != ENOENT)
             break;
     }
     free(copy);
-    fd = open(path, DIRECTORY_FLAGS);
     if (fd < 0 && why != 0)
         errno = why;
     return fd;
