@@ -40,7 +40,7 @@ struct mcp_stats_row {
 struct mcp_server {
     struct mcp_server_options options; /* defaults filled in */
     struct lk_random random;
-    struct mcp_stats_row *stats; /* one a tool, by name, and one more */
+    struct mcp_stats_row *stats; /* mcp_stats_count() of them */
     struct lk_arena *arena;
     const struct mcp_tool **by_name; /* sorted */
     struct lk_buf lists[MCP_N_LISTS];

@@ -30,18 +30,24 @@ const char *mcp_outcome_name(enum mcp_outcome outcome)
 
 size_t mcp_stats_count(const struct mcp_server *server)
 {
-    return server->options.n_tools + 1;
+    return server->options.n_tools + 1 + (server->options.download != NULL);
 }
 
 const char *mcp_stats_name(const struct mcp_server *server, size_t i)
 {
-    return i < server->options.n_tools ? server->by_name[i]->name : "(protocol)";
+    size_t n_tools = server->options.n_tools;
+
+    if (i < n_tools)
+        return server->by_name[i]->name;
+    return i == n_tools ? "(protocol)" : server->options.download->name;
 }
 
 void mcp_stats_note(struct mcp_server *server, const struct mcp_tool *tool,
                     enum mcp_outcome outcome, uint64_t ms)
 {
-    struct mcp_stats_row *row = &server->stats[mcp_tool_index(server, lk_str(tool->name))];
+    size_t i = tool == server->options.download ? server->options.n_tools + 1
+                                                : mcp_tool_index(server, lk_str(tool->name));
+    struct mcp_stats_row *row = &server->stats[i];
     size_t interval = 0;
 
     while (interval < MCP_N_BOUNDS && ms > mcp_duration_bounds_ms[interval])

@@ -28,7 +28,7 @@ struct mcp_call_stats {
 };
 
 /* The tools, sorted by name, and after them one for all other calls (of prompts, resources and
- * completion). */
+ * completion), and one for downloads, if there are any. */
 size_t mcp_stats_count(const struct mcp_server *server);
 const char *mcp_stats_name(const struct mcp_server *server, size_t i);
 /* Adds to what is there. */

@@ -280,6 +280,8 @@ def test_it_is_logged_and_counted_as_every_call_is(http: Any, looker: Sandbox) -
     (line,) = wait_for("the log line of the download", lines)
     assert line["request_id"] == "from-the-gateway/2" and line["outcome"] == "ok"
     assert line["bytes"] == len(data)
+    _, _, metrics = server.exchange("GET", "/metrics")
+    assert b'looker_mcp_calls_total{tool="export",outcome="ok"} 1\n' in metrics
     looker.rules({"operation": "run_query", "status": 500, "body": "{}"})
     with download(server, path) as response:
         assert (response.status, response.reason) == (502, "Bad Gateway")
