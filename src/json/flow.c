@@ -59,71 +59,12 @@ static bool fail_too_large(const struct lk_json_flow *flow, size_t max_bytes, st
 
 /* ---- values ---- */
 
-/* What follows the value that begins or goes on at `at`; end when it goes on there. */
-static const char *pass_string(struct lk_json_flow *flow, const char *at, const char *end)
-{
-    while (at < end) {
-        if (flow->escaped_) {
-            flow->escaped_ = false;
-            at++;
-            continue;
-        }
-        at = lk_json_find_quote(at, end);
-        if (at == end)
-            return end;
-        if (*at++ == '"') {
-            flow->in_string_ = false;
-            return at;
-        }
-        flow->escaped_ = true;
-    }
-    return end;
-}
-
-static bool ends_scalar(char c)
-{
-    return lk_json_is_space(c) || c == ',' || c == ']' || c == '}';
-}
-
-/* The same for any value; *ret_done says whether it ended. */
-static const char *pass_value(struct lk_json_flow *flow, const char *at, const char *end,
-                              bool *ret_done)
-{
-    *ret_done = false;
-    while (at < end) {
-        if (flow->in_string_) {
-            at = pass_string(flow, at, end);
-            if (flow->in_string_)
-                return end;
-        } else if (flow->scalar_) {
-            while (at < end && !ends_scalar(*at))
-                at++;
-            *ret_done = at < end;
-            return at;
-        } else {
-            at = lk_json_find_structure(at, end);
-            if (at == end)
-                return end;
-            flow->in_string_ = *at == '"';
-            if (!flow->in_string_)
-                flow->depth_ += (*at | 0x20) == '{' ? 1 : (size_t)-1;
-            at++;
-        }
-        if (flow->depth_ == 0 && !flow->in_string_) {
-            *ret_done = true;
-            return at;
-        }
-    }
-    return end;
-}
-
 static void begin_value(struct lk_json_flow *flow, const char *at, char first)
 {
     flow->value_at_ = offset_of(flow, at);
     flow->in_value_ = true;
-    flow->in_string_ = flow->escaped_ = flow->passing_ = false;
-    flow->depth_ = 0;
-    flow->scalar_ = first != '"' && first != '{' && first != '[';
+    flow->passing_ = false;
+    flow->pass_ = lk_json_pass_begin(first);
     lk_buf_truncate(&flow->held_, 0);
 }
 
@@ -190,7 +131,7 @@ static bool take_value(struct lk_json_flow *flow, const char **at, const char *e
 
     if (!flow->in_value_)
         begin_value(flow, begin, *begin);
-    *at = pass_value(flow, begin, end, &done);
+    *at = lk_json_pass(&flow->pass_, begin, end, &done);
     part = lk_str_n(begin, (size_t)(*at - begin));
     if (!done)
         return hold(flow, part, err);
@@ -226,19 +167,17 @@ static bool take_key(struct lk_json_flow *flow, const char **at, const char *end
                      struct lk_error *err)
 {
     const char *begin = *at;
+    bool done;
 
     if (!flow->in_value_) {
         begin_value(flow, begin, '"');
-        flow->in_string_ = true;
         lk_buf_truncate(&flow->key_, 0);
-        lk_buf_char(&flow->key_, '"');
-        begin++;
     }
-    *at = pass_string(flow, begin, end);
+    *at = lk_json_pass(&flow->pass_, begin, end, &done);
     if (!lk_buf_append(&flow->key_, begin, (size_t)(*at - begin)))
         return lk_fail(err, LK_ERROR_LIMIT, "the name of a member is larger than %zu bytes",
                        MAX_KEY_BYTES);
-    if (flow->in_string_)
+    if (!done)
         return true;
     flow->in_value_ = false;
     flow->state_ = COLON;
@@ -297,7 +236,7 @@ static bool step(struct lk_json_flow *flow, const char **at, const char *end, st
         return true;
     }
     if (flow->state_ == ITEM || flow->state_ == MEMBER) {
-        if (flow->in_value_ || (!ends_scalar(c) && c != ':'))
+        if (flow->in_value_ || (!lk_json_ends_scalar(c) && c != ':'))
             return take_value(flow, at, end, err);
         return fail_at(offset_of(flow, *at), "a value is missing", err);
     }

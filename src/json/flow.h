@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "json/scan.h"
+#include "json/skip.h"
 
 /* So large may one item or member be at all, though it be passed over: what does not end is not an
  * answer. More is LK_ERROR_LIMIT. */
@@ -44,10 +45,10 @@ struct lk_json_flow {
     const char *piece_;
     size_t value_at_; /* where in the text the value began that comes */
     uint8_t state_;
-    bool nested_;                                  /* the list is a member */
-    bool in_value_, in_string_, escaped_, scalar_; /* of the value that comes */
-    bool passing_;                                 /* it is too large to be handed on */
-    size_t depth_;
+    bool nested_;   /* the list is a member */
+    bool in_value_; /* a value or key comes */
+    bool passing_;  /* it is too large to be handed on */
+    struct lk_json_pass pass_;
     struct lk_buf held_, key_;
 };
 

@@ -28,7 +28,7 @@ static const struct lk_projection *find_escaped(const struct lk_projection *node
     return NULL;
 }
 
-static const struct lk_projection *find_field(const struct lk_projection *node, struct lk_str key)
+const struct lk_projection *lk_projection_field(const struct lk_projection *node, struct lk_str key)
 {
     size_t low = 0, high = node->n_fields;
 
@@ -99,7 +99,7 @@ static const char *project_member(const struct projector *p, const char *at,
     *ret_drop_all = is_dropped(p, at, node, key);
     if (*ret_drop_all)
         return at;
-    const struct lk_projection *field = find_field(node, key);
+    const struct lk_projection *field = lk_projection_field(node, key);
     if (field == NULL)
         return lk_json_skip_value(at, p->end);
 

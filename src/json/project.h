@@ -32,6 +32,10 @@ struct lk_projection {
 bool lk_project(struct lk_str text, const struct lk_projection *projection, bool drop,
                 struct lk_buf *out, struct lk_error *err);
 
+/* The field of that key of lk_json_next, or NULL. */
+const struct lk_projection *lk_projection_field(const struct lk_projection *node,
+                                                struct lk_str key);
+
 /* The projection as Looker's parameter `fields` takes it: "id,title,folder(id,name)". */
 struct lk_str lk_projection_text(struct lk_arena *arena, const struct lk_projection *projection);
 

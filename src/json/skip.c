@@ -171,3 +171,65 @@ const char *lk_json_decode_char(const char *at, const char *end, char out[4], si
     *ret_len = put_utf8(code, out);
     return at;
 }
+
+/* ---- in pieces ---- */
+
+struct lk_json_pass lk_json_pass_begin(char first)
+{
+    return (struct lk_json_pass){.scalar_ = first != '"' && first != '{' && first != '['};
+}
+
+struct lk_json_pass lk_json_pass_rest(void)
+{
+    return (struct lk_json_pass){.depth_ = 1};
+}
+
+static const char *pass_string(struct lk_json_pass *pass, const char *at, const char *end)
+{
+    while (at < end) {
+        if (pass->escaped_) {
+            pass->escaped_ = false;
+            at++;
+            continue;
+        }
+        at = lk_json_find_quote(at, end);
+        if (at == end)
+            return end;
+        if (*at++ == '"') {
+            pass->in_string_ = false;
+            return at;
+        }
+        pass->escaped_ = true;
+    }
+    return end;
+}
+
+const char *lk_json_pass(struct lk_json_pass *pass, const char *at, const char *end, bool *ret_done)
+{
+    *ret_done = false;
+    while (at < end) {
+        if (pass->in_string_) {
+            at = pass_string(pass, at, end);
+            if (pass->in_string_)
+                return end;
+        } else if (pass->scalar_) {
+            while (at < end && !lk_json_ends_scalar(*at))
+                at++;
+            *ret_done = at < end;
+            return at;
+        } else {
+            at = lk_json_find_structure(at, end);
+            if (at == end)
+                return end;
+            pass->in_string_ = *at == '"';
+            if (!pass->in_string_)
+                pass->depth_ += (*at | 0x20) == '{' ? 1 : (size_t)-1;
+            at++;
+        }
+        if (pass->depth_ == 0 && !pass->in_string_) {
+            *ret_done = true;
+            return at;
+        }
+    }
+    return end;
+}

@@ -47,6 +47,29 @@ const char *lk_json_skip_rest(const char *at, const char *end);
 /* Reads `"key" :` at the quote. Returns where the value begins; the key comes without quotes. */
 const char *lk_json_read_key(const char *at, const char *end, struct lk_str *ret_key);
 
+/* ---- a value that comes in pieces, of any text: only its brackets and quotes are looked at ----
+ */
+
+struct lk_json_pass {
+    size_t depth_;
+    bool in_string_, escaped_, scalar_;
+};
+
+static inline bool lk_json_ends_scalar(char c)
+{
+    return lk_json_is_space(c) || c == ',' || c == ']' || c == '}';
+}
+
+/* A value that begins with that character, which has not been passed yet. */
+struct lk_json_pass lk_json_pass_begin(char first);
+/* The rest of an object or list that has been entered. */
+struct lk_json_pass lk_json_pass_rest(void);
+
+/* Returns what follows the value, or end when it goes on there: *ret_done says which. A number ends
+ * only with the character behind it. */
+const char *lk_json_pass(struct lk_json_pass *pass, const char *at, const char *end,
+                         bool *ret_done);
+
 /* Four hexadecimal digits; they must be there. */
 bool lk_json_hex4(const char *at, unsigned *ret_code);
 
