@@ -58,6 +58,7 @@ struct lk_config {
     int64_t max_concurrency;
     int64_t threads; /* 0: as many as there are processors */
     int64_t max_connections;
+    int64_t max_client_bytes;
     struct lk_str tls_cert_file, tls_key_file; /* NUL-terminated; both empty: plain HTTP */
     uint64_t request_timeout_ms;               /* for a request to come in, and between two */
 

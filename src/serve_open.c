@@ -78,6 +78,7 @@ bool lk_service_open_http(struct seat *seat, struct lk_error *err)
             .tls = seat->service->tls,
             .max_body_name = "LOOKER_MAX_REQUEST_BYTES",
             .max_body_bytes = (size_t)config->max_request_bytes,
+            .max_client_bytes = (size_t)config->max_client_bytes,
             .request_timeout_ms = config->request_timeout_ms,
             .allowed_origins = config->allowed_origins,
             .allowed_hosts = config->allowed_hosts,

@@ -104,6 +104,10 @@ const struct lk_setting lk_settings[] = {
     {"LOOKER_MAX_CONNECTIONS", "max-connections", LK_SETTING_INTEGER, AT(max_connections), "16384",
      NULL, NULL, 1, 1000000,
      "most HTTP connections at once; beyond it the longest idle one makes room"},
+    {"LOOKER_MAX_CLIENT_BYTES", "max-client-bytes", LK_SETTING_INTEGER, AT(max_client_bytes),
+     "268435456", NULL, NULL, MIB, INT64_C(1024) * 1024 * MIB,
+     "most memory for requests and answers of HTTP clients together; beyond it slow ones are cut "
+     "off"},
     {"LOOKER_REQUEST_TIMEOUT", "request-timeout", LK_SETTING_SECONDS, AT(request_timeout_ms), "30",
      NULL, NULL, 0.1, 3600, "seconds for a request to come in whole, or for the next one to come"},
     {"LOOKER_TLS_CERT_FILE", "tls-cert-file", LK_SETTING_FILE, AT(tls_cert_file), NULL, NULL, NULL,

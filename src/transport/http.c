@@ -61,8 +61,7 @@ void lk_http_read_no_more(struct connection *connection)
     shutdown(h2o_socket_get_fd(connection->sock), SHUT_RD);
 }
 
-/* Without another byte in either direction. */
-static void cut(struct connection *connection)
+void lk_http_connection_cut(struct connection *connection)
 {
     connection->no_more = true;
     shutdown(h2o_socket_get_fd(connection->sock), SHUT_RDWR);
@@ -95,12 +94,18 @@ void lk_http_connection_spare(struct connection *connection)
         join_idle(connection);
 }
 
+void lk_http_connection_renew(struct connection *connection)
+{
+    leave_idle(connection);
+    lk_http_connection_spare(connection);
+}
+
 void lk_http_connection_rest(struct connection *connection)
 {
     connection->busy = connection->untaken = false;
+    lk_http_hold_nothing(connection);
     lk_timer_stop(connection->server->options.loop, &connection->untaken_timer);
-    leave_idle(connection); /* it begins anew */
-    lk_http_connection_spare(connection);
+    lk_http_connection_renew(connection);
 }
 
 void lk_http_connection_begin(struct connection *connection)
@@ -115,16 +120,22 @@ static void on_untaken(void *arg)
     struct connection *connection = arg;
 
     if (connection->no_more) {
-        cut(connection);
+        lk_http_connection_cut(connection);
         return;
     }
     connection->untaken = true;
     lk_http_connection_spare(connection);
 }
 
-void lk_http_connection_answered(struct connection *connection)
+static void await_taking(struct connection *connection)
 {
     lk_timer_start(connection->server->options.loop, &connection->untaken_timer, UNTAKEN_MS);
+}
+
+void lk_http_connection_answered(struct connection *connection, size_t bytes)
+{
+    lk_http_hold_answer(connection, bytes);
+    await_taking(connection);
 }
 
 static void end_drain(void *arg);
@@ -141,12 +152,12 @@ void lk_http_server_evict(struct lk_http_server *server)
     if (longest->sock == NULL) {
         end_drain(longest);
     } else if (longest->untaken) {
-        cut(longest);
+        lk_http_connection_cut(longest);
     } else {
         if (longest->exchange != NULL)
             lk_http_exchange_end_listening(longest->exchange);
         lk_http_read_no_more(longest);
-        lk_http_connection_answered(longest); /* what is still being written is to be taken soon */
+        await_taking(longest); /* what is still being written is to be taken soon */
     }
 }
 
@@ -247,6 +258,7 @@ static void on_close(void *arg)
     struct connection *connection = arg;
 
     connection->sock = NULL;
+    lk_http_hold_nothing(connection);
     lk_timer_stop(connection->server->options.loop, &connection->untaken_timer);
     leave_idle(connection);
     lk_http_tls_end(connection);
@@ -313,6 +325,10 @@ static void fill_defaults(struct lk_http_server *server)
         options->max_body_bytes = (size_t)4 * 1024 * 1024;
     if (options->max_body_name == NULL)
         options->max_body_name = "max_body_bytes";
+    if (options->max_client_bytes == 0)
+        options->max_client_bytes = (size_t)256 * 1024 * 1024;
+    if (options->max_client_bytes < options->max_body_bytes + LK_HTTP_MAX_HEAD_BYTES)
+        options->max_client_bytes = options->max_body_bytes + LK_HTTP_MAX_HEAD_BYTES;
     if (options->request_timeout_ms == 0)
         options->request_timeout_ms = 30000;
     if (options->keep_alive_ms == 0)

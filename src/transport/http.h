@@ -51,8 +51,10 @@ struct lk_http_server_options {
 
     struct lk_http_tls *tls; /* held by the server; NULL: plain HTTP */
 
-    size_t max_body_bytes;       /* 0: 4 MiB; more is a 413 */
-    const char *max_body_name;   /* what users call that limit; NULL: "max_body_bytes" */
+    size_t max_body_bytes;     /* 0: 4 MiB; more is a 413 */
+    const char *max_body_name; /* what users call that limit; NULL: "max_body_bytes" */
+    size_t max_client_bytes;   /* of requests and answers, of all servers at the listener; at least
+                                  one request has room; 0: 256 MiB */
     uint64_t request_timeout_ms; /* to send a whole request, and between two; 0: 30,000 */
     uint64_t keep_alive_ms;      /* between comments on a stream that is silent; 0: 15,000 */
 

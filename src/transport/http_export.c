@@ -172,7 +172,7 @@ static void stop_watching(struct export *export)
 
 static void end(h2o_req_t *req)
 {
-    lk_http_connection_answered(lk_http_connection(req));
+    lk_http_connection_answered(lk_http_connection(req), 0);
     h2o_send(req, NULL, 0, H2O_SEND_STATE_FINAL);
 }
 

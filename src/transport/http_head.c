@@ -7,13 +7,15 @@
  */
 #include "transport/http_internal.h"
 
-#define MAX_HEAD_BYTES ((size_t)64 * 1024)
+/* The request, its headers, and an empty line before and behind them. */
+#define MAX_LINES (LK_HTTP_MAX_HEADERS + 3)
 
 /* Longer than what h2o has looked at before, since it remembers that, and shorter than what it
  * takes for a request; what comes behind it is never looked at. */
 static void put_instead(h2o_buffer_t *input)
 {
-    size_t end = input->size < 2 * MAX_HEAD_BYTES ? input->size : 2 * MAX_HEAD_BYTES;
+    size_t end =
+        input->size < 2 * LK_HTTP_MAX_HEAD_BYTES ? input->size : 2 * LK_HTTP_MAX_HEAD_BYTES;
     static const struct lk_str begin =
         LK_STR_INIT("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Fill: ");
 
@@ -35,18 +37,37 @@ static bool starts_line(struct lk_str text, const char *name)
     return false;
 }
 
+/* A head that has ended within the limits is not, whatever comes behind it. */
+static bool is_too_large(struct lk_str seen, bool more)
+{
+    const char *at = seen.ptr, *end = lk_str_end(seen);
+
+    for (unsigned line = 0; line < MAX_LINES; line++) {
+        const char *lf = memchr(at, '\n', (size_t)(end - at));
+
+        if (lf == NULL)
+            return more;
+        if (line > 0 && (lf == at || (lf == at + 1 && *at == '\r')))
+            return false;
+        at = lf + 1;
+    }
+    return true;
+}
+
 static void on_read(h2o_socket_t *sock, const char *err)
 {
     struct connection *connection = sock->on_close.data;
     h2o_buffer_t *input = sock->input;
-    size_t seen = input->size < MAX_HEAD_BYTES ? input->size : MAX_HEAD_BYTES;
+    bool more = input->size > LK_HTTP_MAX_HEAD_BYTES;
+    struct lk_str seen = lk_str_n(input->bytes, more ? LK_HTTP_MAX_HEAD_BYTES : input->size);
 
-    if (err == NULL && input->size > MAX_HEAD_BYTES && !connection->busy &&
-        memmem(input->bytes, seen, "\r\n\r\n", 4) == NULL) {
+    if (err == NULL && !connection->busy && is_too_large(seen, more)) {
         connection->head_too_large = true;
-        connection->token_too_large = starts_line(lk_str_n(input->bytes, seen), "authorization:");
+        connection->token_too_large = starts_line(seen, "authorization:");
         put_instead(input);
     }
+    if (err == NULL && !connection->no_more)
+        lk_http_hold_request(connection);
     connection->read(sock, err);
 }
 

@@ -6,6 +6,7 @@
  *     http_tls.c      certificate and key, and the handshake
  *     http_routes.c   a request to its route; what every answer has
  *     http_head.c     how large the head of a request may be
+ *     http_memory.c   how large all requests and answers may be together
  *     http_guard.c    may this request come in? framing, Host, Origin
  *     http_auth.c     who calls? tokens, challenges, metadata
  *     http_mcp.c      POST /mcp: the exchange between h2o's request and the core
@@ -27,6 +28,8 @@
 #include <stdatomic.h>
 
 #define LK_HTTP_MAX_STATUSES 24
+#define LK_HTTP_MAX_HEAD_BYTES ((size_t)64 * 1024)
+#define LK_HTTP_MAX_HEADERS 100 /* h2o's */
 
 struct admission;
 struct exchange;
@@ -47,6 +50,7 @@ struct connection {
     struct lk_timer untaken_timer;
     h2o_socket_cb read;                   /* h2o's, behind http_head.c's */
     bool head_too_large, token_too_large; /* of the request that comes now */
+    size_t held_bytes;                    /* http_memory.c's */
     bool watching_soon, over;             /* over: freed when that is done */
     h2o_req_t *next_request;              /* came in with the one before; has not had its turn */
     struct lk_http_tls *tls;              /* held; NULL: plain */
@@ -75,6 +79,7 @@ struct lk_http_listener {
     bool loopback; /* bound to such an address */
     atomic_uint n_connections;
     atomic_uint_fast64_t n_accepted, n_evicted;
+    atomic_size_t held_bytes; /* by all connections of all servers together */
     struct lk_http_server *servers;
     uint64_t next_limit_warning_ms, next_accept_warning_ms;
     struct lk_timer timer;
@@ -107,6 +112,7 @@ struct lk_http_server {
     void (*stopped)(void *arg);
     void *stopped_arg;
     struct readiness readiness;
+    uint64_t next_memory_warning_ms;
 };
 
 struct connection *lk_http_connection(h2o_req_t *req);
@@ -128,9 +134,13 @@ void lk_http_connection_release(struct connection *connection);
 void lk_http_connection_begin(struct connection *connection);
 void lk_http_connection_rest(struct connection *connection);
 void lk_http_connection_spare(struct connection *connection);
-/* The last of its answer is handed to h2o: if the client does not take it soon, this is likewise
- * one of those to be ended first. */
-void lk_http_connection_answered(struct connection *connection);
+/* Ends it without another byte in either direction. */
+void lk_http_connection_cut(struct connection *connection);
+/* It counts as idle from now on, and not for longer. */
+void lk_http_connection_renew(struct connection *connection);
+/* The last of its answer, so many bytes, is handed to h2o: if the client does not take it soon,
+ * this is likewise one of those to be ended first. */
+void lk_http_connection_answered(struct connection *connection, size_t bytes);
 
 /* ---- http.c, for http_listen.c; on the server's own thread ---- */
 
@@ -162,6 +172,15 @@ void lk_http_listener_ended(struct lk_http_listener *listener, const struct lk_h
 
 void lk_http_head_watch(struct connection *connection);
 void lk_http_head_watch_soon(struct connection *connection);
+
+/* ---- http_memory.c ---- */
+
+/* More of its request has been read. */
+void lk_http_hold_request(struct connection *connection);
+/* So many bytes of its answer wait for the client to take them. */
+void lk_http_hold_answer(struct connection *connection, size_t bytes);
+/* Neither is in memory any more. */
+void lk_http_hold_nothing(struct connection *connection);
 
 /* ---- http_routes.c ---- */
 

@@ -116,7 +116,7 @@ void lk_http_respond_as(h2o_req_t *req, int status, struct lk_str type, struct l
     if (lk_http_connection(req)->server->stopping)
         req->http1_is_persistent = 0;
     lk_http_count(lk_http_connection(req)->server, status);
-    lk_http_connection_answered(lk_http_connection(req));
+    lk_http_connection_answered(lk_http_connection(req), body.len);
     h2o_start_response(req, &generator);
     h2o_send(req, &bytes, body.len == 0 || head ? 0 : 1, H2O_SEND_STATE_FINAL);
 }
@@ -368,7 +368,8 @@ static void refuse_head(struct lk_http_server *server, h2o_req_t *req)
         lk_http_refuse_token(server, req, "the token is too long");
     else
         lk_http_refuse(req, 431,
-                       "the headers of the request are larger than 65536 bytes, the limit");
+                       "the headers of the request are more than 100, or larger than 65536 bytes, "
+                       "the limits");
 }
 
 static void route(struct lk_http_server *server, h2o_req_t *req)
@@ -477,7 +478,7 @@ static void on_error_setup(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t *
                  req->res.reason);
     }
     lk_http_count(server, req->res.status);
-    lk_http_connection_answered(connection);
+    lk_http_connection_answered(connection, 0);
     stream->super.do_send = send_error_body;
     stream->body = refusal(req, text);
     memset(&req->res.headers, 0, sizeof(req->res.headers));

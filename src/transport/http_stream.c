@@ -153,7 +153,7 @@ void lk_http_stream_end(struct lk_http_stream *stream, struct lk_str last)
     lk_timer_stop(stream->server->options.loop, &stream->idle);
     stream->ended = true;
     stream->last = last;
-    lk_http_connection_answered(lk_http_connection(stream->req));
+    lk_http_connection_answered(lk_http_connection(stream->req), last.len);
     write_on(stream);
 }
 

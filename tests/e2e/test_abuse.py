@@ -123,7 +123,13 @@ def test_oversized_requests(server: Any) -> None:
 def test_a_hundred_headers_and_more(server: Any) -> None:
     with connect(server) as connection:
         connection.sendall(HEAD + b"".join(b"X-%d: a\r\n" % n for n in range(200)) + b"\r\n")
-        assert read_all(connection).startswith(b"HTTP/1.1 400 ")
+        connection.shutdown(socket.SHUT_WR)
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 431 ") and b"more than 100" in answer
+    with connect(server) as connection:
+        connection.sendall(HEAD + b"".join(b"X-%d: a\r\n" % n for n in range(97)))
+        connection.sendall(b"Content-Length: 40\r\n\r\n" + PING)
+        assert b'"result":{}' in connection.recv(65536)
     others_are_served(server)
 
 
@@ -353,6 +359,45 @@ def test_clients_that_go_on_after_a_refusal_make_room(
         assert many[-1].recv(65536).startswith(b"HTTP/1.1 4")
     others_are_served(server)
     assert is_cut(many[0], b"a") and not is_cut(many[-1], b"a"), "the longest of them went"
+
+
+def test_many_large_requests_that_do_not_end(http: Any, many: list[socket.socket]) -> None:
+    """What they take together is bounded, and the oldest of them make room for whoever comes."""
+    server = http(MAX_CLIENT_BYTES=str(8 * 2**20), REQUEST_TIMEOUT="60", THREADS="1")
+    part = HEAD + b"Content-Length: 60000\r\n\r\n" + b" " * 59_000
+    for _ in range(160):  # 9.4 MB together
+        many.append(connect(server))
+        many[-1].sendall(part)
+        others_are_served(server, 1)  # so it has been read
+    assert is_cut(many[0], b" ") and is_cut(many[10], b" ")
+    many[-1].sendall(b" " * 960 + PING)
+    assert b'"result":{}' in many[-1].recv(65536)
+    [line] = [e for e in server.process.log() if e["event"] == "http.memory_limit"]
+    assert line["max_client_bytes"] == 8 * 2**20
+    for connection in many:
+        connection.close()
+    many[:] = [connect(server) for _ in range(100)]  # nothing is counted twice, nor for ever
+    for connection in many:
+        connection.sendall(part)
+        others_are_served(server, 1)
+    assert all(is_open(connection) for connection in many)
+
+
+def test_many_large_answers_that_are_not_taken(http: Any, many: list[socket.socket]) -> None:
+    server = http(MAX_CLIENT_BYTES=str(2**20), MAX_REQUEST_BYTES="10000", REQUEST_TIMEOUT="60", THREADS="1")
+    page = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for _ in range(8):
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.port))
+        many.append(connection)
+        connection.sendall(page * 20)  # more than the kernel has room for
+    wait_for(
+        "the first ones to be cut off",
+        lambda: (others_are_served(server, 1), server.exchange("GET", "/"))
+        and any(e["event"] == "http.memory_limit" for e in server.process.log()),
+    )
+    others_are_served(server)
 
 
 def is_cut(connection: socket.socket, more: bytes) -> bool:
