@@ -123,18 +123,6 @@ bool lk_rows_is_json(struct lk_str format)
     return lk_str_starts(format, LK_STR("json"));
 }
 
-bool lk_rows_is_page(struct lk_str text)
-{
-    static const struct lk_str begins[] = {LK_STR_INIT("<!doctype html"), LK_STR_INIT("<html")};
-
-    text = lk_str_trim(text);
-    for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
-        if (text.len >= begins[i].len && lk_str_ieq(lk_str_n(text.ptr, begins[i].len), begins[i]))
-            return true;
-    }
-    return false;
-}
-
 /* Looker states no schema for texts, so this is all that tells a result from something else. */
 static bool check_text(const struct lk_api_answer *answer, enum lk_json_type type,
                        struct lk_str format, struct lk_error *err)
@@ -146,10 +134,7 @@ static bool check_text(const struct lk_api_answer *answer, enum lk_json_type typ
     if (sql && answer->body.len == 0)
         return lk_rows_fail_kind(err, format, "nothing");
     if (!lk_str_eq(format, LK_STR("html")) && lk_rows_is_page(answer->body))
-        return lk_fail(err, LK_ERROR_PARSE,
-                       "the query was answered with a web page instead of %.*s; something between "
-                       "this server and Looker (a proxy, a login page) may have answered",
-                       LK_STR_ARG(format));
+        return lk_rows_fail_page(err, format);
     return true;
 }
 

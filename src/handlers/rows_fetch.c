@@ -21,6 +21,8 @@
 #define MAX_SQL_BYTES ((size_t)4 * 1024 * 1024)
 /* Texts that come as a JSON string cannot be taken apart before they are whole. */
 #define MAX_STRING_BYTES ((size_t)4 * 1024 * 1024)
+/* The highest limit that a call may set (max_bytes). */
+#define LARGEST_BYTES ((size_t)4 * 1024 * 1024)
 #define DETAIL_FRAME_BYTES (sizeof("\"detail\":{}") - 1)
 
 struct format {
@@ -57,28 +59,45 @@ struct fetch {
     struct lk_projection projection; /* without fields: none */
     struct lk_buf projected, string; /* string: a text that came as JSON */
     int64_t n_records;
-    bool headless;       /* md whose second line does not say that the first one is a header */
-    size_t room_bytes;   /* for rows */
-    size_t beyond_bytes; /* read since nothing more fits */
+    bool headless;        /* md whose second line does not say that the first one is a header */
+    size_t max_row_bytes; /* a larger one is not held */
+    size_t room_bytes;    /* for rows */
+    size_t beyond_bytes;  /* read since nothing more fits */
     struct lk_error error;
 };
 
 /* ---- rows ---- */
 
+/* bytes: at least, when it was too large to be held. */
 static bool fail_room(struct fetch *fetch, size_t bytes)
 {
     const struct lk_rows_ask *ask = fetch->ask;
+    const char *or_more = bytes == fetch->max_row_bytes ? " or more" : "";
 
     if (ask->how != NULL)
         return lk_fail(&fetch->error, LK_ERROR_LIMIT,
-                       "one row of the result takes %zu bytes, and there is room for %zu (the "
+                       "one row of the result takes %zu bytes%s, and there is room for %zu (the "
                        "limit of a result: LOOKER_MAX_RESULT_BYTES); %s",
-                       bytes, fetch->room_bytes, ask->how);
+                       bytes, or_more, fetch->room_bytes, ask->how);
     return lk_fail(&fetch->error, LK_ERROR_LIMIT,
-                   "one row of the result takes %zu bytes, and there is room for %zu (the limit of "
-                   "a result is %zu: max_bytes, or LOOKER_MAX_RESULT_BYTES); ask for fewer fields, "
-                   "or set max_bytes higher",
-                   bytes, fetch->room_bytes, ask->max_bytes);
+                   "one row of the result takes %zu bytes%s, and there is room for %zu (the limit "
+                   "of a result is %zu: max_bytes, or LOOKER_MAX_RESULT_BYTES); ask for fewer "
+                   "fields, or set max_bytes higher",
+                   bytes, or_more, fetch->room_bytes, ask->max_bytes);
+}
+
+/* A row that is too large to be held: the result ends before it, if anything was kept. */
+static bool leave_out(struct fetch *fetch)
+{
+    struct lk_rows *rows = fetch->rows;
+
+    if (rows->seen++ < fetch->ask->skip)
+        rows->changed = true; /* no answer had it, so these are other rows */
+    else if (rows->count == 0 && !rows->cut)
+        return fail_room(fetch, fetch->max_row_bytes);
+    else
+        rows->cut = true;
+    return true;
 }
 
 /* A row that was not handed out before: kept, if there is room. `text` is what becomes of it. */
@@ -128,6 +147,8 @@ static bool on_row(void *arg, struct lk_str row)
     struct fetch *fetch = arg;
     struct lk_str text = row;
 
+    if (row.ptr == NULL)
+        return leave_out(fetch) && has_more(fetch);
     if (fetch->rows->seen == 0 && !lk_rows_check_row(fetch->arena, row, &fetch->error))
         return false;
     if (skips(fetch, row))
@@ -181,11 +202,7 @@ static bool on_member(void *arg, struct lk_str key, struct lk_str value)
 {
     struct fetch *fetch = arg;
 
-    if (lk_json_key_eq(key, LK_STR("looker_error")) && value.ptr != NULL)
-        return lk_rows_fail(&fetch->error, lk_json_decode_string(fetch->arena, value),
-                            (struct lk_str){0});
-    if (lk_json_key_eq(key, LK_STR("errors")) && value.ptr != NULL &&
-        !lk_rows_check_errors(fetch->arena, value, &fetch->error))
+    if (!lk_rows_check_member(fetch->arena, key, value, &fetch->error))
         return false;
     fetch->rows->has_detail = true;
     add_detail(fetch, key, value);
@@ -222,52 +239,25 @@ struct lk_projection *lk_rows_columns(struct lk_arena *arena, const struct lk_st
 
 /* ---- text ---- */
 
-/* The line below the names of a Markdown table. */
-static bool is_rule(struct lk_str line)
-{
-    for (size_t i = 0; i < line.len; i++) {
-        if (memchr("|-: \t\r\n", line.ptr[i], 7) == NULL)
-            return false;
-    }
-    return line.len > 0 && memchr(line.ptr, '-', line.len) != NULL;
-}
-
-/* Rows of an HTML table that have cells of their own, and not headers alone. */
-static int64_t count_html(struct lk_str text)
-{
-    static const struct lk_str row = LK_STR_INIT("<tr"), cell = LK_STR_INIT("<td");
-    bool counted = true;
-    int64_t n = 0;
-
-    for (size_t i = 0; i + row.len <= text.len; i++) {
-        struct lk_str here = lk_str_n(text.ptr + i, row.len);
-
-        if (lk_str_ieq(here, row)) {
-            counted = false;
-        } else if (!counted && lk_str_ieq(here, cell)) {
-            counted = true;
-            n++;
-        }
-    }
-    return n;
-}
-
 static bool on_record(void *arg, struct lk_str record)
 {
     struct fetch *fetch = arg;
     struct lk_rows *rows = fetch->rows;
     int64_t n = fetch->n_records++;
 
-    fetch->headless =
-        fetch->headless || (n == 1 && fetch->format->headers == 2 && !is_rule(record));
-    if (n >= fetch->format->headers || fetch->headless)
+    fetch->headless = fetch->headless || (n == 1 && fetch->format->headers == 2 &&
+                                          (record.ptr == NULL || !lk_rows_is_rule(record)));
+    if (n >= fetch->format->headers || fetch->headless) {
+        if (record.ptr == NULL)
+            return leave_out(fetch) && has_more(fetch);
         return skips(fetch, record) || (keep(fetch, record, record, false) && has_more(fetch));
-    if (record.len > fetch->room_bytes / 2)
+    }
+    if (record.ptr == NULL || record.len > fetch->room_bytes / 2)
         return lk_fail(&fetch->error, LK_ERROR_LIMIT,
-                       "the names of the columns take %zu bytes, more than half of the limit of a "
-                       "result (%zu: max_bytes, or LOOKER_MAX_RESULT_BYTES); ask for fewer fields, "
+                       "the names of the columns take more than half of the limit of a result "
+                       "(%zu bytes: max_bytes, or LOOKER_MAX_RESULT_BYTES); ask for fewer fields, "
                        "or set max_bytes higher",
-                       record.len, fetch->ask->max_bytes);
+                       fetch->ask->max_bytes);
     lk_buf_str(&rows->kept, record);
     return true;
 }
@@ -289,16 +279,6 @@ static bool feed_text(struct fetch *fetch, struct lk_str bytes)
 {
     return fetch->format->records ? lk_records_feed(&fetch->records, bytes, &fetch->error)
                                   : take_raw(fetch, bytes);
-}
-
-/* At most max bytes: up to the last line's end, or else up to the last whole character. */
-static size_t cut_lines(struct lk_str text, size_t max)
-{
-    const char *end = text.len > max ? memrchr(text.ptr, '\n', max) : NULL;
-
-    if (text.len <= max)
-        return text.len;
-    return end != NULL ? (size_t)(end - text.ptr) + 1 : lk_str_cut(text, max).len;
 }
 
 /* What came as JSON where a text was to come is one all the same when it is a string. */
@@ -333,18 +313,16 @@ static bool end_text(struct fetch *fetch)
     if (fetch->format->whole && rows->kept.len == 0)
         return lk_rows_fail_kind(&fetch->error, format, "nothing");
     if (!lk_str_eq(format, LK_STR("html")) && lk_rows_is_page(lk_buf_view(&rows->kept)))
-        return lk_fail(&fetch->error, LK_ERROR_PARSE,
-                       "the query was answered with a web page instead of %.*s; something between "
-                       "this server and Looker (a proxy, a login page) may have answered",
-                       LK_STR_ARG(format));
+        return lk_rows_fail_page(&fetch->error, format);
     if (!fetch->format->records && !fetch->format->whole && rows->kept.len > fetch->ask->max_bytes)
         rows->cut = true;
     if (!fetch->format->records && rows->cut)
-        lk_buf_truncate(&rows->kept, cut_lines(lk_buf_view(&rows->kept), fetch->ask->max_bytes));
+        lk_buf_truncate(&rows->kept,
+                        lk_rows_cut_html(lk_buf_view(&rows->kept), fetch->ask->max_bytes));
     if (fetch->headless) /* so the first one was a row as well */
         rows->seen++;
     if (lk_str_eq(format, LK_STR("html")) && !rows->cut)
-        rows->seen = count_html(lk_buf_view(&rows->kept));
+        rows->seen = lk_rows_count_html(lk_buf_view(&rows->kept));
     return true;
 }
 
@@ -354,11 +332,13 @@ static bool take(void *arg, enum lk_media media, struct lk_str bytes)
 {
     struct fetch *fetch = arg;
     bool cut = fetch->rows->cut, more;
+    struct lk_error why = {0};
 
     if (fetch->format == NULL && media != LK_MEDIA_JSON)
         return lk_rows_fail_kind(&fetch->error, fetch->ask->format, "text");
     if (fetch->format == NULL)
-        more = lk_json_flow_feed(&fetch->flow, bytes, &fetch->error);
+        more = lk_json_flow_feed(&fetch->flow, bytes, &why) ||
+               (why.kind != LK_ERROR_NONE && lk_rows_fail_json(&fetch->error, &why));
     else if (media != LK_MEDIA_JSON)
         more = feed_text(fetch, bytes);
     else
@@ -376,13 +356,14 @@ static bool end_json(struct fetch *fetch)
 {
     const struct lk_json_flow *flow = &fetch->flow;
     struct lk_str format = fetch->ask->format;
+    struct lk_error why = {0};
 
     if (flow->type == LK_JSON_INVALID)
         return lk_rows_fail_kind(&fetch->error, format, "nothing");
     if (!fetch->rows->whole)
         return true;
-    if (!lk_json_flow_end(flow, &fetch->error))
-        return false;
+    if (!lk_json_flow_end(flow, &why))
+        return lk_rows_fail_json(&fetch->error, &why);
     return flow->has_list || lk_rows_fail_kind(&fetch->error, format, "an object that has none");
 }
 
@@ -410,19 +391,24 @@ static struct fetch *new_fetch(struct lk_arena *arena, const struct lk_rows_ask 
     struct fetch *fetch = lk_arena_new_object(arena, struct fetch);
     struct lk_rows *rows = lk_arena_new_object(arena, struct lk_rows);
     const struct format *format = format_of(ask->format);
-    /* A row may shrink when it is projected. */
-    size_t max_row = ask->max_bytes * 2 + 64 * 1024;
+    /* A row may shrink when it is projected; and one that is passed over may have been handed out
+     * within a higher limit. */
+    size_t max_bytes =
+        ask->skip > 0 && ask->max_bytes < LARGEST_BYTES ? LARGEST_BYTES : ask->max_bytes;
+    size_t max_row = max_bytes * 2 + 64 * 1024;
 
     *fetch = (struct fetch){.ask = ask,
                             .format = format,
                             .arena = arena,
                             .rows = rows,
-                            .records = {.record = on_record, .arg = fetch},
+                            .records = {.passes_large = true, .record = on_record, .arg = fetch},
+                            .max_row_bytes = max_row,
                             .room_bytes = ask->max_bytes};
     fetch->records.csv = format != NULL && format->csv;
     lk_json_flow_init(&fetch->flow, &(struct lk_json_flow_options){
                                         .lists = lists,
                                         .max_item_bytes = max_row,
+                                        .passes_large_items = true,
                                         .max_member_bytes = ask->max_bytes / 2 + 1024,
                                         .item = on_row,
                                         .member = on_member,

@@ -3,6 +3,7 @@
  *
  *     rows.c        limits, errors that come with status 200, lists that are there already
  *     rows_fetch.c  results of any size, cut as they come
+ *     rows_text.c   Markdown, HTML
  *     rows_put.c    what was fetched, as an answer
  */
 #ifndef LK_HANDLERS_ROWS_INTERNAL_H
@@ -12,8 +13,17 @@
 #include "json/project.h"
 
 bool lk_rows_is_json(struct lk_str format);
-/* Whether a text is a web page. */
+
+/* Whether a text is a web page; that it is one, instead of what was asked for. Returns false. */
 bool lk_rows_is_page(struct lk_str text);
+bool lk_rows_fail_page(struct lk_error *err, struct lk_str format);
+/* Whether it is the line below the names of a Markdown table. */
+bool lk_rows_is_rule(struct lk_str line);
+/* Rows of an HTML table that have cells of their own, and not headers alone. */
+int64_t lk_rows_count_html(struct lk_str text);
+/* How much of it makes at most max bytes: up to the end of the last row, or else up to the last
+ * whole character. */
+size_t lk_rows_cut_html(struct lk_str text, size_t max);
 
 /* The failure of a query, in Looker's words; `more` may be empty. Returns false. */
 bool lk_rows_fail(struct lk_error *err, struct lk_str text, struct lk_str more);

@@ -201,6 +201,94 @@ static void test_the_rest_of_a_long_answer_is_left(void **state)
     assert_in_range(fake_n_poured, 4000000, 4600000);
 }
 
+/* ---- rows that cannot be held ---- */
+
+/* "…"; as the value of a row it is larger than any row that is looked at within 1,000 bytes. */
+static const char *large(void)
+{
+    return lk_arena_printf(fake_arena, "\"%0100000d\"", 0).ptr;
+}
+
+static void test_a_large_row_ends_a_result(void **state)
+{
+    const char *body =
+        lk_arena_printf(fake_arena, "[{\"v.a\":1},{\"v.a\":%s},{\"v.a\":3}]", large()).ptr;
+
+    (void)state;
+    fake_context.max_result_bytes = 1000;
+    fake_answers(FAKE_ROWS("json"), body);
+    fake_answers("POST /queries", "{\"id\":\"77\"}");
+    struct lk_str answer = run_tool("query", ASK "}");
+    assert_str(at(answer, "items"), "[{\"v.a\":1}]");
+    assert_str(at(answer, "truncated/total"), "3");
+    struct lk_str cursor = at(answer, "cursor");
+    const struct lk_error *err = refuse_tool("run_query", MORE(cursor));
+    assert_int_equal(err->kind, LK_ERROR_LIMIT);
+    assert_contains(err->message, "takes 100010 bytes, and there is room for 1000 ");
+    assert_contains(err->message, "max_bytes higher");
+    answer =
+        run_tool("run_query", lk_arena_printf(fake_arena, "{\"cursor\":%.*s,\"max_bytes\":100015}",
+                                              LK_STR_ARG(cursor))
+                                  .ptr);
+    assert_str(at(answer, "truncated/returned"), "1");
+    /* The next answer passes over it, whatever its own limit is. */
+    cursor = at(answer, "cursor");
+    answer =
+        run_tool("run_query", lk_arena_printf(fake_arena, "{\"cursor\":%.*s,\"max_bytes\":1000}",
+                                              LK_STR_ARG(cursor))
+                                  .ptr);
+    assert_str(at(answer, "items"), "[{\"v.a\":3}]");
+    assert_str(at(answer, "result_changed"), "(absent)");
+}
+
+static void test_a_large_row_of_text(void **state)
+{
+    (void)state;
+    fake_context.max_result_bytes = 1000;
+    fake_answers_text(FAKE_ROWS("csv"), lk_arena_printf(fake_arena, "A\n1\n%s\n3\n", large()).ptr);
+    fake_answers("POST /queries", "{\"id\":\"77\"}");
+    struct lk_str answer = run_tool("query", ASK ",\"result_format\":\"csv\"}");
+    assert_str(at(answer, "text"), "\"A\\n1\\n\"");
+    assert_str(at(answer, "truncated/total"), "3");
+    fake_answers_text(FAKE_ROWS("csv"), large());
+    assert_contains(refuse_tool("query", ASK ",\"result_format\":\"csv\"}")->message,
+                    "names of the columns");
+}
+
+static void test_a_large_row_is_the_first(void **state)
+{
+    (void)state;
+    fake_context.max_result_bytes = 1000;
+    fake_answers(FAKE_ROWS("json"), lk_arena_printf(fake_arena, "[{\"v.a\":%s}]", large()).ptr);
+    assert_contains(refuse_tool("query", ASK "}")->message, "takes 67536 bytes or more");
+}
+
+/* What comes behind the rows that fit is counted, and nothing else. */
+static void test_a_large_row_behind_the_cut(void **state)
+{
+    (void)state;
+    fake_context.max_result_bytes = 10;
+    fake_answers(
+        FAKE_ROWS("json"),
+        lk_arena_printf(fake_arena, "[{\"v.a\":1},{\"v.a\":2},{\"v.a\":%s}]", large()).ptr);
+    fake_answers("POST /queries", "{\"id\":\"77\"}");
+    struct lk_str answer = run_tool("query", ASK "}");
+    assert_str(at(answer, "items"), "[{\"v.a\":1}]");
+    assert_str(at(answer, "truncated/total"), "3");
+}
+
+static void test_html_ends_at_a_row(void **state)
+{
+    (void)state;
+    fake_context.max_result_bytes = 60;
+    fake_answers_text(
+        FAKE_ROWS("html"),
+        "<table><tr><td>1</td></tr><TR><td>2</td></TR><tr><td>\xc3\xa4</td></tr></table>");
+    struct lk_str answer = run_tool("query", ASK ",\"result_format\":\"html\"}");
+    assert_str(at(answer, "text"), "\"<table><tr><td>1</td></tr><TR><td>2</td></TR>\"");
+    assert_str(at(answer, "truncated/returned_bytes"), "45");
+}
+
 static void test_columns_of_rows(void **state)
 {
     (void)state;
@@ -247,6 +335,11 @@ int main(void)
         TEST(test_a_cursor_that_is_none),
         TEST(test_a_call_has_its_own_limit),
         TEST(test_the_rest_of_a_long_answer_is_left),
+        TEST(test_a_large_row_ends_a_result),
+        TEST(test_a_large_row_of_text),
+        TEST(test_a_large_row_is_the_first),
+        TEST(test_a_large_row_behind_the_cut),
+        TEST(test_html_ends_at_a_row),
         TEST(test_columns_of_rows),
         TEST(test_answers_that_end_too_early),
     };
