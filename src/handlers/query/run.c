@@ -190,6 +190,28 @@ static bool go_back(struct mcp_call *call, const struct looker_run_query_args *a
         err);
 }
 
+/* What was given beside the cursor and would have no effect is refused, where it can be told from a
+ * default. */
+static bool check_alone(const struct looker_run_query_args *args, const struct lk_cursor *cursor,
+                        struct lk_error *err)
+{
+    if (args->query_id.is == LK_PRESENT || args->limit.is == LK_PRESENT || args->fields.len > 0 ||
+        args->export.is == LK_PRESENT)
+        return lk_fail(err, LK_ERROR_ARGUMENT,
+                       "cursor says what to run, and with which limit and fields; leave query_id, "
+                       "limit, fields and export out");
+    if ((!lk_str_eq(args->result_format.value, LK_STR("json")) &&
+         !lk_str_eq(args->result_format.value, cursor->format)) ||
+        (lk_is_true(args->apply_formatting) && !cursor->apply_formatting) ||
+        (lk_is_true(args->apply_vis) && !cursor->apply_vis) ||
+        (lk_is_true(args->server_table_calcs) && !cursor->server_table_calcs))
+        return lk_fail(err, LK_ERROR_ARGUMENT,
+                       "cursor goes on with rows as they were begun, as %.*s; leave result_format, "
+                       "apply_formatting, apply_vis and server_table_calcs out, or begin again",
+                       LK_STR_ARG(cursor->format));
+    return true;
+}
+
 /* The next rows of a result, whichever tool began it. */
 static bool go_on(struct mcp_call *call, const struct looker_run_query_args *args,
                   struct lk_error *err)
@@ -199,12 +221,8 @@ static bool go_on(struct mcp_call *call, const struct looker_run_query_args *arg
     struct lk_cursor cursor;
     struct lk_query_run run;
 
-    if (args->query_id.is == LK_PRESENT || args->limit.is == LK_PRESENT || args->fields.len > 0)
-        return lk_fail(err, LK_ERROR_ARGUMENT,
-                       "cursor says what to run, and with which limit and fields; leave query_id, "
-                       "limit and fields out");
     if (!lk_cursor_read(arena, args->cursor.value, &cursor, err) ||
-        !go_back(call, args, &cursor, err))
+        !check_alone(args, &cursor, err) || !go_back(call, args, &cursor, err))
         return false;
     if (args->max_bytes.is == LK_PRESENT)
         cursor.max_bytes = args->max_bytes.value;

@@ -161,6 +161,13 @@ static void test_a_cursor_that_is_none(void **state)
     assert_contains(refuse_tool("run_query", "{}")->message, "query_id is missing");
     snprintf(arguments, sizeof(arguments), "{\"cursor\":\"%.*s\",\"limit\":5}", LK_STR_ARG(cursor));
     assert_contains(refuse_tool("run_query", arguments)->message, "leave query_id, limit");
+    static const char *const others[] = {"\"export\":\"csv\"", "\"result_format\":\"csv\"",
+                                         "\"apply_formatting\":true"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        snprintf(arguments, sizeof(arguments), "{\"cursor\":\"%.*s\",%s}", LK_STR_ARG(cursor),
+                 others[i]);
+        assert_contains(refuse_tool("run_query", arguments)->message, "cursor");
+    }
     snprintf(arguments, sizeof(arguments), ASK ",\"cursor\":\"%.*s\"}", LK_STR_ARG(cursor));
     assert_contains(refuse_tool("query", arguments)->message, "pass it to run_query");
     assert_int_equal(fake_n_requests, before);
