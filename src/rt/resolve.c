@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -40,13 +41,21 @@ static void let_go(struct lk_resolve *self)
     free(self);
 }
 
+/* It means this machine, whatever anybody who could be asked says of it, and where nobody knows it
+ * (RFC 6761 section 6.3). */
+static bool is_localhost(const char *host)
+{
+    return strcasecmp(host, "localhost") == 0 || strcasecmp(host, "localhost.") == 0;
+}
+
 static void *look_up(void *arg)
 {
     static const uint64_t one = 1;
     struct lk_resolve *self = arg;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV}, *list = NULL;
 
-    self->status = getaddrinfo(self->host, self->port, &hints, &list);
+    self->status = getaddrinfo(is_localhost(self->host) ? NULL : self->host, self->port, &hints,
+                               &list); /* of NULL: the loopback addresses */
     for (struct addrinfo *at = list; at != NULL && self->n < LK_RESOLVE_MAX; at = at->ai_next) {
         if (at->ai_addrlen > sizeof(self->addresses[0].addr))
             continue;
