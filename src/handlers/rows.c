@@ -192,10 +192,11 @@ void lk_rows_write_limit(struct lk_json_writer *w, int64_t rows, const struct lk
         lk_json_member_integer(w, "limit", limit->applied);
     }
     if (limit->requested > limit->applied && limit->applied > 0) {
-        char note[160];
+        char note[240];
         snprintf(note, sizeof(note),
                  "limit %" PRId64 " is above this server's maximum of %" PRId64
-                 " rows (LOOKER_MAX_ROWS) and was lowered to it",
+                 " rows (LOOKER_MAX_ROWS) and was lowered to it; over HTTP run_query and run_look "
+                 "have more of them as a download (export)",
                  limit->requested, limit->max_rows);
         lk_json_member_integer(w, "limit_applied", limit->applied);
         lk_json_member_string(w, "limit_note", lk_str(note));

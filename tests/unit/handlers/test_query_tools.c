@@ -54,6 +54,7 @@ static void test_limit_is_lowered_and_said(void **state)
     assert_contains(fake_requests[0], "\"limit\":\"2\"");
     assert_str(at(answer, "limit_applied"), "2");
     assert_contains(lk_arena_cstr(fake_arena, at(answer, "limit_note")), "LOOKER_MAX_ROWS");
+    assert_contains(lk_arena_cstr(fake_arena, at(answer, "limit_note")), "as a download (export)");
     assert_str(at(answer, "limit_reached"), "true");
     /* Within the maximum nothing is said but that the limit was met. */
     answer = run_tool("query", ASK ",\"limit\":2}");
