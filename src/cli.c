@@ -13,7 +13,8 @@ static const struct {
     const char *help;
 } commands[] = {
     {"--list-tools", LK_COMMAND_LIST_TOOLS, "print the tools of the chosen groups and exit"},
-    {"--check", LK_COMMAND_CHECK, "check settings, reachability and credentials, and exit"},
+    {"--check", LK_COMMAND_CHECK,
+     "check settings, certificate, reachability, credentials and leases, and exit"},
     {"--version", LK_COMMAND_VERSION, "print the version and exit"},
     {"--help", LK_COMMAND_HELP, "print this and exit"},
 };

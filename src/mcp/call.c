@@ -77,6 +77,7 @@ static void log_end(const struct mcp_call *call, enum mcp_outcome outcome, int64
                     struct lk_str caller, const struct lk_error *err)
 {
     bool failed = outcome == MCP_OUTCOME_ERROR;
+    size_t bytes = call->downloads ? (size_t)call->sent_bytes : call->answer.len;
     struct lk_log_field fields[10];
     size_t n = 0;
 
@@ -84,9 +85,8 @@ static void log_end(const struct mcp_call *call, enum mcp_outcome outcome, int64
     fields[n++] = lk_log_text("tool", call->tool->name);
     fields[n++] = lk_log_text("outcome", mcp_outcome_name(outcome));
     fields[n++] = lk_log_int("ms", ms);
-    if (!failed)
-        fields[n++] =
-            lk_log_int("bytes", (int64_t)(call->downloads ? call->sent_bytes : call->answer.len));
+    if (!failed && (bytes > 0 || call->downloads)) /* prompts and completion write theirs later */
+        fields[n++] = lk_log_int("bytes", (int64_t)bytes);
     if (failed && err->kind != LK_ERROR_NONE) /* else its answer says how */
         fields[n++] = lk_log_text("kind", lk_error_kind_name(err->kind));
     if (failed && err->status != 0) /* there is none when nobody answered */

@@ -230,6 +230,8 @@ def test_a_line_a_call(http: Any) -> None:
     assert line["event"] == "mcp.call" and line["level"] == "info" and line["outcome"] == "ok"
     assert line["request_id"] == "from-the-gateway/1" and line["bytes"] > 10 and line["ms"] >= 0
     assert "caller" not in line and "trace_id" not in line
+    server.request("prompts/get", {"name": "explore_dataset"})
+    assert "bytes" not in call_lines(server, "prompts/get")[0], "which are not counted"
     server.failure("query", {"model": 3})
     line = call_lines(server, "query")[0]
     assert line["event"] == "mcp.call_failed" and line["outcome"] == "error"
