@@ -280,13 +280,21 @@ static bool check_env_file(struct loader *loader, struct lk_error *err)
     return true;
 }
 
-/* Between the lines of an answer nobody wants to read a log. */
-static void quieten(struct loader *loader, enum lk_command command)
+static void suit_command(struct loader *loader, const char *name, struct lk_str value)
 {
-    if ((command == LK_COMMAND_CALL || command == LK_COMMAND_CHECK) &&
-        !given(loader, "LOOKER_LOG_LEVEL"))
-        loader->texts[lk_setting_index(LK_STR("LOOKER_LOG_LEVEL"))] =
-            (struct lk_setting_text){LK_STR("ERROR"), "default of this command"};
+    if (!given(loader, name))
+        loader->texts[lk_setting_index(lk_str(name))] =
+            (struct lk_setting_text){value, "default of this command"};
+}
+
+/* Between the lines of an answer nobody wants to read a log; and who waits in a shell has no client
+ * that gives up before the call does. */
+static void suit_shell(struct loader *loader, enum lk_command command)
+{
+    if (command == LK_COMMAND_CALL || command == LK_COMMAND_CHECK)
+        suit_command(loader, "LOOKER_LOG_LEVEL", LK_STR("ERROR"));
+    if (command == LK_COMMAND_CALL)
+        suit_command(loader, "LOOKER_QUERY_WAIT", LK_STR("86400"));
 }
 
 static bool read_all(struct loader *loader, struct lk_config *config, struct lk_error *err)
@@ -463,7 +471,7 @@ bool lk_config_load(struct lk_arena *arena, int argc, char *const *argv, char *c
             lk_leasing_state_dir(arena, env);
     if (!check_likely(&loader, err) || (cli.env_file == NULL && !check_env_file(&loader, err)))
         return false;
-    quieten(&loader, cli.command);
+    suit_shell(&loader, cli.command);
     if (!read_all(&loader, &config, err) || !read_secret_file(&loader, &config, err))
         return false;
     trim_base_url(&config);

@@ -8,11 +8,12 @@ import re
 import time
 from collections.abc import Callable
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.mcp import LEGACY, MODERN, answer_text
-from harness.process import wait_for
+from harness.mcp import LEGACY, MODERN, answer_text, settings_for
+from harness.process import run, wait_for
 from harness.sandbox import Sandbox
 
 QUERY = {
@@ -161,6 +162,21 @@ def test_a_handle_is_redeemed(stdio: Any, looker: Sandbox, tool: str) -> None:
     # More than once, as long as Looker has it.
     assert server.answer("get_query_result", redeem) == rows
     assert len(looker.requests("create_query_task")) == 1 and kills(looker) == []
+
+
+def test_a_shell_waits_for_the_rows(looker: Sandbox, tmp_path: Path) -> None:
+    """No client gives up there before the call does."""
+    takes(looker, 1.5)
+    settings = settings_for(looker)
+    command = ["call", "query", json.dumps(QUERY)]
+    checked = run(["--check"], tmp_path, settings).stdout
+    assert "LOOKER_QUERY_WAIT=50 (default)" in checked
+    ended = run(command, tmp_path, settings)
+    assert ended.returncode == 0 and json.loads(ended.stdout)["count"] == 5
+    ended = run(["--query-wait", "0.1", *command], tmp_path, settings)
+    assert json.loads(ended.stdout)["query_task_id"]
+    ended = run(["--call-timeout", "1", *command], tmp_path, settings)
+    assert json.loads(ended.stdout)["query_task_id"], "before its time is over"
 
 
 def test_any_replica_redeems_it(stdio: Any, looker: Sandbox) -> None:

@@ -453,6 +453,10 @@ static void test_log_level_of_commands(void **state)
     (void)state;
     assert_int_equal(accept(LIST("s", "call", "whoami"), LIST(URL)).log_level, LK_LOG_ERROR);
     assert_int_equal(accept(LIST("s", "--check"), LIST(URL)).log_level, LK_LOG_ERROR);
+    assert_int_equal(accept(LIST("s", "call", "whoami"), LIST(URL)).query_wait_ms, 86400000);
+    assert_int_equal(accept(LIST("s", "--check"), LIST(URL)).query_wait_ms, 50000);
+    assert_int_equal(
+        accept(LIST("s", "--query-wait", "2", "call", "whoami"), LIST(URL)).query_wait_ms, 2000);
     assert_int_equal(accept(LIST("s", "--check"), LIST(URL, "LOOKER_LOG_LEVEL=DEBUG")).log_level,
                      LK_LOG_DEBUG);
 }
