@@ -3,12 +3,11 @@
  * its answer cut to size. Nothing here knows an operation by name: what may be called, and what
  * never, is said in spec/overlay.yaml.
  */
+#include "handlers/api_tools/answer.h"
 #include "handlers/api_tools/fields.h"
 #include "handlers/api_tools/operations.h"
 #include "handlers/ask.h"
 #include "handlers/context.h"
-#include "handlers/items.h"
-#include "handlers/rows.h"
 #include "handlers/workspace.h"
 #include "looker_tools.h"
 #include "json/codec.h"
@@ -23,8 +22,6 @@ struct calling {
     void *params; /* the op->params struct, or NULL */
     const struct lk_projection *projection;
     int64_t skip; /* items of a list that are left out here, not by Looker */
-    struct lk_api_answer answer;
-    struct lk_json_writer w;
 };
 
 /* ---- 1. may it be called? ---- */
@@ -201,147 +198,38 @@ static bool enter_workspace(const struct calling *c, const struct lk_api_request
         err);
 }
 
-/* ---- 4. what came ---- */
+/* ---- 4. what comes ---- */
 
-static void begin_answer(struct calling *c)
-{
-    lk_json_begin_object(&c->w);
-    lk_json_member_string(&c->w, "operation", lk_str(c->op->id));
-    lk_json_member_integer(&c->w, "status", c->answer.status);
-}
-
-/* It is too large. What has been read can be read again; of what was changed the caller must learn
- * that it was. */
-static bool leave_out(struct calling *c, size_t bytes, struct lk_error *err)
-{
-    size_t max = lk_tool_max_result_bytes(c->context);
-
-    if (lk_operation_access(c->op) == LK_ACCESS_READ)
-        return lk_fail(err, LK_ERROR_LIMIT,
-                       "the answer of %s has %zu bytes, more than LOOKER_MAX_RESULT_BYTES (%zu); "
-                       "ask for less: name the `fields` to keep, or narrow it with `arguments`",
-                       c->op->id, bytes, max);
-    begin_answer(c);
-    lk_write_truncated(&c->w, max, 0, -1,
-                       "it was done, but the answer is too large: name the `fields` to keep");
-    lk_json_end_object(&c->w);
-    return true;
-}
-
-static bool write_list(struct calling *c, struct lk_error *err)
-{
-    struct lk_items *items = lk_arena_new_object(c->arena, struct lk_items);
-    int64_t offset = integer_param(c, "offset", 0), limit = integer_param(c, "limit", -1);
-    int64_t n = 0, next = -1;
-    bool by_looker = find_param(c, "offset", LK_KIND_INTEGER) != NULL;
-    struct lk_str item;
-
-    lk_items_init(items, c->arena, lk_tool_max_result_bytes(c->context), c->skip, -1);
-    struct lk_json_iter it = lk_json_iter(c->answer.body);
-    for (; lk_json_next(&it, NULL, &item); n++) {
-        if (!lk_items_next(items))
-            continue;
-        /* What there is no room for is cut below. */
-        lk_project(item, c->projection, false, &items->buf, NULL);
-        if (!lk_items_end(items))
-            next = (by_looker ? offset : 0) + n;
-    }
-    if (!lk_items_check(items, err))
-        return false;
-    if (next < 0 && by_looker && limit > 0 && n >= limit)
-        next = offset + n;
-    /* A call for the next page would do it once more. */
-    if (lk_operation_access(c->op) != LK_ACCESS_READ)
-        next = -1;
-    begin_answer(c);
-    lk_items_write(items, &c->w, by_looker ? -1 : items->offered, next);
-    lk_json_end_object(&c->w);
-    return true;
-}
-
-static bool write_json(struct calling *c, struct lk_error *err)
-{
-    size_t max = lk_tool_max_result_bytes(c->context);
-    struct lk_buf *text = lk_arena_new_object(c->arena, struct lk_buf);
-
-    if (lk_json_type(c->answer.body) == LK_JSON_ARRAY)
-        return write_list(c, err);
-    lk_buf_init(text, SIZE_MAX);
-    lk_arena_defer(c->arena, lk_buf_free_deferred, text);
-    if (!lk_project(c->answer.body, c->projection, false, text, err))
-        return false;
-    if (text->len > max)
-        return leave_out(c, text->len, err);
-    begin_answer(c);
-    lk_json_member_raw(&c->w, "answer", lk_buf_view(text));
-    lk_json_end_object(&c->w);
-    return true;
-}
-
-static bool write_text(struct calling *c, struct lk_error *err)
-{
-    if (c->answer.body.len > lk_tool_max_result_bytes(c->context))
-        return leave_out(c, c->answer.body.len, err);
-    begin_answer(c);
-    lk_json_member_string(&c->w, "text", c->answer.body);
-    lk_json_end_object(&c->w);
-    return true;
-}
-
-static bool write_binary(struct calling *c, const char *media_type)
-{
-    begin_answer(c);
-    lk_json_member_string(&c->w, "media_type", lk_str(media_type));
-    lk_json_member_integer(&c->w, "bytes", (int64_t)c->answer.body.len);
-    lk_json_member_string(&c->w, "note",
-                          LK_STR("call_operation shows no binary content; the tools of the group "
-                                 "render return images and PDF"));
-    lk_json_end_object(&c->w);
-    return true;
-}
-
-static bool write_nothing(struct calling *c)
-{
-    begin_answer(c);
-    lk_json_member_boolean(&c->w, "ok", true);
-    lk_json_end_object(&c->w);
-    return true;
-}
-
-static bool write_answer(struct calling *c, struct lk_error *err)
-{
-    if (c->answer.body.len == 0)
-        return write_nothing(c);
-    switch (c->answer.media) {
-    case LK_MEDIA_JSON:
-        return write_json(c, err);
-    case LK_MEDIA_PNG:
-        return write_binary(c, "image/png");
-    case LK_MEDIA_JPEG:
-        return write_binary(c, "image/jpeg");
-    case LK_MEDIA_PDF:
-        return write_binary(c, "application/pdf");
-    default:
-        /* Spreadsheets come under names that nobody declares. */
-        if (lk_str_is_utf8(c->answer.body) &&
-            memchr(c->answer.body.ptr, '\0', c->answer.body.len) == NULL)
-            return write_text(c, err);
-        return write_binary(c, "application/octet-stream");
-    }
-}
-
-/* Looker reports most failures of a query with status 200. */
-static bool check_rows(const struct calling *c, struct lk_error *err)
+/* The result_format of rows, or empty. */
+static struct lk_str rows_format(const struct calling *c)
 {
     const struct lk_type *params = c->op->params;
     const struct lk_field *field =
         params != NULL ? lk_type_field(params, LK_STR("result_format")) : NULL;
     struct lk_string format = {0};
 
-    if (!answers_rows(c->op) || field == NULL || field->kind != LK_KIND_STRING)
+    if (answers_rows(c->op) && field != NULL && field->kind == LK_KIND_STRING)
+        memcpy(&format, (const char *)c->params + field->offset, sizeof(format));
+    return format.value;
+}
+
+/* Awaits. */
+static bool answer(const struct calling *c, const struct lk_api_request *request,
+                   struct lk_error *err)
+{
+    const struct lk_answer_ask ask = {
+        .request = *request,
+        .projection = c->projection,
+        .skip = c->skip,
+        .by_looker = find_param(c, "offset", LK_KIND_INTEGER) != NULL,
+        .offset = integer_param(c, "offset", 0),
+        .limit = integer_param(c, "limit", -1),
+        .rows = rows_format(c),
+    };
+
+    if (lk_answer_call(c->call, &ask, err))
         return true;
-    memcpy(&format, (const char *)c->params + field->offset, sizeof(format));
-    return lk_rows_check(c->arena, &c->answer, format.value, err);
+    return c->op->remedy != NULL && lk_explain_status(err, 404, "%s", c->op->remedy);
 }
 
 bool lk_handler_call_operation(struct mcp_call *call, const void *args_, struct lk_error *err)
@@ -351,7 +239,6 @@ bool lk_handler_call_operation(struct mcp_call *call, const void *args_, struct 
         .context = lk_tool_context(call),
         .arena = mcp_call_arena(call),
         .args = args_,
-        .w = lk_json_writer(mcp_call_answer(call)),
     };
     struct lk_api_request request = {.dev = lk_is_true(c.args->dev_mode)};
 
@@ -367,11 +254,6 @@ bool lk_handler_call_operation(struct mcp_call *call, const void *args_, struct 
     /* 3. */
     if (!enter_workspace(&c, &request, err))
         return false;
-    if (!lk_api_call(c.context->api, c.arena, request, &c.answer, err)) {
-        if (c.op->remedy != NULL)
-            lk_explain_status(err, 404, "%s", c.op->remedy);
-        return false;
-    }
     /* 4. */
-    return check_rows(&c, err) && write_answer(&c, err);
+    return answer(&c, &request, err);
 }

@@ -1,6 +1,6 @@
 /*
  * search_operations, describe_operation, call_operation: what is found, what is refused before
- * anything is sent, what is sent, and how answers of all kinds and sizes come back.
+ * anything is sent, and what is sent; how answers come back is in test_api_answers.c.
  */
 #include "fake_looker.h"
 
@@ -377,127 +377,6 @@ static void test_what_is_sent(void **state)
     assert_string_equal(fake_requests[4], "POST /groups/1/users {\"user_id\":\"5\"}");
 }
 
-/* ---- call_operation: what comes back ---- */
-
-static void test_lists(void **state)
-{
-    (void)state;
-    fake_answers("GET /connections",
-                 "[{\"name\":\"a\",\"port\":1},{\"name\":\"b\"},{\"name\":\"c\"}]");
-    assert_str(
-        run_tool("call_operation", CALL("all_connections", ",\"fields\":\"name\"")),
-        "{\"operation\":\"all_connections\",\"status\":200,\"count\":3,\"total\":3,\"items\":"
-        "[{\"name\":\"a\"},{\"name\":\"b\"},{\"name\":\"c\"}]}");
-    struct lk_str answer = run_tool("call_operation", CALL("all_connections", ",\"offset\":2"));
-    assert_str(at(answer, "items"), "[{\"name\":\"c\"}]");
-
-    fake_context.max_result_bytes = 20;
-    answer = run_tool("call_operation", CALL("all_connections", ",\"fields\":\"name\""));
-    assert_str(at(answer, "count"), "1");
-    assert_str(at(answer, "next_offset"), "1");
-    answer =
-        run_tool("call_operation", CALL("all_connections", ",\"fields\":\"name\",\"offset\":1"));
-    assert_str(at(answer, "items"), "[{\"name\":\"b\"}]");
-    assert_str(at(answer, "next_offset"), "2");
-}
-
-/* What was changed is not to be changed again for the rest of a long answer. */
-static void test_lists_of_what_was_changed(void **state)
-{
-    (void)state;
-    fake_context.api_allow_writes = true;
-    fake_context.max_result_bytes = 20;
-    fake_answers("PUT /roles/2/users", "[{\"id\":\"3\",\"x\":1},{\"id\":\"4\",\"x\":1}]");
-    struct lk_str answer =
-        run_tool("call_operation", CALL("set_role_users", ",\"arguments\":{\"role_id\":\"2\"},"
-                                                          "\"body\":{\"value\":[3,4]}"));
-    assert_str(at(answer, "count"), "1");
-    assert_str(at(answer, "total"), "2");
-    assert_str(at(answer, "next_offset"), "(absent)");
-}
-
-/* Where Looker pages by itself, its offset is the one that counts. */
-static void test_lists_that_looker_pages(void **state)
-{
-    (void)state;
-    fake_answers("GET /users", "[{\"id\":\"4\"},{\"id\":\"5\"}]");
-    struct lk_str answer =
-        run_tool("call_operation", CALL("all_users", ",\"arguments\":{\"limit\":2},\"offset\":3"));
-    assert_string_equal(fake_requests[0], "GET /users?limit=2&offset=3");
-    assert_str(at(answer, "next_offset"), "5");
-    assert_str(at(answer, "total"), "(absent)");
-    fake_context.max_result_bytes = 12;
-    answer = run_tool("call_operation", CALL("all_users", ",\"arguments\":{\"offset\":3}"));
-    assert_str(at(answer, "next_offset"), "4");
-}
-
-static void test_large_answers(void **state)
-{
-    (void)state;
-    allow_writes();
-    fake_context.max_result_bytes = 30;
-    fake_answers("GET /looks/1", "{\"id\":\"1\",\"title\":\"a title of some length\"}");
-    const struct lk_error *err =
-        refuse_tool("call_operation", CALL("look", ",\"arguments\":{\"look_id\":\"1\"}"));
-    assert_int_equal(err->kind, LK_ERROR_LIMIT);
-    assert_contains(err->message, "LOOKER_MAX_RESULT_BYTES (30)");
-    run_tool("call_operation",
-             CALL("look", ",\"arguments\":{\"look_id\":\"1\"},\"fields\":\"id\""));
-
-    /* Of what was done it must not be said that it failed. */
-    fake_answers("POST /looks", "{\"id\":\"1\",\"title\":\"a title of some length\"}");
-    struct lk_str answer = run_tool("call_operation", BODY("create_look", "{\"title\":\"x\"}"));
-    assert_str(at(answer, "answer"), "(absent)");
-    assert_contains(lk_arena_cstr(fake_arena, at(answer, "truncated/how")), "it was done");
-}
-
-static void test_other_answers(void **state)
-{
-    (void)state;
-    allow_writes();
-    fake_answers_text("GET /queries/1/run/csv", "a,b\n1,2\n");
-    struct lk_str answer = run_tool(
-        "call_operation",
-        CALL("run_query", ",\"arguments\":{\"query_id\":\"1\",\"result_format\":\"csv\"}"));
-    assert_str(at(answer, "text"), "\"a,b\\n1,2\\n\"");
-    fake_script("GET /queries/1/run/png", 200, LK_MEDIA_PNG, "\x89PNG");
-    answer = run_tool(
-        "call_operation",
-        CALL("run_query", ",\"arguments\":{\"query_id\":\"1\",\"result_format\":\"png\"}"));
-    assert_str(at(answer, "media_type"), "\"image/png\"");
-    assert_str(at(answer, "bytes"), "4");
-    fake_answers_text("GET /queries/1/run/xlsx", "PK\x03\xff\xfe");
-    answer = run_tool(
-        "call_operation",
-        CALL("run_query", ",\"arguments\":{\"query_id\":\"1\",\"result_format\":\"xlsx\"}"));
-    assert_str(at(answer, "media_type"), "\"application/octet-stream\"");
-    fake_script("DELETE /looks/1", 204, LK_MEDIA_TEXT, "");
-    assert_str(
-        run_tool("call_operation", CALL("delete_look", ",\"arguments\":{\"look_id\":\"1\"}")),
-        "{\"operation\":\"delete_look\",\"status\":204,\"ok\":true}");
-    /* A failed query comes with status 200. */
-    fake_answers("GET /queries/1/run/json", "[{\"looker_error\":\"no such column\"}]");
-    assert_string_equal(
-        refuse_tool("call_operation", CALL("run_query", ",\"arguments\":{\"query_id\":\"1\","
-                                                        "\"result_format\":\"json\"}"))
-            ->detail,
-        "no such column");
-}
-
-static void test_lookers_own_errors(void **state)
-{
-    (void)state;
-    allow_writes();
-    fake_fails("DELETE /projects/p", 404, "Not found");
-    const struct lk_error *err = refuse_tool(
-        "call_operation", CALL("delete_project", ",\"arguments\":{\"project_id\":\"p\"}"));
-    assert_contains(err->message, "deleted in Looker itself");
-    assert_int_equal(err->status, 404);
-    fake_fails("POST /looks", 422, "title is taken");
-    err = refuse_tool("call_operation", BODY("create_look", "{\"title\":\"x\"}"));
-    assert_string_equal(err->detail, "title is taken");
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fake_set_up, fake_tear_down)
 
 int main(void)
@@ -517,12 +396,6 @@ int main(void)
         TEST(test_wrong_bodies),
         TEST(test_wrong_fields),
         TEST(test_what_is_sent),
-        TEST(test_lists),
-        TEST(test_lists_of_what_was_changed),
-        TEST(test_lists_that_looker_pages),
-        TEST(test_large_answers),
-        TEST(test_other_answers),
-        TEST(test_lookers_own_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
