@@ -145,3 +145,38 @@ def test_a_list_without_end(http: Any, looker: Sandbox) -> None:
     assert roles_page["total"] == count and roles_page["next_offset"] == 120
     if not SANITIZED:
         assert peak_mb(server) < 32
+
+
+MANY = MILLION // 20 if SANITIZED else MILLION
+RUN = {"body": {**WIDE, "limit": str(MANY)}, "operation": "run_inline_query"}
+
+
+def run(result_format: str, **more: Any) -> dict[str, Any]:
+    return {**RUN, "arguments": {"result_format": result_format}, **more}
+
+
+def test_any_operation_with_an_answer_of_any_size(http: Any) -> None:
+    """A million rows by the operation itself, which pages nothing and knows no row."""
+    server = http("--groups", "api", **ALL_ROWS)
+    rows = server.answer("call_operation", run("json", fields="orders.id"))
+    assert rows["truncated"]["returned"] == len(rows["items"]) == rows["next_offset"]
+    assert rows["total"] == MANY and set(rows["items"][0]) == {"orders.id"}
+    text = server.answer("call_operation", run("csv"))
+    assert text["text"].endswith("\n") and text["truncated"]["returned_bytes"] == len(text["text"])
+    detail = server.answer("call_operation", run("json_detail", fields="fields{measures{name}}"))
+    assert [m["name"] for m in detail["answer"]["fields"]["measures"]] == ["orders.count"]
+    failed = server.failure("call_operation", run("json_detail"))
+    assert "LOOKER_MAX_RESULT_BYTES" in failed["error"]
+    if not SANITIZED:
+        assert peak_mb(server) < 32
+
+
+def test_two_large_results_are_compared(http: Any) -> None:
+    """They are held for it, but only so much of each; what was not compared is not called equal."""
+    server = http("--groups", "workflows", **ALL_ROWS)
+    sides = {"project_id": "thelook", "branch": "hotfix"}
+    same = server.answer("compare_query", {**WIDE, **sides, "limit": 200_000})
+    assert same["equal"] is None and "only the first" in same["equal_note"]
+    assert same["rows"]["branch"] == same["rows"]["production"] == same["rows"]["same"] > 10_000
+    if not SANITIZED:
+        assert peak_mb(server) < 40
