@@ -121,8 +121,8 @@ static void finish(struct mcp_call *call, struct lk_error *err)
         mcp_call_unlink(call);
         server->n_calls--;
     }
-    if (call->counted)
-        mcp_gate_end_download(server->options.gate);
+    if (call->download_lane != NULL)
+        mcp_gate_end_download(server->options.gate, call->download_lane);
     mcp_call_explain_cancel(call, err);
     if (call->admitted && server->options.ended != NULL)
         server->options.ended(call, err);
@@ -254,20 +254,26 @@ static void refuse(struct mcp_call *call)
     finish(call, &err);
 }
 
-static enum mcp_ticket_state enter(struct mcp_call *call)
+void mcp_call_write_key(struct mcp_call *call, struct lk_buf *key)
 {
     const struct mcp_server_options *options = &call->server->options;
     const struct mcp_inbound *inbound = &call->inbound;
+
+    lk_buf_init(key, MAX_KEY_BYTES);
+    if (inbound->caller != NULL)
+        lk_buf_str(key, inbound->caller->subject);
+    if (options->caller_key != NULL)
+        options->caller_key(call, key);
+    if (key->len == 0 && inbound->from != NULL)
+        lk_buf_str(key, inbound->from(inbound->arg));
+}
+
+static enum mcp_ticket_state enter(struct mcp_call *call)
+{
     enum mcp_ticket_state state;
     struct lk_buf key;
 
-    lk_buf_init(&key, MAX_KEY_BYTES);
-    if (inbound->caller != NULL)
-        lk_buf_str(&key, inbound->caller->subject);
-    if (options->caller_key != NULL)
-        options->caller_key(call, &key);
-    if (key.len == 0 && inbound->from != NULL)
-        lk_buf_str(&key, inbound->from(inbound->arg));
+    mcp_call_write_key(call, &key);
     state = mcp_gate_enter(call->server->door, &call->ticket, lk_buf_view(&key));
     lk_buf_free(&key);
     return state;

@@ -50,6 +50,27 @@ static void reply(struct mcp_call *call, struct lk_error *err)
     lk_buf_free(&out);
 }
 
+static bool begin(struct mcp_call *call, struct lk_error *err)
+{
+    const struct mcp_server_options *options = &call->server->options;
+    struct lk_buf key;
+    bool own;
+
+    mcp_call_write_key(call, &key);
+    call->download_lane = mcp_gate_begin_download(options->gate, lk_buf_view(&key), &own);
+    lk_buf_free(&key);
+    if (call->download_lane != NULL)
+        return true;
+    if (own)
+        return lk_fail(err, LK_ERROR_LIMIT,
+                       "as many downloads of this caller are under way as one caller gets: half of "
+                       "%u (%s); try again when one of them has ended",
+                       mcp_gate_max_downloads(options->gate), options->max_downloads_name);
+    return lk_fail(err, LK_ERROR_LIMIT,
+                   "as many downloads are under way as may be at once (%u, %s); try again later",
+                   mcp_gate_max_downloads(options->gate), options->max_downloads_name);
+}
+
 static const struct mcp_target download_target = {.run = mcp_tool_run, .reply = reply};
 
 void mcp_server_download(struct mcp_server *server, const struct mcp_inbound *inbound,
@@ -62,18 +83,13 @@ void mcp_server_download(struct mcp_server *server, const struct mcp_inbound *in
         .revision = MCP_2026_07_28, /* it ends with its client */
     };
     struct mcp_call *call = mcp_call_new(&request, &download_target);
-    struct mcp_gate *gate = server->options.gate;
     struct lk_error err = {0};
 
     *ret_call = NULL;
     call->tool = server->options.download;
     call->downloads = true;
-    call->counted = mcp_gate_begin_download(gate);
-    if (!call->counted)
-        lk_fail(&err, LK_ERROR_LIMIT,
-                "as many downloads are under way as may be at once (%u, %s); try again later",
-                mcp_gate_max_downloads(gate), server->options.max_downloads_name);
-    else if (mcp_tool_decode(call, arguments, &err) && server->options.keep_arguments)
+    if (begin(call, &err) && mcp_tool_decode(call, arguments, &err) &&
+        server->options.keep_arguments)
         call->arguments = lk_arena_str(call->arena, arguments);
     mcp_call_launch(&request, call, &err);
     *ret_call = request.started;

@@ -1,10 +1,10 @@
 /*
  * Places, queues and turns (gate.h).
  *
- * Every caller of whom something runs or waits has a lane. Lanes with a queue are in a ring, and
- * `turn` is the one that is looked at first when a place is free. What a door is to be told waits
- * in its list until its loop comes to it, so that a ticket which leaves meanwhile is simply not
- * found there any more.
+ * Every caller of whom something runs, waits or is downloaded has a lane. Lanes with a queue are in
+ * a ring, and `turn` is the one that is looked at first when a place is free. What a door is to be
+ * told waits in its list until its loop comes to it, so that a ticket which leaves meanwhile is
+ * simply not found there any more.
  */
 #include "mcp/gate.h"
 
@@ -29,7 +29,7 @@ struct mcp_lane {
     struct mcp_lane *next;           /* of the bucket */
     struct mcp_lane *after, *before; /* in the ring, while something waits */
     struct queue queue;
-    uint32_t n_running;
+    uint32_t n_running, n_downloads;
     size_t key_len;
     char key[MAX_KEY_BYTES];
 };
@@ -113,7 +113,7 @@ static void free_if_empty(struct mcp_gate *gate, struct mcp_lane *lane)
 {
     struct mcp_lane **at = &gate->buckets[bucket_of(lk_str_n(lane->key, lane->key_len))];
 
-    if (lane->n_running != 0 || lane->queue.n != 0)
+    if (lane->n_running != 0 || lane->queue.n != 0 || lane->n_downloads != 0)
         return;
     while (*at != lane)
         at = &(*at)->next;
@@ -369,21 +369,34 @@ uint32_t mcp_gate_max_downloads(const struct mcp_gate *gate)
     return gate->options.max_downloads;
 }
 
-bool mcp_gate_begin_download(struct mcp_gate *gate)
+struct mcp_lane *mcp_gate_begin_download(struct mcp_gate *gate, struct lk_str caller, bool *ret_own)
 {
-    bool room;
+    uint32_t max = gate->options.max_downloads;
+    struct mcp_lane *lane;
+    bool room, own;
 
     pthread_mutex_lock(&gate->mutex);
-    room = gate->n_downloads < gate->options.max_downloads;
-    gate->n_downloads += room;
+    lane = find_lane(gate, caller);
+    room = gate->n_downloads < max;
+    own = room && lane->n_downloads >= (max + 1) / 2;
+    if (room && !own) {
+        gate->n_downloads++;
+        lane->n_downloads++;
+    } else {
+        free_if_empty(gate, lane);
+        lane = NULL;
+    }
     pthread_mutex_unlock(&gate->mutex);
-    return room;
+    *ret_own = own;
+    return lane;
 }
 
-void mcp_gate_end_download(struct mcp_gate *gate)
+void mcp_gate_end_download(struct mcp_gate *gate, struct mcp_lane *lane)
 {
     pthread_mutex_lock(&gate->mutex);
     gate->n_downloads--;
+    lane->n_downloads--;
+    free_if_empty(gate, lane);
     pthread_mutex_unlock(&gate->mutex);
 }
 

@@ -34,10 +34,13 @@ void mcp_gate_free(struct mcp_gate *gate);
 uint32_t mcp_gate_max_running(const struct mcp_gate *gate);
 uint32_t mcp_gate_max_waiting(const struct mcp_gate *gate);
 
-/* Downloads take as long as their readers like, so they are bounded apart as well. False: as many
- * are under way as may be. */
-bool mcp_gate_begin_download(struct mcp_gate *gate);
-void mcp_gate_end_download(struct mcp_gate *gate);
+struct mcp_lane; /* of a caller */
+
+/* Downloads take as long as their readers like, so they are bounded apart as well, and one caller
+ * gets half of them. NULL: as many are under way as may be, or (*ret_own) of this caller's. */
+struct mcp_lane *mcp_gate_begin_download(struct mcp_gate *gate, struct lk_str caller,
+                                         bool *ret_own);
+void mcp_gate_end_download(struct mcp_gate *gate, struct mcp_lane *lane);
 uint32_t mcp_gate_max_downloads(const struct mcp_gate *gate);
 
 struct mcp_gate_count {

@@ -122,8 +122,8 @@ struct mcp_call {
     bool admitted;                /* `admit` was asked */
     bool downloads;               /* has no time limit, and sends bytes: */
     uint64_t sent_bytes;
-    bool counted; /* among the downloads of the gate */
-    bool failed;  /* says the tool of its own answer */
+    struct mcp_lane *download_lane; /* where it counts as one; or NULL */
+    bool failed;                    /* says the tool of its own answer */
     bool has_progress;
     double progress;              /* the last one sent */
     enum mcp_log_level log_level; /* the least severe that is sent */
@@ -206,6 +206,8 @@ struct mcp_call *mcp_call_new(struct mcp_request *request, const struct mcp_targ
 /* With an error (kind set) it ends at once; otherwise it runs, now or when it is its turn, if there
  * is room for it. */
 void mcp_call_launch(struct mcp_request *request, struct mcp_call *call, struct lk_error *err);
+/* By what the gate tells its caller from others; to be freed. */
+void mcp_call_write_key(struct mcp_call *call, struct lk_buf *key);
 /* Whoever cancels first has the reason; the call ends later, never within this function. */
 void mcp_call_cancel_by(struct mcp_call *call, enum mcp_cancel why);
 /* What the gate tells. */

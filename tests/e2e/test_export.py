@@ -171,6 +171,20 @@ def test_a_client_that_leaves_makes_room(http: Any) -> None:
     assert wait_for("room for another download", lambda: fetch(server, small)[0] == 200)
 
 
+def test_one_caller_gets_half_of_the_downloads(http: Any) -> None:
+    server = http(MAX_EXPORTS="2")
+    path = export(server, limit=MILLION)
+    with download(server, path) as response:
+        assert len(response.read(1000)) == 1000
+        status, body = fetch(server, path)
+        assert status == 503 and b"half of 2 (LOOKER_MAX_EXPORTS)" in body
+        source = ("127.0.0.2", 0)
+        other = http_client.HTTPConnection("127.0.0.1", server.port, source_address=source, timeout=60)
+        other.request("GET", path)
+        assert other.getresponse().status == 200
+        other.close()
+
+
 def test_links_that_are_none(http: Any) -> None:
     server = http()
     path = export(server, limit=10)

@@ -357,15 +357,29 @@ static void from_many_threads(void **state)
 
 static void downloads_have_a_limit_of_their_own(void **state)
 {
+    static const struct lk_str names[] = {LK_STR_INIT("ada"), LK_STR_INIT("bob")};
+    struct mcp_lane *lanes[2];
+    uint32_t half;
+    bool own;
+
     (void)state;
     open_gate(1, 0);
-    for (uint32_t i = 0; i < mcp_gate_max_downloads(world.gate); i++)
-        assert_true(mcp_gate_begin_download(world.gate));
-    assert_false(mcp_gate_begin_download(world.gate));
-    mcp_gate_end_download(world.gate);
-    assert_true(mcp_gate_begin_download(world.gate));
-    for (uint32_t i = 0; i < mcp_gate_max_downloads(world.gate); i++)
-        mcp_gate_end_download(world.gate);
+    half = mcp_gate_max_downloads(world.gate) / 2;
+    for (size_t caller = 0; caller < 2; caller++) {
+        for (uint32_t i = 0; i < half; i++) {
+            lanes[caller] = mcp_gate_begin_download(world.gate, names[caller], &own);
+            assert_non_null(lanes[caller]);
+        }
+        assert_null(mcp_gate_begin_download(world.gate, names[caller], &own));
+        assert_int_equal(own, caller == 0); /* then there is room for nobody */
+    }
+    assert_null(mcp_gate_begin_download(world.gate, LK_STR("eve"), &own));
+    mcp_gate_end_download(world.gate, lanes[0]);
+    assert_null(mcp_gate_begin_download(world.gate, names[1], &own));
+    assert_true(own);
+    assert_ptr_equal(mcp_gate_begin_download(world.gate, names[0], &own), lanes[0]);
+    for (uint32_t i = 0; i < 2 * half; i++)
+        mcp_gate_end_download(world.gate, lanes[i % 2]);
 }
 
 int main(void)
