@@ -295,16 +295,29 @@ bool lk_page_is_wanted(const struct lk_config *config)
     return lk_str_eq(config->page, LK_STR("true"));
 }
 
+/* As clients reach it: behind a gateway the request's own host need not be theirs. */
+static struct lk_str address(const struct lk_config *config, const struct lk_http_page_facts *facts,
+                             struct lk_arena *arena)
+{
+    struct lk_str url = config->public_url;
+
+    if (config->mcp_resource_uri.len > 0)
+        return config->mcp_resource_uri;
+    while (url.len > 0 && url.ptr[url.len - 1] == '/')
+        url.len--;
+    if (url.len > 0)
+        return lk_arena_printf(arena, "%.*s/mcp", LK_STR_ARG(url));
+    return lk_arena_printf(arena, "%s://%.*s/mcp", facts->tls ? "https" : "http",
+                           LK_STR_ARG(facts->host));
+}
+
 void lk_page_write(void *arg, const struct lk_http_page_facts *facts, struct lk_buf *out)
 {
     const struct lk_page *page = arg;
     const struct lk_config *config = page->config;
     struct lk_arena *arena = lk_arena_new();
     struct pasted pasted = {
-        .url = config->mcp_resource_uri.len > 0
-                   ? config->mcp_resource_uri
-                   : lk_arena_printf(arena, "%s://%.*s/mcp", facts->tls ? "https" : "http",
-                                     LK_STR_ARG(facts->host)),
+        .url = address(config, facts, arena),
         .token = config->auth_token.len > 0,
     };
 

@@ -132,6 +132,13 @@ def test_a_request_that_names_no_host(http: Any) -> None:
     assert f"looker http://127.0.0.1:{server.port}/mcp<" in text
 
 
+@pytest.mark.parametrize("url", ["https://mcp.example.com", "https://mcp.example.com/"])
+def test_behind_a_gateway_it_names_the_public_address(http: Any, url: str) -> None:
+    _, text = get(http(PUBLIC_URL=url), "/")
+    assert "claude mcp add --transport http looker https://mcp.example.com/mcp<" in text
+    assert "127.0.0.1" not in text
+
+
 @pytest.mark.parametrize("host", ["localhost:1/<b>", 'localhost:1"><b>', "localhost:$(id)"])
 def test_a_strange_host_does_not_get_into_the_page(http: Any, host: str) -> None:
     server = http(ALLOWED_HOSTS="localhost,127.0.0.1")
