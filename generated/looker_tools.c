@@ -15,7 +15,7 @@
  *   spec/tools/health.yaml sha256 73e463d226ebce1a6d8807e08da4dda83da6cc1c0b598009e0b04a5dcd51d21d
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 48bbdfafe3bef403e6d86c438523192c77832a574e6a8543c07facacfd2db743
- *   spec/tools/query.yaml sha256 e2045fa702e86f41df29a1354c73c2b6126ae610e22e6940d1adc7a9829d5b40
+ *   spec/tools/query.yaml sha256 803d2d2d102958ccb46b782df04cd7fb265d6f880f1be6a994d14a32a6a8ad92
  *   spec/tools/render.yaml sha256 d4515ff85ab6f8dc32ae40aba6decf71b15a08882f6e07f2954d0f57fa79df4b
  *   spec/tools/schema.yaml sha256 044848f99d05975a8b32531a546dae0bec20b380f1734598e574c7ec7208f75b
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
@@ -770,10 +770,15 @@ static const struct lk_binding binding_query_url = {
 
 /* ---- get_query_result ---- */
 static const struct lk_rule rule_get_query_result_args_act_as_user = {.max_length = 255};
+static const char *const rule_get_query_result_args_fields_aliases[] = {"columns", NULL};
+static const struct lk_rule rule_get_query_result_args_fields = {.aliases = rule_get_query_result_args_fields_aliases, .max_items = 500};
+static const struct lk_rule rule_get_query_result_args_max_bytes = {.min = 1000, .has_min = true, .max = 4194304, .has_max = true};
 static const struct lk_rule rule_get_query_result_args_max_wait_seconds = {.min = 0, .has_min = true};
 static const struct lk_rule rule_get_query_result_args_query_task_id = {.min_length = 1, .max_length = 255};
 static const struct lk_field get_query_result_args_fields[] = {
     F(get_query_result_args, act_as_user, "act_as_user", STRING, 0, &rule_get_query_result_args_act_as_user),
+    F(get_query_result_args, fields, "fields", STRING, L, &rule_get_query_result_args_fields),
+    F(get_query_result_args, max_bytes, "max_bytes", INTEGER, 0, &rule_get_query_result_args_max_bytes),
     F(get_query_result_args, max_wait_seconds, "max_wait_seconds", NUMBER, 0, &rule_get_query_result_args_max_wait_seconds),
     F(get_query_result_args, query_task_id, "query_task_id", STRING, Q, &rule_get_query_result_args_query_task_id),
 };
@@ -781,6 +786,8 @@ TYPE(get_query_result_args, "get_query_result", get_query_result_args_fields);
 static const char schema_get_query_result[] =
     "{\"type\":\"object\",\"properties\":{"
     "\"query_task_id\":{\"type\":\"string\"},"
+    "\"fields\":{\"type\":\"array\",\"description\":\"Only these columns of JSON rows.\",\"items\":{\"type\":\"string\"}},"
+    "\"max_bytes\":{\"type\":\"integer\",\"minimum\":1000,\"maximum\":4194304},"
     "\"max_wait_seconds\":{\"type\":\"number\"},"
     "\"act_as_user\":{\"type\":\"string\"}"
     "},\"required\":[\"query_task_id\"],\"additionalProperties\":false}";

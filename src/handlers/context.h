@@ -33,8 +33,8 @@ struct lk_tool_context {
     size_t max_render_bytes;  /* LOOKER_MAX_RENDER_BYTES: of one image or PDF; 0:
                                  LK_DEFAULT_MAX_RENDER_BYTES */
     uint64_t call_timeout_ms; /* LOOKER_CALL_TIMEOUT: after it a call is cancelled; 0: never */
-    uint64_t query_wait_ms;   /* LOOKER_QUERY_WAIT: after it a query answers with its id when
-                                 nobody hears of progress; 0: LK_DEFAULT_QUERY_WAIT_MS */
+    uint64_t query_wait_ms;   /* LOOKER_QUERY_WAIT: after it a query answers with its id; 0:
+                                 LK_DEFAULT_QUERY_WAIT_MS */
     uint32_t max_parallel;    /* Looker calls that one tool call makes at once; 0:
                                  LK_DEFAULT_PARALLEL */
     struct lk_str client_id;  /* LOOKER_CLIENT_ID: the API key that the server itself

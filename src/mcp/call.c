@@ -453,18 +453,13 @@ struct lk_str mcp_call_header(const struct mcp_call *call, struct lk_str name)
     return mcp_header(&call->inbound, name);
 }
 
-bool mcp_call_wants_progress(const struct mcp_call *call)
-{
-    return call->progress_token.len > 0 && call->inbound.notify != NULL;
-}
-
 void mcp_call_progress(struct mcp_call *call, double progress, double total, struct lk_str message)
 {
     struct lk_buf out;
     struct lk_json_writer w;
 
-    if (!mcp_call_wants_progress(call) || call->cancel != MCP_NOT_CANCELLED ||
-        (call->has_progress && !(progress > call->progress)))
+    if (call->progress_token.len == 0 || call->inbound.notify == NULL ||
+        call->cancel != MCP_NOT_CANCELLED || (call->has_progress && !(progress > call->progress)))
         return;
     call->has_progress = true;
     call->progress = progress;

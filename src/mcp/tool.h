@@ -174,9 +174,6 @@ void mcp_call_demand_scope(struct mcp_call *call, struct lk_str scope);
  * answer is then a 401 with the challenge invalid_token; the tool still sets an error. */
 void mcp_call_refuse_caller(struct mcp_call *call);
 
-/* Whether anybody hears of progress: the caller asked for it, and the transport can tell. */
-bool mcp_call_wants_progress(const struct mcp_call *call);
-
 /* Sends notifications/progress if the caller asked for it (a progressToken) and the transport can;
  * `progress` must grow from call to call; total 0: unknown; message may be empty. */
 void mcp_call_progress(struct mcp_call *call, double progress, double total, struct lk_str message);

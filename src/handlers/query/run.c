@@ -384,9 +384,12 @@ bool lk_handler_get_query_result(struct mcp_call *call, const void *args_, struc
     const struct lk_tool_context *context = lk_tool_context(call);
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
     struct lk_query_wait wait = lk_query_wait(call, args->max_wait_seconds);
-    struct lk_cursor cursor = {.task_id = args->query_task_id.value};
+    struct lk_cursor cursor = {.task_id = args->query_task_id.value,
+                               .max_bytes = args->max_bytes.value,
+                               .fields = args->fields};
     const struct lk_rows_ask ask = {.limit = {.max_rows = lk_tool_max_rows(context)},
-                                    .max_bytes = lk_tool_max_result_bytes(context)};
+                                    .max_bytes = lk_rows_max_bytes(context, args->max_bytes),
+                                    .fields = &args->fields};
     struct lk_query_run run;
 
     if (!lk_query_await(&wait, mcp_call_arena(call), args->query_task_id.value, &ask, &run, err))

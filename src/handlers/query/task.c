@@ -345,8 +345,7 @@ struct lk_query_wait lk_query_wait(struct mcp_call *call, struct lk_number max_w
     uint64_t dev_ms = asked && max_wait_seconds.value * 1000 < (double)most_ms
                           ? (uint64_t)(max_wait_seconds.value * 1000)
                           : most_ms;
-    uint64_t wait_ms =
-        asked || mcp_call_wants_progress(call) ? dev_ms : lk_tool_query_wait_ms(context);
+    uint64_t wait_ms = asked ? dev_ms : lk_tool_query_wait_ms(context);
 
     *listener = (struct listener){.call = call};
     return (struct lk_query_wait){

@@ -28,10 +28,9 @@ struct lk_query_wait {
 };
 
 /*
- * How long a call waits for queries: max_wait_seconds if it is given; otherwise for as long as the
- * call may take when its client hears of progress, and LOOKER_QUERY_WAIT when it does not, since
- * clients give up after a time of their own (but in the dev workspace, where the call has to see
- * the query's end). Never so long that the call would be cancelled before it has answered. Progress
+ * How long a call waits for queries: max_wait_seconds if it is given, otherwise LOOKER_QUERY_WAIT,
+ * since clients give up after a time of their own (but in the dev workspace the call has to see the
+ * query's end). Never so long that the call would be cancelled before it has answered. Progress
  * goes to the call.
  */
 struct lk_query_wait lk_query_wait(struct mcp_call *call, struct lk_number max_wait_seconds);

@@ -68,7 +68,6 @@ static struct lk_tool_context fake_context;
 static struct lk_error fake_error;
 static unsigned fake_n_logged; /* messages for the client */
 static double fake_progress;
-static bool fake_wants_progress = true;
 static unsigned fake_n_progress; /* of the last call */
 static struct mcp_content fake_contents[FAKE_MAX];
 static size_t fake_n_contents; /* of the last call */
@@ -408,12 +407,6 @@ bool mcp_call_send(struct mcp_call *call, struct lk_str bytes, struct lk_error *
 void *mcp_call_context(struct mcp_call *call)
 {
     return call->context;
-}
-
-bool mcp_call_wants_progress(const struct mcp_call *call)
-{
-    (void)call;
-    return fake_wants_progress;
 }
 
 void mcp_call_progress(struct mcp_call *call, double progress, double total, struct lk_str message)

@@ -412,7 +412,6 @@ static void test_a_side_that_takes_too_long(void **state)
     (void)state;
     fake_context.call_timeout_ms = 500;
     fake_context.query_wait_ms = 1; /* which is not waited for */
-    fake_wants_progress = false;
     for (int i = 0; i < 2; i++) {
         play_long(i == 0 ? 202 : 200, i == 0 ? 200 : 202);
         refuse_tool("compare_query", ARGS);

@@ -75,21 +75,18 @@ static void test_how_long(void **state)
 {
     static const struct {
         const char *more;
-        bool hears;
         uint64_t query_wait_ms, call_timeout_ms, least_ms;
     } cases[] = {
-        {"", false, 250, 0, 250},
-        {"", false, 60000, 400, 320},
-        {"", true, 100, 400, 320},
-        {",\"max_wait_seconds\":0.1", true, 60000, 0, 100},
-        {",\"max_wait_seconds\":30", false, 100, 400, 320},
+        {"", 250, 0, 250},
+        {"", 60000, 400, 320},
+        {",\"max_wait_seconds\":0.1", 60000, 0, 100},
+        {",\"max_wait_seconds\":30", 100, 400, 320},
     };
 
     (void)state;
     task_is("added");
     not_yet();
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        fake_wants_progress = cases[i].hears;
         fake_context.query_wait_ms = cases[i].query_wait_ms;
         fake_context.call_timeout_ms = cases[i].call_timeout_ms;
         lk_loop_run_once(fake_loop, 0);
@@ -98,7 +95,6 @@ static void test_how_long(void **state)
         assert_in_range(lk_loop_now_ms(fake_loop) - begun_ms, cases[i].least_ms,
                         cases[i].least_ms + 1500);
     }
-    fake_wants_progress = true;
 }
 
 static void test_a_handle_is_redeemed(void **state)
@@ -120,6 +116,20 @@ static void test_a_handle_is_redeemed(void **state)
         at(run_tool("get_query_result", "{\"query_task_id\":\"T\",\"max_wait_seconds\":0.1}"),
            "status"),
         "\"running\"");
+    /* As little of it as its caller wants. */
+    fake_answers(TASK, "{\"id\":\"T\",\"status\":\"complete\",\"result_format\":\"json\","
+                       "\"query_id\":\"71\",\"query\":{\"limit\":\"500\"}}");
+    struct lk_buf rows;
+    lk_buf_init(&rows, 10000);
+    for (int i = 0; i < 200; i++)
+        lk_buf_printf(&rows, "%s{\"n\":%d,\"m\":\"not wanted\"}", i == 0 ? "[" : ",", i);
+    lk_buf_char(&rows, ']');
+    fake_answers(RESULTS, lk_arena_cstr(fake_arena, lk_buf_view(&rows)));
+    lk_buf_free(&rows);
+    struct lk_str answer = run_tool(
+        "get_query_result", "{\"query_task_id\":\"T\",\"max_bytes\":1000,\"fields\":[\"n\"]}");
+    assert_contains(lk_arena_cstr(fake_arena, answer), "\"items\":[{\"n\":0},{\"n\":1}");
+    assert_contains(lk_arena_cstr(fake_arena, answer), "\"cursor\":");
     const struct lk_error *err = refuse_tool("get_query_result", "{\"query_task_id\":\"U\"}");
     assert_contains(err->message, "no query task with this id");
 }
@@ -128,7 +138,6 @@ static void test_a_handle_is_redeemed(void **state)
 static void test_no_handle_in_the_dev_workspace(void **state)
 {
     (void)state;
-    fake_wants_progress = false;
     fake_context.query_wait_ms = 50;
     fake_context.call_timeout_ms = 400;
     task_is("added");
@@ -146,7 +155,6 @@ static void test_no_handle_in_the_dev_workspace(void **state)
         assert_in_range(lk_loop_now_ms(fake_loop) - begun_ms, i == 0 ? 320 : 100, 1500);
         assert_int_equal(count(KILL), 1);
     }
-    fake_wants_progress = true;
 }
 
 /* The cursor of such a result goes on with the same result: nothing runs again. */
@@ -353,7 +361,6 @@ static void test_tiles_that_take_long(void **state)
     (void)state;
     fake_context.query_wait_ms = 250;
     fake_context.max_parallel = 1;
-    fake_wants_progress = false;
     fake_answers("GET /dashboards/7",
                  "{\"id\":\"7\",\"dashboard_elements\":["
                  "{\"id\":\"1\",\"title\":\"A\",\"query\":{\"model\":\"m\",\"view\":\"v\"}},"
@@ -361,7 +368,6 @@ static void test_tiles_that_take_long(void **state)
     task_is("added");
     not_yet();
     struct lk_str answer = run_tool("run_dashboard", "{\"dashboard_id\":\"7\"}");
-    fake_wants_progress = true;
     assert_str(at(answer, "running"), "1");
     assert_str(at(answer, "failed"), "1");
     assert_contains(lk_arena_cstr(fake_arena, at(answer, "how")), "get_query_result");
