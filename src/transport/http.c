@@ -156,6 +156,7 @@ void lk_http_server_evict(struct lk_http_server *server)
     } else {
         if (longest->exchange != NULL)
             lk_http_exchange_end_listening(longest->exchange);
+        lk_http_ready_give_up(longest);
         lk_http_read_no_more(longest);
         await_taking(longest); /* what is still being written is to be taken soon */
     }

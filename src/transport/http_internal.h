@@ -39,8 +39,9 @@ struct probe;
 struct connection {
     struct lk_http_server *server;
     struct connection *next, **link;
-    /* Of server->idle, while no whole request has come in, it listens, the client does not take its
-     * answer, or what it still sends after a 413 is taken in. */
+    /* Of server->idle, while no whole request has come in, it listens or waits for the verdict of
+     * /readyz, the client does not take its answer, or what it still sends after a 413 is taken in.
+     */
     h2o_linklist_t idle;
     h2o_socket_t *sock; /* NULL once closed */
     struct exchange *exchange;
@@ -323,6 +324,8 @@ void lk_http_ready_get(struct lk_http_server *server, h2o_req_t *req);
 /* Calls `then` once server->readiness is known, at once or later; not if the client goes first. */
 void lk_http_when_ready_is_known(struct lk_http_server *server, h2o_req_t *req,
                                  void (*then)(struct lk_http_server *server, h2o_req_t *req));
+/* The connection is to end: if its client waits for the verdict, it gets none. */
+void lk_http_ready_give_up(struct connection *connection);
 /* Cancels the check, and drops who waits for it. */
 void lk_http_ready_drop(struct lk_http_server *server);
 void lk_http_page_get(struct lk_http_server *server, h2o_req_t *req);

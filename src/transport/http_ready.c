@@ -88,6 +88,18 @@ void lk_http_ready_drop(struct lk_http_server *server)
     }
 }
 
+void lk_http_ready_give_up(struct connection *connection)
+{
+    struct probe *probe = connection->server->readiness.waiting;
+
+    while (probe != NULL && lk_http_connection(probe->req) != connection)
+        probe = probe->next;
+    if (probe == NULL)
+        return;
+    unlink_probe(probe);
+    lk_http_refuse(probe->req, 503, "the verdict takes too long for so many to wait for it");
+}
+
 static void wait_for_verdict(struct readiness *readiness, h2o_req_t *req,
                              void (*then)(struct lk_http_server *server, h2o_req_t *req))
 {
@@ -98,6 +110,7 @@ static void wait_for_verdict(struct readiness *readiness, h2o_req_t *req,
         probe->next->link = &probe->next;
     readiness->waiting = probe;
     lk_http_on_dispose(req, unlink_probe, probe);
+    lk_http_connection_spare(lk_http_connection(req));
 }
 
 void lk_http_when_ready_is_known(struct lk_http_server *server, h2o_req_t *req,

@@ -321,6 +321,23 @@ def test_listeners_make_room(http: Any, many: list[socket.socket]) -> None:
     assert is_open(many[-1]), "the others go on"
 
 
+def test_probes_that_wait_make_room(http: Any, looker: Sandbox, many: list[socket.socket]) -> None:
+    """Whether Looker answers is asked by anybody; while it does not, that takes nobody's place."""
+    server = http(MAX_CONNECTIONS="4", REQUEST_TIMEOUT="60", THREADS="1")
+    server.connection().close()
+    looker.rules({"operation": "me", "delay_ms": 3000})
+    for _ in range(4):
+        many.append(connect(server))
+        many[-1].sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        time.sleep(0.05)
+    began = time.monotonic()
+    others_are_served(server)
+    assert time.monotonic() - began < 2
+    assert b"HTTP/1.1 503 " in read_all(many[0])
+    assert b"HTTP/1.1 200 " in many[-1].recv(65536), "the others go on"
+    looker.obey()
+
+
 def test_busy_connections_are_not_closed_for_others(
     http: Any, looker: Sandbox, many: list[socket.socket]
 ) -> None:
