@@ -13,7 +13,7 @@ source "$(dirname "$0")/lib.sh"
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config
     libh2o-evloop-dev libcjson-dev libcurl4-openssl-dev libssl-dev libhiredis-dev libcmocka-dev
     python3 python3-jinja2 python3-yaml)
-test_packages=(git ca-certificates openssl clang clang-format valgrind libc6-dbg redis-server strace
+test_packages=(git ca-certificates openssl g++ clang clang-format valgrind libc6-dbg redis-server strace
     jq curl python3-pytest python3-pytest-timeout python3-pytest-xdist python3-jsonschema python3-venv chromium)
 bench_packages=(nginx wrk)
 
