@@ -326,6 +326,10 @@ static void fill_defaults(struct lk_http_server *server)
         options->max_body_bytes = (size_t)4 * 1024 * 1024;
     if (options->max_body_name == NULL)
         options->max_body_name = "max_body_bytes";
+    if (options->allowed_origins_name == NULL)
+        options->allowed_origins_name = "allowed_origins";
+    if (options->allowed_hosts_name == NULL)
+        options->allowed_hosts_name = "allowed_hosts";
     if (options->max_client_bytes == 0)
         options->max_client_bytes = (size_t)256 * 1024 * 1024;
     if (options->max_client_bytes < options->max_body_bytes + LK_HTTP_MAX_HEAD_BYTES)
@@ -338,6 +342,7 @@ static void fill_defaults(struct lk_http_server *server)
         options->ready_cache_ms = 3000;
     options->allowed_origins = lk_arena_str(server->arena, options->allowed_origins);
     options->allowed_hosts = lk_arena_str(server->arena, options->allowed_hosts);
+    options->public_url = lk_arena_str(server->arena, options->public_url);
     options->auth_token = lk_arena_str(server->arena, options->auth_token);
     options->posture =
         lk_arena_str(server->arena, options->posture.len != 0 ? options->posture : LK_STR("{}"));

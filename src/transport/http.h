@@ -61,10 +61,14 @@ struct lk_http_server_options {
     /* Browser origins that may call, e.g. "https://app.example.com"; empty: loopback ones. A
      * request without Origin comes from no browser and is not held to this. */
     struct lk_str allowed_origins;
+    const char *allowed_origins_name; /* what users call that; NULL: "allowed_origins" */
     /* Host names that requests may name (without port). Empty: loopback names when bound to a
      * loopback address without auth or auth_token, since a web page could otherwise reach this
      * server under its own name (DNS rebinding); any name else. */
     struct lk_str allowed_hosts;
+    const char *allowed_hosts_name; /* NULL: "allowed_hosts" */
+    struct lk_str public_url;       /* where clients find this server: its host may be named as
+                                       well; empty: nobody knows */
     struct lk_auth *auth; /* judges the callers of /mcp by their access tokens; NULL: nobody does */
     struct lk_str auth_token; /* without auth: callers send it as a bearer token; empty: none */
     struct lk_str posture;    /* what /_introspect answers, JSON; empty: {} */

@@ -5,6 +5,8 @@
  */
 #include "transport/http_internal.h"
 
+#include <stdio.h>
+
 bool lk_http_list_any(struct lk_str list, bool (*each)(void *arg, struct lk_str item), void *arg)
 {
     while (list.len != 0) {
@@ -158,6 +160,18 @@ static bool origin_allowed(const struct lk_http_server *server, struct lk_str or
     return lk_http_list_any(server->options.allowed_origins, same, &origin);
 }
 
+static bool is_public_host(struct lk_str url, struct lk_str host)
+{
+    const char *at = url.len > 0 ? memmem(url.ptr, url.len, "://", 3) : NULL;
+    struct lk_str authority, known;
+
+    if (at == NULL)
+        return false;
+    authority = lk_str_n(at + 3, (size_t)(lk_str_end(url) - at - 3));
+    authority = lk_str_take(&authority, '/');
+    return host_of(authority, &known) && lk_str_ieq(known, host);
+}
+
 static bool host_allowed(const struct lk_http_server *server, h2o_req_t *req)
 {
     struct lk_str host;
@@ -166,6 +180,8 @@ static bool host_allowed(const struct lk_http_server *server, h2o_req_t *req)
         return true;
     if (!host_of(lk_str_n(req->input.authority.base, req->input.authority.len), &host))
         return false;
+    if (is_public_host(server->options.public_url, host))
+        return true;
     if (server->options.allowed_hosts.len == 0)
         return is_loopback_name(host);
     return lk_http_list_any(server->options.allowed_hosts, same, &host);
@@ -174,18 +190,20 @@ static bool host_allowed(const struct lk_http_server *server, h2o_req_t *req)
 bool lk_http_guard_place(struct lk_http_server *server, h2o_req_t *req)
 {
     struct lk_str origin = lk_http_header(req, LK_STR("origin"));
+    char text[160];
 
     if (!host_allowed(server, req)) {
-        lk_http_refuse(req, 403,
-                       "the Host header names no host of this server; allow it with the setting "
-                       "for allowed hosts");
+        snprintf(text, sizeof(text), "the Host header names no host of this server; add it to %s",
+                 server->options.allowed_hosts_name);
+        lk_http_refuse(req, 403, text);
         return false;
     }
     if (origin.len == 0)
         return true;
     if (!origin_allowed(server, origin)) {
-        lk_http_refuse(req, 403,
-                       "this Origin may not call; allow it with the setting for allowed origins");
+        snprintf(text, sizeof(text), "this Origin may not call; add it to %s",
+                 server->options.allowed_origins_name);
+        lk_http_refuse(req, 403, text);
         return false;
     }
     lk_http_add_header(req, LK_STR("access-control-allow-origin"), origin);

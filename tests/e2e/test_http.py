@@ -124,7 +124,10 @@ def test_origins_can_be_named(http: Any) -> None:
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example"])
 def test_a_foreign_host_is_refused_on_loopback(http: Any, host: str) -> None:
     """DNS rebinding: a page of evil.example whose name points at 127.0.0.1."""
-    assert http().post(PING, {"Host": host, **VERSION})[0] in (403, 421)
+    server = http(PUBLIC_URL="https://mcp.example.com/")
+    status, _, body = server.post(PING, {"Host": host, **VERSION})
+    assert status == 403 and b"LOOKER_ALLOWED_HOSTS" in body
+    assert server.post(PING, {"Host": "mcp.example.com", **VERSION})[0] == 200
 
 
 def test_a_bearer_token_is_demanded(http: Any) -> None:

@@ -220,6 +220,8 @@ static int setup_guarded(void **state)
     *state = world_new((struct lk_http_server_options){
         .allowed_origins = LK_STR("https://app.example.com , https://b.example.com"),
         .allowed_hosts = LK_STR("mcp.example.com"),
+        .allowed_hosts_name = "THE_HOSTS",
+        .public_url = LK_STR("https://looker.example.com:8443/mcp"),
         .auth_token = LK_STR("s3cret-token"),
     });
     return 0;
@@ -234,9 +236,14 @@ static void configured_origins_and_hosts(void **state)
 
     ask(world, NAME JSON TOKEN, PING, 200);
     ask(world, NAME JSON TOKEN "Origin: https://b.example.com\r\n", PING, 200);
-    ask(world, NAME JSON TOKEN "Origin: https://c.example.com\r\n", PING, 403);
+    assert_contains(ask(world, NAME JSON TOKEN "Origin: https://c.example.com\r\n", PING, 403),
+                    "add it to allowed_origins");
     ask(world, NAME JSON TOKEN "Origin: http://localhost\r\n", PING, 403);
-    ask(world, HOST JSON TOKEN, PING, 403);
+    assert_contains(ask(world, HOST JSON TOKEN, PING, 403), "add it to THE_HOSTS");
+    /* By its own name it can be called. */
+    ask(world, "Host: LOOKER.example.com\r\n" JSON TOKEN, PING, 200);
+    ask(world, "Host: example.com\r\n" JSON TOKEN, PING, 403);
+    ask(world, "Host: looker.example.com.evil.example\r\n" JSON TOKEN, PING, 403);
 }
 
 static void bearer_token(void **state)
