@@ -24,10 +24,8 @@ static const struct lk_projection group_projection = {.fields = group_fields,
 bool lk_handler_list_groups(struct mcp_call *call, const void *args_, struct lk_error *err)
 {
     const struct looker_list_groups_args *args = args_;
-    const struct lk_tool_context *context = lk_tool_context(call);
     struct lk_arena *arena = mcp_call_arena(call);
     struct lk_string fields = lk_string(LK_STR(GROUP_FIELDS));
-    struct lk_str list;
     struct looker_all_groups_params all = {
         .fields = fields, .sorts = args->sorts, .limit = args->limit, .offset = args->offset};
     struct looker_search_groups_params search = {
@@ -40,13 +38,12 @@ bool lk_handler_list_groups(struct mcp_call *call, const void *args_, struct lk_
     struct lk_api_request request =
         args->name.is == LK_PRESENT ? looker_search_groups(&search) : looker_all_groups(&all);
 
-    return lk_ask(context->api, arena, request, LK_JSON_ARRAY, &list, err) &&
-           lk_write_page(call,
-                         &(struct lk_page){.list = list,
-                                           .offset = args->offset.value,
-                                           .limit = args->limit.value,
-                                           .projection = &group_projection},
-                         err);
+    return lk_answer_page(call,
+                          &(struct lk_page){.request = request,
+                                            .offset = args->offset.value,
+                                            .limit = args->limit.value,
+                                            .projection = &group_projection},
+                          err);
 }
 
 static const struct lk_projection destination_fields[] = {
@@ -90,9 +87,6 @@ static const struct lk_projection schedule_projection = {.fields = schedule_fiel
 bool lk_handler_list_schedules(struct mcp_call *call, const void *args_, struct lk_error *err)
 {
     const struct looker_list_schedules_args *args = args_;
-    const struct lk_tool_context *context = lk_tool_context(call);
-    struct lk_arena *arena = mcp_call_arena(call);
-    struct lk_str list;
     struct looker_search_scheduled_plans_params params = {
         .user_id = args->user_id,
         .name = args->name,
@@ -107,16 +101,14 @@ bool lk_handler_list_schedules(struct mcp_call *call, const void *args_, struct 
 
     if (args->user_id.is != LK_PRESENT && args->all_users.value)
         params.all_users = lk_boolean(true);
-    if (!lk_ask(context->api, arena, looker_search_scheduled_plans(&params), LK_JSON_ARRAY, &list,
-                err))
-        return lk_explain_status(err, 403,
-                                 "Looker does not show the schedules of others to this account, "
-                                 "which takes the permission see_schedules: with all_users false "
-                                 "you get your own");
-    return lk_write_page(call,
-                         &(struct lk_page){.list = list,
-                                           .offset = args->offset.value,
-                                           .limit = args->limit.value,
-                                           .projection = &schedule_projection},
-                         err);
+    return lk_answer_page(call,
+                          &(struct lk_page){.request = looker_search_scheduled_plans(&params),
+                                            .offset = args->offset.value,
+                                            .limit = args->limit.value,
+                                            .projection = &schedule_projection},
+                          err) ||
+           lk_explain_status(err, 403,
+                             "Looker does not show the schedules of others to this account, "
+                             "which takes the permission see_schedules: with all_users false "
+                             "you get your own");
 }

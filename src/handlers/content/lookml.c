@@ -62,10 +62,10 @@ bool lk_handler_list_lookml_dashboards(struct mcp_call *call, const void *args_,
         .limit = args->limit,
         .offset = args->offset,
     };
-    struct lk_page page = {
-        .offset = args->offset.value, .limit = args->limit.value, .write = write_item};
+    const struct lk_page page = {.request = looker_search_lookml_dashboards(&params),
+                                 .offset = args->offset.value,
+                                 .limit = args->limit.value,
+                                 .write = write_item};
 
-    return lk_ask(lk_tool_context(call)->api, arena, looker_search_lookml_dashboards(&params),
-                  LK_JSON_ARRAY, &page.list, err) &&
-           lk_write_page(call, &page, err);
+    return lk_answer_page(call, &page, err);
 }

@@ -4,6 +4,7 @@
  */
 #include "handlers/ask.h"
 #include "handlers/context.h"
+#include "handlers/each.h"
 #include "handlers/explore/fields.h"
 #include "handlers/items.h"
 #include "handlers/query/validate.h"
@@ -58,6 +59,7 @@ struct listing {
     struct lk_arena *arena;
     struct lk_search search;
     bool include_hidden, include_explores;
+    struct lk_items *items;
 };
 
 static bool has_match(const struct listing *listing, struct lk_str of_model)
@@ -94,20 +96,18 @@ static void write_model(const struct listing *listing, struct lk_json_writer *w,
 }
 
 /* A model that matches by itself shows all its explores; otherwise those that match. */
-static void add_models(const struct listing *listing, struct lk_str models, struct lk_items *items)
+static bool add_model(void *arg, struct lk_str of_model)
 {
     const struct lk_search everything = {0};
-    struct lk_json_iter it = lk_json_iter(models);
-    struct lk_str of_model;
+    const struct listing *listing = arg;
+    bool itself = lk_search_object(listing->arena, &listing->search, of_model, searched_model);
 
-    while (lk_json_next(&it, NULL, &of_model)) {
-        bool itself = lk_search_object(listing->arena, &listing->search, of_model, searched_model);
-        if ((!itself && !has_match(listing, of_model)) || !lk_items_next(items))
-            continue;
-        struct lk_json_writer w = lk_json_writer(&items->buf);
-        write_model(listing, &w, of_model, itself ? &everything : &listing->search);
-        lk_items_end(items);
-    }
+    if ((!itself && !has_match(listing, of_model)) || !lk_items_next(listing->items))
+        return true;
+    struct lk_json_writer w = lk_json_writer(&listing->items->buf);
+    write_model(listing, &w, of_model, itself ? &everything : &listing->search);
+    lk_items_end(listing->items);
+    return true;
 }
 
 bool lk_handler_list_models(struct mcp_call *call, const void *args_, struct lk_error *err)
@@ -122,9 +122,9 @@ bool lk_handler_list_models(struct mcp_call *call, const void *args_, struct lk_
         .search = lk_search(arena, args->search.value),
         .include_hidden = lk_is_true(args->include_hidden),
         .include_explores = lk_is_true(args->include_explores),
+        .items = items,
     };
     bool need_explores = listing.include_explores || listing.search.n_words > 0;
-    struct lk_str models;
 
     struct looker_all_lookml_models_params params = {
         .fields = lk_string(need_explores ? LK_STR("name,label,project_name,"
@@ -132,13 +132,11 @@ bool lk_handler_list_models(struct mcp_call *call, const void *args_, struct lk_
                                           : LK_STR("name,label,project_name")),
         .exclude_hidden = lk_boolean(!listing.include_hidden),
     };
-    if (!lk_ask(context->api, arena, looker_all_lookml_models(&params), LK_JSON_ARRAY, &models,
-                err))
-        return false;
+    const struct lk_each each = {
+        .request = looker_all_lookml_models(&params), .item = add_model, .arg = &listing};
     lk_items_init(items, arena, lk_tool_max_result_bytes(context), args->offset.value,
                   args->limit.value);
-    add_models(&listing, models, items);
-    if (!lk_items_check(items, err))
+    if (!lk_each(context->api, arena, &each, err) || !lk_items_check(items, err))
         return false;
     lk_json_begin_object(&w);
     lk_items_write(items, &w, items->offered, lk_items_next_offset(items));

@@ -36,14 +36,13 @@ bool lk_handler_search_content(struct mcp_call *call, const void *args_, struct 
         .limit = args->limit,
         .offset = args->offset,
     };
-    struct lk_page page = {
+    const struct lk_page page = {
+        .request = looker_search_content(&params),
         .offset = args->offset.value,
         .limit = args->limit.value,
         .leaves_out = lk_is_true(args->include_hidden) ? NULL : lk_is_hidden,
         .projection = &result_projection,
     };
 
-    return lk_ask(lk_tool_context(call)->api, arena, looker_search_content(&params), LK_JSON_ARRAY,
-                  &page.list, err) &&
-           lk_write_page(call, &page, err);
+    return lk_answer_page(call, &page, err);
 }

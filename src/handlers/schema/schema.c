@@ -5,6 +5,7 @@
 #include "handlers/ask.h"
 #include "handlers/bind.h"
 #include "handlers/context.h"
+#include "handlers/each.h"
 #include "handlers/items.h"
 #include "handlers/names.h"
 #include "looker_tools.h"
@@ -22,10 +23,20 @@ static void write_table(struct lk_json_writer *w, struct lk_str schema_name, str
     lk_json_end_object(w);
 }
 
-/* The tables of one of the schemas that Looker answered. */
-static void add_tables(struct lk_items *items, struct lk_str schema)
+struct tables {
+    struct lk_items items;
+    bool limit_hit;
+};
+
+/* The tables of one of the schemas that Looker answers. */
+static bool add_tables(void *arg, struct lk_str schema)
 {
-    struct lk_str schema_name = LK_STR("null"), tables = LK_STR("[]"), table;
+    struct tables *all = arg;
+    struct lk_items *items = &all->items;
+    struct lk_str schema_name = LK_STR("null"), tables = LK_STR("[]"), table, hit;
+
+    if (lk_json_get(schema, LK_STR("table_limit_hit"), &hit) && lk_json_is_true(hit))
+        all->limit_hit = true;
 
     lk_json_get(schema, LK_STR("name"), &schema_name);
     lk_json_get(schema, LK_STR("tables"), &tables);
@@ -37,6 +48,7 @@ static void add_tables(struct lk_items *items, struct lk_str schema)
             lk_items_end(items);
         }
     }
+    return true;
 }
 
 bool lk_handler_list_tables(struct mcp_call *call, const void *args_, struct lk_error *err)
@@ -45,33 +57,26 @@ bool lk_handler_list_tables(struct mcp_call *call, const void *args_, struct lk_
     const struct lk_tool_context *context = lk_tool_context(call);
     struct lk_arena *arena = mcp_call_arena(call);
     struct lk_json_writer w = lk_json_writer(mcp_call_answer(call));
-    struct lk_items *items = lk_arena_new_object(arena, struct lk_items);
-    struct lk_str schemas, schema, hit;
-    bool limit_hit = false;
+    struct tables *tables = lk_arena_new_object(arena, struct tables);
+    struct lk_items *items = &tables->items;
 
     struct looker_connection_tables_params params = {0};
     lk_bind_same_names(arena, &looker_list_tables_args_type, args,
                        &looker_connection_tables_params_type, &params);
     params.fields = lk_string(LK_STR("name,is_default,table_limit_hit,tables(name,rows)"));
-    if (!lk_ask(context->api, arena, looker_connection_tables(&params), LK_JSON_ARRAY, &schemas,
-                err))
-        return lk_names_explain(&looker_list_tables_args_type, args, err);
-
+    const struct lk_each each = {
+        .request = looker_connection_tables(&params), .item = add_tables, .arg = tables};
     lk_items_init(items, arena, lk_tool_max_result_bytes(context), args->offset.value,
                   args->limit.value);
-    struct lk_json_iter it = lk_json_iter(schemas);
-    while (lk_json_next(&it, NULL, &schema)) {
-        add_tables(items, schema);
-        if (lk_json_get(schema, LK_STR("table_limit_hit"), &hit) && lk_json_is_true(hit))
-            limit_hit = true;
-    }
+    if (!lk_each(context->api, arena, &each, err))
+        return lk_names_explain(&looker_list_tables_args_type, args, err);
     if (!lk_items_check(items, err))
         return false;
     lk_json_begin_object(&w);
     lk_items_write(items, &w, items->offered, lk_items_next_offset(items));
     if (items->offered == 0)
         lk_names_write_hint(&w, &looker_list_tables_args_type, args);
-    if (limit_hit)
+    if (tables->limit_hit)
         lk_json_member_boolean(&w, "table_limit_hit", true);
     lk_json_end_object(&w);
     return true;

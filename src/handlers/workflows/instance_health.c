@@ -6,6 +6,7 @@
 #include "handlers/workflows/sections.h"
 
 #include "handlers/ask.h"
+#include "handlers/each.h"
 #include "handlers/heartbeat.h"
 #include "looker_tools.h"
 
@@ -104,6 +105,21 @@ static void put_entry(struct lk_json_writer *w, struct lk_arena *arena, struct l
     lk_json_end_object(w);
 }
 
+struct broken {
+    struct lk_arena *arena;
+    struct lk_json_writer w;
+    size_t limit, total;
+};
+
+static bool on_entry(void *arg, struct lk_str entry)
+{
+    struct broken *broken = arg;
+
+    if (broken->total++ <= broken->limit) /* one too many shows that there are more */
+        put_entry(&broken->w, broken->arena, entry);
+    return true;
+}
+
 /* Awaits. The entries with errors as rows of the section; total: how many there are. */
 static void validate_content(struct mcp_call *call, struct lk_section *section, size_t limit,
                              size_t *ret_total)
@@ -113,33 +129,28 @@ static void validate_content(struct mcp_call *call, struct lk_section *section, 
     };
     struct lk_arena *arena = mcp_call_arena(call);
     struct lk_buf *buf = lk_arena_new_object(arena, struct lk_buf);
-    struct lk_json_writer w = lk_json_writer(buf);
-    struct lk_str answer, list = LK_STR("[]"), entry;
+    struct broken *broken = lk_arena_new_object(arena, struct broken);
+    const struct lk_each each = {
+        .request = looker_content_validation(&params),
+        .list = "content_with_errors",
+        .item = on_entry,
+        .arg = broken,
+    };
     struct lk_heartbeat heartbeat;
 
     *ret_total = 0;
+    lk_buf_init(buf, lk_tool_max_result_bytes(lk_tool_context(call)) * 4);
+    lk_arena_defer(arena, lk_buf_free_deferred, buf);
+    *broken = (struct broken){.arena = arena, .w = lk_json_writer(buf), .limit = limit};
+    lk_json_begin_array(&broken->w);
     lk_heartbeat_start(&heartbeat, call, LK_HEARTBEAT_MS, LK_STR("validating content"));
     heartbeat.n = CONTENT;
-    bool asked = lk_ask(lk_tool_context(call)->api, arena, looker_content_validation(&params),
-                        LK_JSON_OBJECT, &answer, &section->error);
+    bool asked = lk_each(lk_tool_context(call)->api, arena, &each, &section->error);
     lk_heartbeat_stop(&heartbeat);
     if (!asked)
         return;
-    if (!lk_json_get(answer, LK_STR("content_with_errors"), &list) ||
-        lk_json_type(list) != LK_JSON_ARRAY) {
-        lk_fail(&section->error, LK_ERROR_PARSE,
-                "Looker's validation does not say which content has errors");
-        return;
-    }
-    lk_buf_init(buf, lk_tool_max_result_bytes(lk_tool_context(call)) * 4);
-    lk_arena_defer(arena, lk_buf_free_deferred, buf);
-    lk_json_begin_array(&w);
-    struct lk_json_iter it = lk_json_iter(list);
-    while (lk_json_next(&it, NULL, &entry)) {
-        if ((*ret_total)++ <= limit) /* one too many shows that there are more */
-            put_entry(&w, arena, entry);
-    }
-    lk_json_end_array(&w);
+    lk_json_end_array(&broken->w);
+    *ret_total = broken->total;
     if (buf->overflow)
         lk_fail(&section->error, LK_ERROR_LIMIT,
                 "the validation of content has more to say than an answer may hold; lower limit");

@@ -195,6 +195,10 @@ static void test_a_validation_that_says_nothing(void **state)
     fake_answers("GET /content_validation", "{\"content_with_errors\":null}");
     assert_str(run_tool("validate_content", "{}"),
                "{\"content_with_errors\":0,\"count\":0,\"total\":0,\"items\":[]}");
+    fake_scripts[0].body = "{\"content_with_errors\":{}}";
+    assert_contains(refuse_tool("validate_content", "{}")->message, "content_with_errors");
+    fake_scripts[0].body = "{\"computation_time\":1}";
+    assert_contains(refuse_tool("validate_content", "{}")->message, "content_with_errors");
     fake_answers("GET /content_validation", "[]");
     assert_contains(refuse_tool("validate_content", "{}")->message, "content_validation");
 }
