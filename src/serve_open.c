@@ -14,18 +14,20 @@
 #define FILES_RESERVED 32
 #define FILES_A_WORKER 16
 
-/* /readyz: does Looker answer, and take the credentials if there are any? Asked anew each time,
- * since a token from before says nothing of now. */
+/* /readyz: can tokens be judged, does Looker answer, and take the credentials if there are any?
+ * Asked anew each time, since a token from before says nothing of now. */
 static bool is_ready(void *arg, struct lk_error *err)
 {
     struct lk_worker *worker = arg;
     struct lk_arena *arena = lk_arena_new();
     struct looker_me_params params = {.fields = lk_string(LK_STR("id"))};
     struct lk_api_answer answer;
-    bool ok = worker->config->client_id.len > 0
-                  ? lk_api_call(worker->api, arena, looker_me(&params), &answer, err)
-                  : lk_api_reach(worker->api, arena, NULL, err);
+    bool ok = worker->auth == NULL || lk_auth_ready(worker->auth, err);
 
+    if (ok && worker->config->client_id.len > 0)
+        ok = lk_api_call(worker->api, arena, looker_me(&params), &answer, err);
+    else if (ok)
+        ok = lk_api_reach(worker->api, arena, NULL, err);
     if (err != NULL)
         err->body = (struct lk_str){0}; /* goes with the arena */
     lk_arena_free(arena);

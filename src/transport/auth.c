@@ -175,6 +175,11 @@ void lk_auth_warm_up(struct lk_auth *auth)
         lk_jwks_warm_up(auth->jwks);
 }
 
+bool lk_auth_ready(struct lk_auth *auth, struct lk_error *err)
+{
+    return auth->jwks == NULL || lk_jwks_ready(auth->jwks, err);
+}
+
 void lk_auth_end(struct lk_auth *auth)
 {
     if (auth != NULL && auth->jwks != NULL)

@@ -63,6 +63,8 @@ void lk_auth_free(struct lk_auth *auth);
 /* Begins to fetch the keys, so that the first caller need not wait and a mistake in the settings
  * shows in the log. */
 void lk_auth_warm_up(struct lk_auth *auth);
+/* Awaits. Whether tokens can be judged at all; an error says why not. */
+bool lk_auth_ready(struct lk_auth *auth, struct lk_error *err);
 /* Awaits. Nothing is fetched any more. NULL is legal. */
 void lk_auth_end(struct lk_auth *auth);
 

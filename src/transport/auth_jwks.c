@@ -351,6 +351,17 @@ static struct lk_key_set *have_keys(struct lk_jwks *jwks, uint64_t *ret_generati
     return set;
 }
 
+bool lk_jwks_ready(struct lk_jwks *jwks, struct lk_error *err)
+{
+    uint64_t generation;
+    struct lk_key_set *set = have_keys(jwks, &generation, err);
+
+    if (set == NULL)
+        return false;
+    lk_key_set_release(set);
+    return true;
+}
+
 /* ---- verifying ---- */
 
 /* Awaits. A key that is not there may be new. */

@@ -47,6 +47,9 @@ void lk_jwks_warm_up(struct lk_jwks *jwks);
 /* Awaits. Cancels the fetch if it is this worker's; it will begin no other. */
 void lk_jwks_end(struct lk_jwks *jwks);
 
+/* Awaits. Whether there are keys to judge tokens by; an error says why there are none. */
+bool lk_jwks_ready(struct lk_jwks *jwks, struct lk_error *err);
+
 /*
  * Awaits. Whether one of the issuer's keys has signed the token (lk_key_set_try). Errors:
  * LK_ERROR_AUTH: none has, or the key is not the issuer's; LK_ERROR_CANCELLED; any other: there are

@@ -401,8 +401,13 @@ def test_an_issuer_that_is_down_from_the_start(
     assert "authorization server" in body["error"]["message"]
     assert looker.requests() == []
     wait_for("the log", lambda: logged(server, "auth.jwks_failed"))
+    assert server.exchange("GET", "/readyz")[0] == 503, "nobody could be let in"
+    (line,) = wait_for("its line", lambda: logged(server, "http.not_ready"))
+    assert "keys of the issuer" in line["error"]
     issuer.control("jwks", fail=False)
-    wait_for("the keys", lambda: try_call(server, token)[0] == 200 or None, 20)
+    # Whoever only asks whether it is ready makes it try again: a gateway may not send anybody before.
+    wait_for("the keys", lambda: server.exchange("GET", "/readyz")[0] == 200 or None, 20)
+    assert try_call(server, token)[0] == 200
 
 
 def test_the_authority_of_the_issuer_is_checked(
