@@ -226,15 +226,19 @@ static h2o_req_t *detach(struct admission *admission)
     return req;
 }
 
-static void answer_failure(struct lk_http_server *server, h2o_req_t *req,
+static void answer_failure(struct lk_http_server *server, h2o_req_t *req, struct lk_arena *arena,
                            const struct lk_error *err)
 {
+    struct lk_str id = lk_http_request_id(server, req, arena);
+
     if (err->kind == LK_ERROR_AUTH) {
-        lk_log_info(server->options.log, "auth.refused", lk_log_text("why", err->message));
+        lk_log_info(server->options.log, "auth.refused", lk_log_str("request_id", id),
+                    lk_log_str("client", lk_http_client(arena, req)),
+                    lk_log_text("why", err->message));
         lk_http_refuse_token(server, req, err->message);
         return;
     }
-    lk_log_warning(server->options.log, "auth.cannot_judge",
+    lk_log_warning(server->options.log, "auth.cannot_judge", lk_log_str("request_id", id),
                    lk_log_text("kind", lk_error_kind_name(err->kind)),
                    lk_log_text("error", err->message));
     lk_http_add_header(req, LK_STR("retry-after"), LK_STR("5"));
@@ -256,7 +260,7 @@ static void end_admission(void *arg)
         admission->then(server, req, arena, admission->caller);
         arena = NULL;
     } else if (req != NULL && !admission->ok) {
-        answer_failure(server, req, &admission->err);
+        answer_failure(server, req, arena, &admission->err);
     } else if (req != NULL) {
         lk_http_refuse(req, 503, "the server is shutting down; try again in a moment");
     }

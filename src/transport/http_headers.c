@@ -1,10 +1,11 @@
 /*
  * What a call may ask of its request, copied: the request can go before the call. Headers, the
- * address of this server, that of the client, and the request id. Called by http_mcp.c and
- * http_export.c.
+ * address of this server, that of the client, and the request id. Called by http_mcp.c,
+ * http_export.c and http_auth.c.
  */
 #include "transport/http_internal.h"
 
+#include <netdb.h>
 #include <netinet/in.h>
 
 static const char mcp_headers[] = "mcp-protocol-version,mcp-method,mcp-name,traceparent,tracestate,"
@@ -109,9 +110,22 @@ struct lk_str lk_http_request_id(struct lk_http_server *server, h2o_req_t *req,
                                  struct lk_arena *arena)
 {
     struct lk_str id = lk_http_header(req, LK_STR("x-request-id"));
+    h2o_iovec_t copy;
 
     id = mcp_is_request_id(id) ? lk_arena_str(arena, id)
                                : mcp_make_request_id(arena, &server->random);
-    lk_http_add_header(req, LK_STR("x-request-id"), id);
+    copy = h2o_strdup(&req->pool, id.ptr, id.len);
+    lk_http_add_header(req, LK_STR("x-request-id"), lk_str_n(copy.base, copy.len));
     return id;
+}
+
+struct lk_str lk_http_client(struct lk_arena *arena, h2o_req_t *req)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t len = h2o_socket_getpeername(lk_http_connection(req)->sock, (void *)&address);
+    char text[INET6_ADDRSTRLEN];
+
+    if (getnameinfo((const void *)&address, len, text, sizeof(text), NULL, 0, NI_NUMERICHOST) != 0)
+        return (struct lk_str){0};
+    return lk_arena_str(arena, lk_str(text));
 }

@@ -299,8 +299,10 @@ struct lk_str lk_http_origin(struct lk_arena *arena, h2o_req_t *req);
 /* The client's address, as bytes; of IPv6 the network, since a host there has as many addresses as
  * it likes. */
 struct lk_str lk_http_from(struct lk_arena *arena, h2o_req_t *req);
+/* The same as people write it, for logs; empty: it is not known. */
+struct lk_str lk_http_client(struct lk_arena *arena, h2o_req_t *req);
 /* By which the client, or a gateway, knows the request; else one of our own. The answer gets it as
- * a header, so the arena has to live as long as the request. */
+ * a header. */
 struct lk_str lk_http_request_id(struct lk_http_server *server, h2o_req_t *req,
                                  struct lk_arena *arena);
 
