@@ -29,6 +29,11 @@ def rows(got: Got) -> None:
     assert isinstance(got.items[0]["orders.count"], int)
 
 
+def column_that_fits(got: Got) -> None:
+    assert got.answer["truncated"]["limit"] == 5000
+    assert all(set(row) == {"orders.count"} for row in got.items)
+
+
 def only(*values: str):
     """The filter's values, and no others, are in the rows."""
 
@@ -279,6 +284,12 @@ CASES = [
         lambda before: {**redeemed(before), "max_wait_seconds": 5, "act_as_user": "2"},
         rows,
         before=[("query", {**QUERY, "max_wait_seconds": 0, "act_as_user": "2"})],
+    ),
+    Case(
+        "get_query_result",
+        lambda before: {**redeemed(before), "fields": ["orders.count"], "max_bytes": 5000},
+        column_that_fits,
+        before=[("query", {**QUERY, "max_wait_seconds": 0})],
     ),
     # It is another user's.
     Case(
