@@ -86,6 +86,14 @@ void lk_http_challenge_token(struct lk_http_server *server, h2o_req_t *req, cons
 
 void lk_http_refuse_token(struct lk_http_server *server, h2o_req_t *req, const char *why)
 {
+    struct lk_arena *arena = lk_arena_new();
+    struct lk_str id = lk_http_request_id(server, req, arena);
+
+    /* Every client that signs in begins without a token. */
+    if (why != NULL)
+        lk_log_info(server->options.log, "auth.refused", lk_log_str("request_id", id),
+                    lk_log_str("client", lk_http_client(arena, req)), lk_log_text("why", why));
+    lk_arena_free(arena);
     lk_http_challenge_token(server, req, why);
     lk_http_refuse(req, 401, why != NULL ? why : "a bearer token is required");
 }
@@ -229,16 +237,12 @@ static h2o_req_t *detach(struct admission *admission)
 static void answer_failure(struct lk_http_server *server, h2o_req_t *req, struct lk_arena *arena,
                            const struct lk_error *err)
 {
-    struct lk_str id = lk_http_request_id(server, req, arena);
-
     if (err->kind == LK_ERROR_AUTH) {
-        lk_log_info(server->options.log, "auth.refused", lk_log_str("request_id", id),
-                    lk_log_str("client", lk_http_client(arena, req)),
-                    lk_log_text("why", err->message));
         lk_http_refuse_token(server, req, err->message);
         return;
     }
-    lk_log_warning(server->options.log, "auth.cannot_judge", lk_log_str("request_id", id),
+    lk_log_warning(server->options.log, "auth.cannot_judge",
+                   lk_log_str("request_id", lk_http_request_id(server, req, arena)),
                    lk_log_text("kind", lk_error_kind_name(err->kind)),
                    lk_log_text("error", err->message));
     lk_http_add_header(req, LK_STR("retry-after"), LK_STR("5"));
