@@ -15,6 +15,11 @@ import { answerOf } from "./connect.mjs";
 const [where, user] = process.argv.slice(2);
 const REDIRECT = "https://client.example.com/callback";
 
+// Node.js 18 of Debian 12 has no getSetCookie; no value of these cookies has a comma before a name.
+function cookiesOf({ headers }) {
+    return headers.getSetCookie?.() ?? headers.get("set-cookie")?.split(/,\s*(?=[^;,=\s]+=)/) ?? [];
+}
+
 // Follows redirects with a jar of cookies and fills in the forms, until it is sent to REDIRECT.
 async function browse(url) {
     const jar = new Map();
@@ -28,7 +33,7 @@ async function browse(url) {
             redirect: "manual",
         });
         form = undefined;
-        for (const line of response.headers.getSetCookie()) {
+        for (const line of cookiesOf(response)) {
             const [, name, value] = /^([^=]+)=([^;]*)/.exec(line);
             value ? jar.set(name, value) : jar.delete(name);
         }

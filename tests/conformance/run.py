@@ -254,7 +254,7 @@ def run_suite(run: Run, node: Path, build: Path, folder: Path) -> Verdict:
         with log.open("w") as out:
             status = subprocess.run(
                 [str(node), str(SUITE), "server", "--url",
-                 f"http://localhost:{servers[-1].where}/mcp", "--output-dir", str(results),
+                 f"http://127.0.0.1:{servers[-1].where}/mcp", "--output-dir", str(results),
                  "--expected-failures", str(HERE / run.expected), *run.selection],
                 cwd=folder, timeout=SUITE_SECONDS, stdin=subprocess.DEVNULL, stdout=out,
                 stderr=subprocess.STDOUT).returncode
