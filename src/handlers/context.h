@@ -78,6 +78,15 @@ static inline uint32_t lk_tool_max_parallel(const struct lk_tool_context *contex
     return context->max_parallel > 0 ? context->max_parallel : LK_DEFAULT_PARALLEL;
 }
 
+/* How long a call may wait for what Looker does: before it would be cancelled it must have fetched
+ * the outcome, or have said how to go on. */
+static inline uint64_t lk_tool_most_wait_ms(const struct mcp_call *call)
+{
+    uint64_t left_ms = mcp_call_left_ms(call);
+
+    return left_ms < UINT32_MAX ? left_ms / 10 * 8 : UINT32_MAX;
+}
+
 static inline uint64_t lk_tool_query_wait_ms(const struct lk_tool_context *context)
 {
     return context->query_wait_ms > 0 ? context->query_wait_ms : LK_DEFAULT_QUERY_WAIT_MS;

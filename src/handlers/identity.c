@@ -108,12 +108,13 @@ static void run_as(struct lk_identity *identity, struct mcp_call *call,
                    const struct lk_principal *principal, struct lk_str asked)
 {
     struct admitted *admitted = lk_arena_new_object(mcp_call_arena(call), struct admitted);
+    uint64_t most_ms = identity->options.tools->call_timeout_ms, left_ms = mcp_call_left_ms(call);
 
     admitted->tools = *identity->options.tools;
     admitted->tools.api = lk_api_as(identity->options.tools->api, mcp_call_arena(call), principal);
-    if (admitted->tools.call_timeout_ms != 0)
-        lk_api_set_end(admitted->tools.api,
-                       lk_loop_now_ms(admitted->tools.loop) + admitted->tools.call_timeout_ms);
+    if (most_ms != 0)
+        lk_api_set_end(admitted->tools.api, lk_loop_now_ms(admitted->tools.loop) +
+                                                (left_ms < most_ms ? left_ms : most_ms));
     lk_api_set_trace(admitted->tools.api, mcp_call_trace(call));
     admitted->asked = asked;
     mcp_call_set_context(call, admitted);

@@ -338,6 +338,18 @@ void mcp_call_cancel(struct mcp_call *call)
         mcp_call_cancel_by(call, MCP_BY_CALLER);
 }
 
+uint64_t mcp_call_left_ms(const struct mcp_call *call)
+{
+    const struct mcp_server_options *options = &call->server->options;
+    uint64_t now_ms = lk_loop_now_ms(options->loop);
+
+    if (options->call_timeout_ms == 0 || call->downloads)
+        return UINT64_MAX;
+    return lk_timer_is_running(&call->timeout) && call->timeout.at_ms > now_ms
+               ? call->timeout.at_ms - now_ms
+               : 0;
+}
+
 bool mcp_call_ends_with_client(const struct mcp_call *call)
 {
     return mcp_is_modern(call->revision);

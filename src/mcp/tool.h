@@ -127,6 +127,10 @@ void mcp_call_fail_answer(struct mcp_call *call, const struct lk_error *err);
  * when the server ends. A call beyond its time limit is waited for. */
 bool mcp_call_is_awaited(const struct mcp_call *call);
 
+/* How long it may still take before it is cancelled for its time limit, which runs since it came
+ * in, waits included; UINT64_MAX: it has none. */
+uint64_t mcp_call_left_ms(const struct mcp_call *call);
+
 /* What the assembly gave the server for its tools (struct mcp_server_options.tool_context), or what
  * `admit` put in its place for this call. */
 void *mcp_call_context(struct mcp_call *call);

@@ -194,6 +194,17 @@ def test_the_call_ends_before_its_time_limit(stdio: Any, looker: Sandbox) -> Non
     assert running(looker) == 1 and kills(looker) == []
 
 
+def test_its_time_runs_while_it_waits_for_its_turn(stdio: Any, looker: Sandbox) -> None:
+    """What is left of it counts, or it would be cancelled and its query killed."""
+    server = stdio("--call-timeout", "4", "--max-in-flight", "1")
+    takes(looker, 60)
+    first = start(server, "query", {**QUERY, "max_wait_seconds": 2})
+    second = start(server, "query", {**QUERY, "limit": 7, "max_wait_seconds": 60})
+    assert answer(server.finish(first))["query_task_id"]
+    assert answer(server.finish(second))["query_task_id"]
+    assert running(looker) == 2 and kills(looker) == []
+
+
 def test_the_dev_workspace_is_not_left_to_a_query(stdio: Any, looker: Sandbox) -> None:
     """Which LookML it means is given back with the call, so it ends with it."""
     server = stdio("--call-timeout", "2", QUERY_WAIT="0.2")

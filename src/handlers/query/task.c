@@ -338,9 +338,7 @@ struct lk_query_wait lk_query_wait(struct mcp_call *call, struct lk_number max_w
     const struct lk_tool_context *context = lk_tool_context(call);
     struct listener *listener = lk_arena_new_object(mcp_call_arena(call), struct listener);
     uint64_t now_ms = lk_loop_now_ms(context->loop);
-    /* Before the call would be cancelled it must have said the id, or fetched the rows. */
-    uint64_t most_ms =
-        context->call_timeout_ms > 0 ? context->call_timeout_ms / 10 * 8 : UINT32_MAX;
+    uint64_t most_ms = lk_tool_most_wait_ms(call);
     bool asked = max_wait_seconds.is == LK_PRESENT;
     uint64_t dev_ms = asked && max_wait_seconds.value * 1000 < (double)most_ms
                           ? (uint64_t)(max_wait_seconds.value * 1000)

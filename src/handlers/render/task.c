@@ -260,11 +260,11 @@ static bool get_result(struct render *render, struct lk_api_answer *ret_answer,
 static struct render begin(struct mcp_call *call, double max_wait_seconds)
 {
     const struct lk_tool_context *context = lk_tool_context(call);
-    uint64_t now_ms = lk_loop_now_ms(context->loop), wait_ms = (uint64_t)(max_wait_seconds * 1000);
+    uint64_t now_ms = lk_loop_now_ms(context->loop), most_ms = lk_tool_most_wait_ms(call),
+             wait_ms = (uint64_t)(max_wait_seconds * 1000);
 
-    /* The call must not be cancelled before it has said the id. */
-    if (context->call_timeout_ms > 0 && wait_ms > context->call_timeout_ms / 10 * 8)
-        wait_ms = context->call_timeout_ms / 10 * 8;
+    if (wait_ms > most_ms)
+        wait_ms = most_ms;
     return (struct render){
         .call = call,
         .context = context,

@@ -338,6 +338,12 @@ void lk_api_guard(struct lk_api *view, struct lk_lease *lease)
 
 /* ---- mcp/tool.h ---- */
 
+uint64_t mcp_call_left_ms(const struct mcp_call *call)
+{
+    (void)call;
+    return fake_context.call_timeout_ms > 0 ? fake_context.call_timeout_ms : UINT64_MAX;
+}
+
 const struct mcp_tool *mcp_call_tool(const struct mcp_call *call)
 {
     return call->tool;

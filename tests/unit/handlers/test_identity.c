@@ -96,6 +96,12 @@ const void *mcp_call_args(const struct mcp_call *call)
     return &call->args;
 }
 
+uint64_t mcp_call_left_ms(const struct mcp_call *call)
+{
+    (void)call;
+    return UINT64_MAX;
+}
+
 const struct lk_trace *mcp_call_trace(const struct mcp_call *call)
 {
     (void)call;
