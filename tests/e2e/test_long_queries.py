@@ -119,7 +119,7 @@ def test_after_some_seconds_its_state_is_looked_at(stdio: Any, looker: Sandbox) 
     assert set(first[:at]) == {"query_task_results"} and set(first[at:-1]) == {"query_task"}
     assert first[-1] == "query_task_results"
     # At first often, then less and less.
-    assert 6 <= len(first) <= 13
+    assert 8 <= len(first) <= 16
     soon("a look at its state", lambda: len(looker.requests("query_task")) > len(first) - at)
     cancel(server, long)
     assert_killed(server, looker)

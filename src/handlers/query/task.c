@@ -9,7 +9,7 @@
 #include "rt/co.h"
 #include "json/scan.h"
 
-#define FIRST_PAUSE_MS 100
+#define FIRST_PAUSE_MS 25
 #define LONGEST_PAUSE_MS 2000
 #define SHORT_MS                                                                                   \
     5000        /* until then the result itself is asked for, without asking whether it is there */

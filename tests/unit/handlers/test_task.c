@@ -315,7 +315,7 @@ static void test_cancelled_while_its_rows_are_fetched(void **state)
     task_is("added");
     fake_answers(RESULTS, ROWS);
     fake_script(KILL, 404, LK_MEDIA_JSON, "Not found");
-    assert_true(cancel_after(350));
+    assert_true(cancel_after(275));
     assert_int_equal(count(KILL), 1);
 }
 
