@@ -15,7 +15,7 @@
  *   spec/tools/health.yaml sha256 73e463d226ebce1a6d8807e08da4dda83da6cc1c0b598009e0b04a5dcd51d21d
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 48bbdfafe3bef403e6d86c438523192c77832a574e6a8543c07facacfd2db743
- *   spec/tools/query.yaml sha256 803d2d2d102958ccb46b782df04cd7fb265d6f880f1be6a994d14a32a6a8ad92
+ *   spec/tools/query.yaml sha256 d98007efd17386c1aac1b527e65ade0819d96ec92eda84ac88ba556dccd1d84e
  *   spec/tools/render.yaml sha256 d4515ff85ab6f8dc32ae40aba6decf71b15a08882f6e07f2954d0f57fa79df4b
  *   spec/tools/schema.yaml sha256 044848f99d05975a8b32531a546dae0bec20b380f1734598e574c7ec7208f75b
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
@@ -549,6 +549,7 @@ static const struct lk_rule rule_run_query_args_fields = {.aliases = rule_run_qu
 static const struct lk_rule rule_run_query_args_imports = {.default_json = "false"};
 static const struct lk_rule rule_run_query_args_limit = {.min = 1, .has_min = true};
 static const struct lk_rule rule_run_query_args_max_bytes = {.min = 1000, .has_min = true, .max = 4194304, .has_max = true};
+static const struct lk_rule rule_run_query_args_max_wait_seconds = {.min = 0, .has_min = true};
 static const struct lk_rule rule_run_query_args_project_id = {.max_length = 255};
 static const char *const rule_run_query_args_query_id_aliases[] = {"id", "slug", NULL};
 static const struct lk_rule rule_run_query_args_query_id = {.aliases = rule_run_query_args_query_id_aliases, .min_length = 1, .max_length = 255};
@@ -569,6 +570,7 @@ static const struct lk_field run_query_args_fields[] = {
     F(run_query_args, imports, "imports", BOOLEAN, 0, &rule_run_query_args_imports),
     F(run_query_args, limit, "limit", INTEGER, 0, &rule_run_query_args_limit),
     F(run_query_args, max_bytes, "max_bytes", INTEGER, 0, &rule_run_query_args_max_bytes),
+    F(run_query_args, max_wait_seconds, "max_wait_seconds", NUMBER, 0, &rule_run_query_args_max_wait_seconds),
     F(run_query_args, project_id, "project_id", STRING, 0, &rule_run_query_args_project_id),
     F(run_query_args, query_id, "query_id", STRING, 0, &rule_run_query_args_query_id),
     F(run_query_args, result_format, "result_format", STRING, 0, &rule_run_query_args_result_format),
@@ -584,6 +586,7 @@ static const char schema_run_query[] =
     "\"export\":{\"type\":\"string\",\"description\":\"Instead of rows a link to all of them (HTTP only; limit to 1,000,000).\",\"enum\":[\"csv\",\"jsonl\"]},"
     "\"cursor\":{\"type\":\"string\",\"description\":\"Of a truncated answer: its next rows. Instead of query_id, limit and fields.\"},"
     "\"max_bytes\":{\"type\":\"integer\",\"minimum\":1000,\"maximum\":4194304},"
+    "\"max_wait_seconds\":{\"type\":\"number\"},"
     "\"apply_formatting\":{\"type\":\"boolean\"},"
     "\"apply_vis\":{\"type\":\"boolean\"},"
     "\"server_table_calcs\":{\"type\":\"boolean\"},"
@@ -595,7 +598,7 @@ static const char schema_run_query[] =
     "\"act_as_user\":{\"type\":\"string\"}"
     "},\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_run_query = {
-    .how = LK_WORKSPACE_BORROW, .dev_arg = 6, .branch_arg = 3, .project_arg = 12,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 6, .branch_arg = 3, .project_arg = 13,
     .imports_arg = 9,
 };
 static const struct lk_binding binding_run_query = {
@@ -619,6 +622,7 @@ static const struct lk_rule rule_run_look_args_limit = {.min = 1, .has_min = tru
 static const char *const rule_run_look_args_look_id_aliases[] = {"id", NULL};
 static const struct lk_rule rule_run_look_args_look_id = {.aliases = rule_run_look_args_look_id_aliases, .min_length = 1, .max_length = 255};
 static const struct lk_rule rule_run_look_args_max_bytes = {.min = 1000, .has_min = true, .max = 4194304, .has_max = true};
+static const struct lk_rule rule_run_look_args_max_wait_seconds = {.min = 0, .has_min = true};
 static const struct lk_rule rule_run_look_args_project_id = {.max_length = 255};
 static const char *const rule_run_look_args_result_format_values[] = {"json", "json_detail", "json_bi", "csv", "txt", "md", "html", "sql", NULL};
 static const char *const rule_run_look_args_result_format_aliases[] = {"format", NULL};
@@ -637,6 +641,7 @@ static const struct lk_field run_look_args_fields[] = {
     F(run_look_args, limit, "limit", INTEGER, 0, &rule_run_look_args_limit),
     F(run_look_args, look_id, "look_id", STRING, Q, &rule_run_look_args_look_id),
     F(run_look_args, max_bytes, "max_bytes", INTEGER, 0, &rule_run_look_args_max_bytes),
+    F(run_look_args, max_wait_seconds, "max_wait_seconds", NUMBER, 0, &rule_run_look_args_max_wait_seconds),
     F(run_look_args, project_id, "project_id", STRING, 0, &rule_run_look_args_project_id),
     F(run_look_args, result_format, "result_format", STRING, 0, &rule_run_look_args_result_format),
 };
@@ -649,6 +654,7 @@ static const char schema_run_look[] =
     "\"fields\":{\"type\":\"array\",\"description\":\"Only these columns of JSON rows.\",\"items\":{\"type\":\"string\"}},"
     "\"export\":{\"type\":\"string\",\"enum\":[\"csv\",\"jsonl\"]},"
     "\"max_bytes\":{\"type\":\"integer\",\"minimum\":1000,\"maximum\":4194304},"
+    "\"max_wait_seconds\":{\"type\":\"number\"},"
     "\"apply_formatting\":{\"type\":\"boolean\"},"
     "\"apply_vis\":{\"type\":\"boolean\"},"
     "\"cache\":{\"type\":\"boolean\",\"default\":true},"
@@ -659,7 +665,7 @@ static const char schema_run_look[] =
     "\"act_as_user\":{\"type\":\"string\"}"
     "},\"required\":[\"look_id\"],\"additionalProperties\":false}";
 static const struct lk_workspace_use workspace_run_look = {
-    .how = LK_WORKSPACE_BORROW, .dev_arg = 6, .branch_arg = 3, .project_arg = 13,
+    .how = LK_WORKSPACE_BORROW, .dev_arg = 6, .branch_arg = 3, .project_arg = 14,
     .imports_arg = 9,
 };
 static const struct lk_binding binding_run_look = {

@@ -15,7 +15,7 @@
  *   spec/tools/health.yaml sha256 73e463d226ebce1a6d8807e08da4dda83da6cc1c0b598009e0b04a5dcd51d21d
  *   spec/tools/identity.yaml sha256 3040733f572a180aec16a67698ab551503433fce3b7a15da4d86300ee56ae6ad
  *   spec/tools/modeling.yaml sha256 48bbdfafe3bef403e6d86c438523192c77832a574e6a8543c07facacfd2db743
- *   spec/tools/query.yaml sha256 803d2d2d102958ccb46b782df04cd7fb265d6f880f1be6a994d14a32a6a8ad92
+ *   spec/tools/query.yaml sha256 d98007efd17386c1aac1b527e65ade0819d96ec92eda84ac88ba556dccd1d84e
  *   spec/tools/render.yaml sha256 d4515ff85ab6f8dc32ae40aba6decf71b15a08882f6e07f2954d0f57fa79df4b
  *   spec/tools/schema.yaml sha256 044848f99d05975a8b32531a546dae0bec20b380f1734598e574c7ec7208f75b
  *   spec/tools/user_attributes.yaml sha256 622e8ab00b5b0ce011e4bc3471e278407385e70c98580c5532cdefa2c8f08a65
@@ -268,6 +268,7 @@ struct looker_run_query_args {
     struct lk_string export;
     struct lk_string cursor;
     struct lk_integer max_bytes;
+    struct lk_number max_wait_seconds;
     struct lk_boolean apply_formatting;
     struct lk_boolean apply_vis;
     struct lk_boolean server_table_calcs;
@@ -289,6 +290,7 @@ struct looker_run_look_args {
     struct lk_string export;
     struct lk_string cursor;
     struct lk_integer max_bytes;
+    struct lk_number max_wait_seconds;
     struct lk_boolean apply_formatting;
     struct lk_boolean apply_vis;
     struct lk_boolean cache;

@@ -164,6 +164,15 @@ def test_a_handle_is_redeemed(stdio: Any, looker: Sandbox, tool: str) -> None:
     assert len(looker.requests("create_query_task")) == 1 and kills(looker) == []
 
 
+@pytest.mark.parametrize("tool", ["query", "run_query", "run_look"])
+def test_the_call_says_how_long(stdio: Any, looker: Sandbox, tool: str) -> None:
+    server = stdio(QUERY_WAIT="0.2")
+    takes(looker, 1)
+    assert server.answer(tool, {**RUNS[tool], "max_wait_seconds": 30})["count"]
+    takes(looker, 60)
+    assert server.answer(tool, {**RUNS[tool], "max_wait_seconds": 0})["query_task_id"]
+
+
 def test_a_shell_waits_for_the_rows(looker: Sandbox, tmp_path: Path) -> None:
     """No client gives up there before the call does."""
     takes(looker, 1.5)

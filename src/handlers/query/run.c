@@ -148,6 +148,36 @@ static bool answer_export(struct mcp_call *call, const struct told *told, struct
                             &(struct lk_export_ask){format, limit, told->act_as_user}, err);
 }
 
+/* What both tools are asked for. */
+struct wanted {
+    struct lk_string export;
+    struct lk_str format;
+    int64_t limit, saved_limit; /* 0: none */
+    struct lk_integer max_bytes;
+    struct lk_number max_wait_seconds;
+};
+
+/* Awaits. The rows of what is saved, or a link to them. */
+static bool answer_saved(struct mcp_call *call, const struct told *told,
+                         const struct wanted *wanted, struct lk_cursor *cursor,
+                         struct lk_error *err)
+{
+    const struct lk_tool_context *context = lk_tool_context(call);
+    struct lk_query_run run;
+
+    if (wanted->export.is == LK_PRESENT)
+        return answer_export(call, told, cursor, wanted->export.value, wanted->limit, err);
+    struct lk_query_wait wait = lk_query_wait(call, wanted->max_wait_seconds);
+    struct lk_rows_ask ask = {
+        .format = wanted->format,
+        .limit = lk_rows_limit(lk_tool_max_rows(context), wanted->limit, wanted->saved_limit),
+        .max_bytes = lk_rows_max_bytes(context, wanted->max_bytes),
+        .fields = &cursor->fields,
+    };
+    return run_saved(call, &wait, cursor, &ask, &run, err) &&
+           write_result(call, told, &wait, &run, cursor, err);
+}
+
 /* ---- going on ---- */
 
 /* Awaits. What the cursor names: the result that is there already, or the query once more. */
@@ -227,7 +257,7 @@ static bool go_on(struct mcp_call *call, const struct looker_run_query_args *arg
     if (args->max_bytes.is == LK_PRESENT)
         cursor.max_bytes = args->max_bytes.value;
 
-    struct lk_query_wait wait = lk_query_wait(call, (struct lk_number){0});
+    struct lk_query_wait wait = lk_query_wait(call, args->max_wait_seconds);
     struct lk_rows_ask ask = {
         .format = cursor.format,
         .limit = lk_rows_limit(lk_tool_max_rows(context), 0, cursor.limit),
@@ -259,11 +289,9 @@ static bool go_on(struct mcp_call *call, const struct looker_run_query_args *arg
 bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_error *err)
 {
     const struct looker_run_query_args *args = args_;
-    const struct lk_tool_context *context = lk_tool_context(call);
     struct lk_arena *arena = mcp_call_arena(call);
     bool dev = lk_is_true(args->dev_mode);
     struct lk_str query;
-    struct lk_query_run run;
 
     if (args->cursor.is == LK_PRESENT)
         return go_on(call, args, err);
@@ -277,7 +305,6 @@ bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_er
         return false;
 
     /* 2. Its rows. */
-    struct lk_query_wait wait = lk_query_wait(call, (struct lk_number){0});
     struct lk_cursor cursor = {
         .query_id = lk_json_get_string(arena, query, LK_STR("id")),
         .max_bytes = args->max_bytes.value,
@@ -292,17 +319,15 @@ bool lk_handler_run_query(struct mcp_call *call, const void *args_, struct lk_er
         .fields = args->fields,
     };
     const struct told told = {"query", query, NULL, args->act_as_user.value};
-    if (args->export.is == LK_PRESENT)
-        return answer_export(call, &told, &cursor, args->export.value, args->limit.value, err);
-    struct lk_rows_ask ask = {
+    const struct wanted wanted = {
+        .export = args->export,
         .format = args->result_format.value,
-        .limit =
-            lk_rows_limit(lk_tool_max_rows(context), args->limit.value, saved_limit(arena, query)),
-        .max_bytes = lk_rows_max_bytes(context, args->max_bytes),
-        .fields = &args->fields,
+        .limit = args->limit.value,
+        .saved_limit = saved_limit(arena, query),
+        .max_bytes = args->max_bytes,
+        .max_wait_seconds = args->max_wait_seconds,
     };
-    return run_saved(call, &wait, &cursor, &ask, &run, err) &&
-           write_result(call, &told, &wait, &run, &cursor, err);
+    return answer_saved(call, &told, &wanted, &cursor, err);
 }
 
 static const struct lk_projection look_folder[] = {{.name = "id"}, {.name = "name"}};
@@ -331,7 +356,6 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
     struct lk_arena *arena = mcp_call_arena(call);
     bool dev = lk_is_true(args->dev_mode);
     struct lk_str look, query = {0};
-    struct lk_query_run run;
 
     /* 1. The Look. */
     struct looker_look_params find = {
@@ -346,7 +370,6 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
 
     /* 2. Its rows. */
     lk_json_get(look, LK_STR("query"), &query);
-    struct lk_query_wait wait = lk_query_wait(call, (struct lk_number){0});
     struct lk_cursor cursor = {
         .query_id = query_of_look(arena, look, query),
         .look_id = args->look_id.value,
@@ -363,17 +386,15 @@ bool lk_handler_run_look(struct mcp_call *call, const void *args_, struct lk_err
     if (cursor.query_id.len == 0)
         return lk_fail(err, LK_ERROR_PARSE, "Looker does not say which query the Look runs");
     const struct told told = {"look", look, &look_projection, args->act_as_user.value};
-    if (args->export.is == LK_PRESENT)
-        return answer_export(call, &told, &cursor, args->export.value, args->limit.value, err);
-    struct lk_rows_ask ask = {
+    const struct wanted wanted = {
+        .export = args->export,
         .format = args->result_format.value,
-        .limit =
-            lk_rows_limit(lk_tool_max_rows(context), args->limit.value, saved_limit(arena, query)),
-        .max_bytes = lk_rows_max_bytes(context, args->max_bytes),
-        .fields = &args->fields,
+        .limit = args->limit.value,
+        .saved_limit = saved_limit(arena, query),
+        .max_bytes = args->max_bytes,
+        .max_wait_seconds = args->max_wait_seconds,
     };
-    return run_saved(call, &wait, &cursor, &ask, &run, err) &&
-           write_result(call, &told, &wait, &run, &cursor, err);
+    return answer_saved(call, &told, &wanted, &cursor, err);
 }
 
 /* ---- what runs already ---- */
