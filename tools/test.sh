@@ -175,7 +175,8 @@ part_e2e() {
     install_prism
     install_browser
     install_inspector
-    run_pytest "end to end, sanitizers" build-asan -n "$JOBS" --dist loadfile tests/e2e
+    # These wait more than they compute.
+    run_pytest "end to end, sanitizers" build-asan -n "$((JOBS + 1))" --dist loadfile tests/e2e
 }
 
 part_release() {
@@ -184,7 +185,7 @@ part_release() {
     install_venv
     install_clients
     install_inspector
-    run_pytest "end to end, release" build tests/e2e/test_protocol.py tests/e2e/test_bad_input.py \
+    run_pytest "end to end, release" build -n "$JOBS" --dist loadfile tests/e2e/test_protocol.py tests/e2e/test_bad_input.py \
         tests/e2e/test_load.py tests/e2e/test_fit.py tests/e2e/test_export.py tests/e2e/test_cli.py \
         tests/e2e/test_clients.py
 }
