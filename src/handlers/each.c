@@ -6,8 +6,6 @@
 #include "handlers/ask.h"
 #include "json/flow.h"
 
-#define MAX_ITEM_BYTES ((size_t)16 * 1024 * 1024)
-
 struct walk {
     const struct lk_each *each;
     struct lk_json_flow flow;
@@ -84,7 +82,7 @@ bool lk_each(struct lk_api *api, struct lk_arena *arena, const struct lk_each *e
     lists[0] = each->list;
     lk_json_flow_init(&walk->flow, &(struct lk_json_flow_options){
                                        .lists = lists,
-                                       .max_item_bytes = MAX_ITEM_BYTES,
+                                       .max_item_bytes = LK_JSON_FLOW_ITEM_BYTES,
                                        .max_member_bytes = LK_EACH_MEMBER_BYTES,
                                        .item = on_item,
                                        .member = on_member,

@@ -106,10 +106,6 @@ static bool explain(const struct run *run, const struct lk_api_request *request,
 
 /* ---- lists ---- */
 
-/* So large one item may be as Looker sends it, to be held; what is left of it when it is projected
- * is another matter (items.h). */
-#define MAX_RAW_ITEM_BYTES ((size_t)16 * 1024 * 1024)
-
 /* A list that comes in pieces, item by item. */
 struct listing {
     struct run *run;
@@ -240,7 +236,7 @@ static bool stream_list(struct listing *listing, struct lk_api_request request,
 
     lk_json_flow_init(&listing->flow, &(struct lk_json_flow_options){
                                           .lists = run->binding->items,
-                                          .max_item_bytes = MAX_RAW_ITEM_BYTES,
+                                          .max_item_bytes = LK_JSON_FLOW_ITEM_BYTES,
                                           .passes_large_items = true,
                                           .max_member_bytes = 64,
                                           .item = on_item,

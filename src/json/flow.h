@@ -21,6 +21,10 @@
  * answer. More is LK_ERROR_LIMIT. */
 #define LK_JSON_FLOW_MAX_BYTES ((size_t)64 * 1024 * 1024)
 
+/* For max_item_bytes of lists that are projected: so large one item may be as it comes, to be held;
+ * what is left of it is another matter. */
+#define LK_JSON_FLOW_ITEM_BYTES ((size_t)16 * 1024 * 1024)
+
 /* Borrowed strings; they must outlive the flow. */
 struct lk_json_flow_options {
     const char *const *lists; /* names of the member that is the list, NULL-terminated; the first

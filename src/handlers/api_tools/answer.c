@@ -16,8 +16,6 @@
 #include "json/sift.h"
 #include "json/skip.h"
 
-/* So large one item of a list may be before it is projected. */
-#define MAX_RAW_ITEM_BYTES ((size_t)16 * 1024 * 1024)
 #define MAX_ERRORS_BYTES ((size_t)64 * 1024)
 #define CHARACTER_BYTES 4 /* at most, in UTF-8 */
 
@@ -91,7 +89,7 @@ static void begin_list(struct taking *taking)
     lk_items_init(&taking->items, taking->arena, taking->max_bytes, taking->ask->skip, -1);
     lk_json_flow_init(&taking->flow, &(struct lk_json_flow_options){
                                          .max_item_bytes = taking->ask->projection != NULL
-                                                               ? MAX_RAW_ITEM_BYTES
+                                                               ? LK_JSON_FLOW_ITEM_BYTES
                                                                : taking->items.buf.max_bytes,
                                          .passes_large_items = true,
                                          .item = on_item,
